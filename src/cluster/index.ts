@@ -1,0 +1,12 @@
+/** What the layers above may know of partitions: the router, and the leader's face of a partition. */
+export {
+  type CommitListener,
+  EntryView,
+  KeyView,
+  type LeaderPartition,
+  type PartitionStats,
+  ReadOutcome,
+  TombstoneReason,
+} from '../replication/leader-partition.ts';
+export type { Router } from './router.ts';
+export { SLOT_COUNT, slotOf } from './slots.ts';

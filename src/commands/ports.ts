@@ -1,0 +1,59 @@
+import type { EpochMillis, MonotonicMillis } from '../model/numbers.ts';
+import type { CommandTable } from './table.ts';
+
+/** What INFO wants to know of the process; server wires it. */
+export interface ServerStats {
+  readonly version: string;
+  readonly runId: string;
+  readonly processId: number;
+  readonly port: number;
+  readonly executable: string;
+  readonly configFile: string;
+  readonly dataDirectory: string;
+  readonly engine: string;
+  readonly flushMode: string;
+  readonly startedAtMs: MonotonicMillis;
+  readonly startedAtWallMs: EpochMillis;
+  readonly memory: () => {
+    readonly rssBytes: number;
+    readonly heapUsedBytes: number;
+    readonly externalBytes: number;
+  };
+  readonly cpuSeconds: () => { readonly user: number; readonly system: number };
+  /** Largest delay of the event loop in the last seconds, in milliseconds. */
+  readonly loopLagMs: () => number;
+  readonly recoveryMs: number;
+}
+
+/** What INFO and CLIENT want to know of the connections; network keeps it. */
+export interface ClientRegistry {
+  readonly connectedClients: number;
+  readonly clientsMax: number;
+  readonly connectionsReceived: number;
+  readonly connectionsRejected: number;
+  readonly netInputBytes: number;
+  readonly netOutputBytes: number;
+}
+
+/** CONFIG GET: Redis' names and our own keys, each with its value as text. */
+export interface ConfigView {
+  entries(): Iterable<readonly [string, string]>;
+}
+
+/** Counters that commands and the executor keep. */
+export class CommandCounters {
+  commandsProcessed = 0;
+  keyspaceHits = 0;
+  keyspaceMisses = 0;
+  errorReplies = 0;
+}
+
+export interface ServerPorts {
+  readonly stats: ServerStats;
+  readonly clients: ClientRegistry;
+  readonly config: ConfigView;
+  readonly counters: CommandCounters;
+  readonly table: CommandTable;
+  /** Starts an orderly shutdown and returns at once. */
+  readonly shutdown: () => void;
+}

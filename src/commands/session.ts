@@ -1,0 +1,21 @@
+import type { CommitListener } from '../cluster/index.ts';
+import type { DatabaseId, EpochMillis } from '../model/numbers.ts';
+
+/** One client connection as commands see it. */
+export interface Session extends CommitListener {
+  readonly id: number;
+  readonly address: string;
+  readonly localAddress: string;
+  readonly createdAtMs: EpochMillis;
+  name: string;
+  libraryName: string;
+  libraryVersion: string;
+  database: DatabaseId;
+  /** Close after the reply of the running command has left. */
+  closeAfterReply: boolean;
+  /**
+   * By partition id: the newest offset this session appended there, -1 if none. A read of the partition waits until
+   * it is resolved (R11).
+   */
+  readonly appended: number[];
+}

@@ -1,0 +1,36 @@
+/**
+ * The door to the disk. Every method throws a `CaskadeError` whose code says what kind of fault it was
+ * (diskFull, diskUnwritable, diskIo, syncFailed, notFound) and whose message names the path.
+ *
+ * Nothing is durable before `sync` (a file's bytes and length) or `syncDirectory` (its name) resolved.
+ */
+export interface FileHandle {
+  readonly path: string;
+  /** Length now, in bytes. */
+  size(): Promise<number>;
+  /** Reads into `target` from `position` on; returns the bytes read, fewer only at the end of the file. */
+  readAt(target: Uint8Array, position: number): Promise<number>;
+  /** Writes all of `chunks` one after the other from `position` on; a partial write is never a success. */
+  writeAt(chunks: readonly Uint8Array[], position: number): Promise<void>;
+  /** fdatasync. A failure is final for this handle: the kernel may have dropped the dirty pages. */
+  sync(): Promise<void>;
+  truncate(length: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** `read`: must exist. `write`: must exist, read and write. `create`: must not exist, read and write. */
+export type OpenMode = 'read' | 'write' | 'create';
+
+export interface FileSystem {
+  open(path: string, mode: OpenMode): Promise<FileHandle>;
+  exists(path: string): Promise<boolean>;
+  /** Names (not paths) in a directory, sorted. */
+  list(directory: string): Promise<string[]>;
+  makeDirectory(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  removeDirectory(path: string): Promise<void>;
+  syncDirectory(path: string): Promise<void>;
+  /** Bytes free for us on the file system that holds `path`. */
+  freeBytes(path: string): Promise<number>;
+}

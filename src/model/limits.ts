@@ -1,0 +1,50 @@
+/** Every limit of the store, in one place. Bytes, counts and milliseconds; the name ends in the unit. */
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+export const LIMITS = {
+  // RESP (Redis' own limits, where it has them)
+  inlineBytesMax: 64 * KiB,
+  multibulkCountMax: 1024 * 1024,
+  bulkBytesMax: 512 * MiB,
+  /** One command's arguments together. */
+  requestBytesMax: 1024 * MiB,
+
+  // Keys, values, records, batches
+  keyBytesMax: 64 * KiB,
+  /** Default of the largest value; a setting may raise it up to bulkBytesMax. */
+  valueBytesMaxDefault: 64 * MiB,
+  /** A value above this travels in a batch of its own. */
+  largeValueBytes: 64 * KiB,
+  /** An open batch is sealed when it grows past this. */
+  batchBytesTarget: 1 * MiB,
+  /** No batch on disk may claim to be larger; checked before anything is allocated for it. */
+  batchBytesMax: 768 * MiB,
+  /** What one command may append as one atomic group. */
+  atomicGroupBytesMax: 512 * MiB,
+  recordExtrasCountMax: 16,
+  recordExtraBytesMax: 64 * KiB,
+  databasesMax: 1,
+
+  // Storage
+  segmentBytesMin: 4 * KiB,
+  segmentBytesMax: 1024 * MiB,
+  segmentBytesMaxDefault: 128 * MiB,
+  cacheBytesMaxDefault: 256 * MiB,
+  blockBytes: 16 * KiB,
+  /** Zeros are laid this far ahead of the tail, so that a flush changes no metadata. */
+  preallocationBytes: 4 * MiB,
+  /** Above this many bytes appended but not yet on disk, connections wait. */
+  unflushedBytesMax: 64 * MiB,
+  concurrentSyncsMax: 8,
+
+  // Event loop
+  /** Background work yields after this long. */
+  sliceMsMax: 5,
+  keysPerSlice: 10_000,
+
+  // Network
+  clientsMaxDefault: 10_000,
+  outputBytesMax: 256 * MiB,
+  clientNameBytesMax: 256,
+} as const;

@@ -1,0 +1,40 @@
+/**
+ * The numbers of the field, branded: an offset, a file position and a count are all `number`, and mixing them
+ * up is the likeliest silent bug of a log. A brand costs nothing at run time. 64-bit integers of the disk and
+ * wire become safe-integer doubles in the codecs, and only there.
+ */
+declare const brand: unique symbol;
+type Branded<Name extends string> = number & { readonly [brand]: Name };
+
+/** Position of a record in a partition's log; dense when written, kept for ever. */
+export type Offset = Branded<'Offset'>;
+/** Byte position inside one file. */
+export type FilePosition = Branded<'FilePosition'>;
+/** Epoch of one leadership of a partition; grows by at least one with every election and every start. */
+export type LeaderEpoch = Branded<'LeaderEpoch'>;
+export type PartitionId = Branded<'PartitionId'>;
+export type NodeId = Branded<'NodeId'>;
+/** One life of one node; grows with every start. */
+export type Incarnation = Branded<'Incarnation'>;
+/** Internal id of a database (SELECT's number is mapped to it, so that SWAPDB can be a record). */
+export type DatabaseId = Branded<'DatabaseId'>;
+/** Milliseconds since 1970 by a wall clock. 0 where it stands for "no expiry". */
+export type EpochMillis = Branded<'EpochMillis'>;
+/** Milliseconds of a monotonic clock; comparable only with others of the same process. */
+export type MonotonicMillis = Branded<'MonotonicMillis'>;
+/** Hash slot 0..16383. */
+export type Slot = Branded<'Slot'>;
+
+export const asOffset = (value: number): Offset => value as Offset;
+export const asFilePosition = (value: number): FilePosition => value as FilePosition;
+export const asLeaderEpoch = (value: number): LeaderEpoch => value as LeaderEpoch;
+export const asPartitionId = (value: number): PartitionId => value as PartitionId;
+export const asNodeId = (value: number): NodeId => value as NodeId;
+export const asIncarnation = (value: number): Incarnation => value as Incarnation;
+export const asDatabaseId = (value: number): DatabaseId => value as DatabaseId;
+export const asEpochMillis = (value: number): EpochMillis => value as EpochMillis;
+export const asMonotonicMillis = (value: number): MonotonicMillis => value as MonotonicMillis;
+export const asSlot = (value: number): Slot => value as Slot;
+
+/** "No expiry", wherever an expiry is asked for. */
+export const NO_EXPIRY = asEpochMillis(0);
