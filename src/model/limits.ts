@@ -11,7 +11,7 @@ export const LIMITS = {
   requestBytesMax: 1024 * MiB,
 
   // Keys, values, records, batches
-  keyBytesMax: 64 * KiB,
+  keyBytesMax: 64 * KiB - 1,
   /** Default of the largest value; a setting may raise it up to bulkBytesMax. */
   valueBytesMaxDefault: 64 * MiB,
   /** A value above this travels in a batch of its own. */
