@@ -6,6 +6,7 @@ export {
   type LeaderPartition,
   type PartitionStats,
   ReadOutcome,
+  type ScannedKey,
   TombstoneReason,
 } from '../replication/leader-partition.ts';
 export type { Router } from './router.ts';

@@ -15,7 +15,10 @@ export interface ReplyWriter {
   simple(text: string): void;
   /** `-text`; `text` begins with the prefix, as in 'ERR syntax error'. CR and LF become spaces. */
   error(text: string): void;
+  /** A safe integer. */
   integer(value: number): void;
+  /** An integer reply of up to 64 bits, given as its decimal text. */
+  integerText(text: string): void;
   /** A bulk string of bytes. */
   bulk(bytes: Uint8Array, start: number, end: number): void;
   bulkText(text: string): void;

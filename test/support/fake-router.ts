@@ -1,0 +1,16 @@
+import { type Router, SLOT_COUNT, slotOf } from '../../src/cluster/index.ts';
+import { FakePartition, type FakePartitionOptions } from './fake-partition.ts';
+
+/** A router over fake partitions that own equal contiguous slot ranges. */
+export class FakeRouter implements Router {
+  readonly partitions: readonly FakePartition[];
+
+  constructor(count = 1, options: FakePartitionOptions = {}) {
+    this.partitions = Array.from({ length: count }, (_, id) => new FakePartition({ ...options, id }));
+  }
+
+  partitionOf(bytes: Uint8Array, start: number, end: number): FakePartition {
+    const index = Math.floor((slotOf(bytes, start, end) * this.partitions.length) / SLOT_COUNT);
+    return this.partitions[index] as FakePartition;
+  }
+}
