@@ -1,0 +1,58 @@
+# Caskade: every target sets up what it needs, silently when nothing is to do.
+# `make` alone lists the targets. Paths under data/ are only ever deleted by clean-data.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := node_modules/.bin
+SETUP_STAMP := node_modules/.setup-stamp
+ARGS ?=
+
+.PHONY: help setup setup-system build standalone cli load test soak bench check docs clean clean-data
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: $(SETUP_STAMP) ## install the npm packages of package-lock.json (needs Node 20.19 or newer)
+
+# The stamp lies inside node_modules, so that deleting node_modules also asks for a new set-up.
+$(SETUP_STAMP): package.json package-lock.json .npmrc scripts/setup.sh
+	@scripts/setup.sh
+	@touch $@
+
+setup-system: ## install the Debian packages that test and bench need
+	@scripts/setup-system.sh
+
+build: $(SETUP_STAMP) ## compile to dist/ (incremental)
+	@$(BIN)/tsc -p tsconfig.json
+
+standalone: build ## run one durable node in the foreground: 127.0.0.1:6379, data in ./data/standalone
+	@exec node bin/caskade.cjs server --config conf/standalone/server.yaml $(ARGS)
+
+cli: build ## talk to a running node (ARGS="--addr HOST:PORT" for another one)
+	@exec node bin/caskade.cjs cli $(ARGS)
+
+load: build ## load FILE=... (RESP commands or key<TAB>value lines) into a running node
+	@test -n "$(FILE)" || { echo "make load: say which file: make load FILE=path" >&2; exit 2; }
+	@exec node bin/caskade.cjs load $(ARGS) -- "$(FILE)"
+
+test: setup-system build ## run all tests; ends in 'N passed, N failed' (ARGS="test/config --grep alias" for some)
+	@exec node dist/scripts/run-tests.js $(ARGS)
+
+soak: setup-system build ## the same tests with the long versions of the crash tests
+	@CASKADE_SOAK=1 exec node dist/scripts/run-tests.js $(ARGS)
+
+bench: setup-system build ## run the benchmarks
+	@exec node dist/bench/main.js $(ARGS)
+
+check: $(SETUP_STAMP) ## format, lint, types, import law, floating promises, tracked files, generated docs
+	@scripts/check.sh
+
+docs: build ## regenerate docs/CONFIG.md
+	@node dist/scripts/generate-config-docs.js
+
+clean: ## delete what was built and installed (never data)
+	@rm -rf dist dist-* node_modules coverage profiles
+
+clean-data: ## delete ./data, and with it every stored key of the nodes started from here
+	@rm -rf data
