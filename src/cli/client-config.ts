@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import { load } from 'js-yaml';
+import { z } from 'zod';
+import { CaskadeError } from '../model/errors.ts';
+import { type Address, parseAddress } from './address.ts';
+
+/** What a client configuration file says, plus a notice to print when it holds a key that has no effect yet. */
+export interface ClientConfig {
+  readonly address?: Address;
+  readonly notice?: string;
+}
+
+const schema = z.strictObject({
+  addr: z.string().optional(),
+  zk: z.looseObject({}).optional(),
+  ack: z.number().optional(),
+});
+
+const KNOWN_KEYS = 'addr, zk.servers';
+
+export function readClientConfig(path: string): ClientConfig {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    throw new CaskadeError(
+      'configurationInvalid',
+      `cannot read the client configuration ${path} (${reason})`,
+      {
+        cause,
+      },
+    );
+  }
+  return parseClientConfig(text, path);
+}
+
+/** `path` only names the file in errors. Throws CaskadeError `configurationInvalid`. */
+export function parseClientConfig(text: string, path: string): ClientConfig {
+  const parsed = schema.safeParse(parseYaml(text, path) ?? {});
+  if (!parsed.success) {
+    const reasons = parsed.error.issues.map(({ path: key, message }) =>
+      [key.join('.'), message].filter(Boolean),
+    );
+    const text = reasons.map((reason) => reason.join(': ')).join('; ');
+    throw new CaskadeError('configurationInvalid', `${path}: ${text} (allowed keys: ${KNOWN_KEYS})`);
+  }
+  const { addr, zk, ack } = parsed.data;
+  return {
+    ...(addr === undefined ? {} : { address: addressOf(addr, path) }),
+    ...notices(path, addr, zk !== undefined, ack !== undefined),
+  };
+}
+
+function parseYaml(text: string, path: string): unknown {
+  try {
+    return load(text);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
+    throw new CaskadeError('configurationInvalid', `${path} is not valid YAML: ${reason}`, { cause });
+  }
+}
+
+function addressOf(text: string, path: string): Address {
+  try {
+    return parseAddress(text);
+  } catch (cause) {
+    throw new CaskadeError('configurationInvalid', `${path}: addr: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function notices(path: string, addr: string | undefined, zk: boolean, ack: boolean): { notice?: string } {
+  const lines: string[] = [];
+  if (zk) {
+    const used = addr === undefined ? 'the default address' : `addr: ${addr}`;
+    lines.push(
+      `${path}: zk.servers is ignored, finding the leader by ZooKeeper comes with the cluster; using ${used}`,
+    );
+  }
+  if (ack) {
+    lines.push(`${path}: ack is ignored, a write is always acknowledged by every in-sync replica`);
+  }
+  return lines.length === 0 ? {} : { notice: lines.join('\n') };
+}
