@@ -7,7 +7,6 @@ import {
   TombstoneReason,
 } from '../cluster/index.ts';
 import type { Clock } from '../env/clock.ts';
-import { InvariantError } from '../model/errors.ts';
 import { asOffset, type EpochMillis, type Offset } from '../model/numbers.ts';
 import type { ArgumentViews } from '../resp/arguments.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
@@ -35,12 +34,24 @@ export class CommandContext {
   /** What a command that works in slices keeps between two runs; cleared when it is done. */
   progress: unknown = undefined;
 
-  /** What the reply rests on: for each partition touched, the newest uncommitted offset appended or seen. */
+  /**
+   * What the reply rests on: for each partition touched, the newest uncommitted offset appended or seen. Only the first
+   * `holdCount` of both arrays count: they are never shortened, so that a command does not allocate them anew.
+   */
+  holdCount = 0;
   readonly holdPartitions: LeaderPartition[] = [];
   readonly holdOffsets: Offset[] = [];
+  /** Records this run appended. 0 with a hold: the reply is a read that waits for what it saw (R3). */
+  appendCount = 0;
+  /** True once this run answered with an error. */
+  failed = false;
 
   readonly #key = new KeyView();
-  #grouped: LeaderPartition | null = null;
+  /** The argument that `#key` and `#partition` stand for; -1 = none yet in this run. */
+  #routedIndex = -1;
+  #partition: LeaderPartition | null = null;
+  #grouping = false;
+  readonly #grouped: LeaderPartition[] = [];
 
   constructor(
     args: ArgumentViews,
@@ -61,8 +72,17 @@ export class CommandContext {
   /** Called before each run of a command. */
   reset(): void {
     this.suspension = null;
-    this.holdPartitions.length = 0;
-    this.holdOffsets.length = 0;
+    this.holdCount = 0;
+    this.appendCount = 0;
+    this.failed = false;
+    this.#routedIndex = -1;
+  }
+
+  /** Answers with an error; `text` begins with the prefix. */
+  fail(text: string): void {
+    this.failed = true;
+    this.server.counters.countError(text);
+    this.reply.error(text);
   }
 
   // Reads
@@ -97,13 +117,14 @@ export class CommandContext {
 
   /** The same for every partition: before DBSIZE, KEYS, SCAN. */
   allSettled(): boolean {
-    return this.router.partitions.every((partition) => this.settled(partition));
+    for (const partition of this.router.partitions) if (!this.settled(partition)) return false;
+    return true;
   }
 
   // Appends. The executor has made sure that nothing refuses them.
 
   put(index: number, value: Uint8Array, start: number, end: number, expiresAtMs: EpochMillis): void {
-    const partition = this.#route(index);
+    const partition = this.#target(index);
     this.#appended(
       partition,
       partition.put(this.session.database, this.#key, value, start, end, expiresAtMs),
@@ -116,13 +137,13 @@ export class CommandContext {
   }
 
   remove(index: number): void {
-    const partition = this.#route(index);
+    const partition = this.#target(index);
     this.#appended(partition, partition.remove(this.session.database, this.#key, TombstoneReason.deleted));
   }
 
   /** Gives the existing key in argument `index` a new expiry; 0 = none. */
   changeExpiry(index: number, expiresAtMs: EpochMillis): void {
-    const partition = this.#route(index);
+    const partition = this.#target(index);
     this.#appended(partition, partition.changeExpiry(this.session.database, this.#key, expiresAtMs));
   }
 
@@ -132,30 +153,33 @@ export class CommandContext {
     }
   }
 
-  /** What `write` appends is one atomic group in the partition of the key in argument `index`. */
-  atomically(index: number, write: () => void): void {
-    const partition = this.#route(index);
-    this.#grouped = partition;
-    partition.beginGroup();
-    try {
-      write();
-    } finally {
-      partition.endGroup();
-      this.#grouped = null;
-    }
+  /** What is appended until `endGroup` is one atomic group in each partition it goes to. Pair them by try and finally. */
+  beginGroup(): void {
+    this.#grouping = true;
+  }
+
+  endGroup(): void {
+    this.#grouping = false;
+    for (const partition of this.#grouped) partition.endGroup();
+    this.#grouped.length = 0;
   }
 
   /** True if all keys (first, first + step, ... last) lie in one partition; else the CROSSSLOT error is the reply. */
   onePartition(first: number, last: number, step: number): boolean {
-    if (this.router.partitions.length === 1) return true;
-    const { args } = this;
-    const partition = this.router.partitionOf(args.bytes, args.start(first), args.end(first));
+    const { args, router } = this;
+    const partition = router.partitionOf(args.bytes, args.start(first), args.end(first));
     for (let index = first + step; index <= last; index += step) {
-      if (this.router.partitionOf(args.bytes, args.start(index), args.end(index)) === partition) continue;
-      this.reply.error("CROSSSLOT Keys in request don't hash to the same slot");
+      if (router.partitionOf(args.bytes, args.start(index), args.end(index)) === partition) continue;
+      this.fail("CROSSSLOT Keys in request don't hash to the same slot");
       return false;
     }
     return true;
+  }
+
+  /** Hash of the key in argument `index` in its partition. */
+  hashOf(index: number): number {
+    this.#route(index);
+    return this.#key.hash;
   }
 
   /** Ends this run; the command runs again once `until` resolved, with `progress` as the handler left it. */
@@ -166,14 +190,25 @@ export class CommandContext {
   // Inside
 
   #route(index: number): LeaderPartition {
+    if (index === this.#routedIndex) return this.#partition as LeaderPartition;
     const key = this.#key;
-    key.bytes = this.args.bytes;
-    key.start = this.args.start(index);
-    key.end = this.args.end(index);
+    const { args } = this;
+    key.bytes = args.bytes;
+    key.start = args.start(index);
+    key.end = args.end(index);
     const partition = this.router.partitionOf(key.bytes, key.start, key.end);
     key.hash = partition.hash(key.bytes, key.start, key.end);
-    if (this.#grouped !== null && this.#grouped !== partition) {
-      throw new InvariantError('an atomic group reached into a second partition');
+    this.#routedIndex = index;
+    this.#partition = partition;
+    return partition;
+  }
+
+  /** The partition to append argument `index` to, with its group begun if one is wanted. */
+  #target(index: number): LeaderPartition {
+    const partition = this.#route(index);
+    if (this.#grouping && !this.#grouped.includes(partition)) {
+      partition.beginGroup();
+      this.#grouped.push(partition);
     }
     return partition;
   }
@@ -181,24 +216,26 @@ export class CommandContext {
   #after(outcome: ReadOutcome, partition: LeaderPartition): boolean {
     if (outcome === ReadOutcome.ready) return true;
     if (outcome === ReadOutcome.suspended) this.suspension = partition.suspension;
-    else this.reply.error(partition.refusal.respText);
+    else this.fail(partition.refusal.respText);
     return false;
   }
 
   #appended(partition: LeaderPartition, offset: Offset): void {
+    this.appendCount += 1;
     this.session.appended[partition.id] = offset;
     partition.listen(this.session);
     this.#hold(partition, offset);
   }
 
   #hold(partition: LeaderPartition, offset: Offset): void {
-    const { holdPartitions, holdOffsets } = this;
-    for (let at = 0; at < holdPartitions.length; at += 1) {
+    const { holdPartitions, holdOffsets, holdCount } = this;
+    for (let at = 0; at < holdCount; at += 1) {
       if (holdPartitions[at] !== partition) continue;
       if (offset > (holdOffsets[at] as Offset)) holdOffsets[at] = offset;
       return;
     }
-    holdPartitions.push(partition);
-    holdOffsets.push(offset);
+    holdPartitions[holdCount] = partition;
+    holdOffsets[holdCount] = offset;
+    this.holdCount = holdCount + 1;
   }
 }

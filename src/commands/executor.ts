@@ -1,8 +1,8 @@
 import type { LeaderPartition } from '../cluster/index.ts';
-import type { CaskadeError } from '../model/errors.ts';
+import { LIMITS } from '../model/limits.ts';
 import type { CommandContext } from './context.ts';
 import type { CommandCounters } from './ports.ts';
-import type { CommandEntry, CommandTable } from './table.ts';
+import { type CommandEntry, type CommandTable, TIMED_CALLS } from './table.ts';
 
 /**
  * Runs the command in `context.args`: finds it, checks arity and admission, calls its handler. Afterwards either
@@ -22,74 +22,112 @@ export class Executor {
     context.reset();
     const entry = this.#find(context);
     if (entry === null || !this.#admit(entry, context)) return;
-    (entry.spec.run as (context: CommandContext) => void)(context);
-    if (context.suspension === null) {
-      entry.calls += 1;
-      context.progress = undefined;
-    }
+    const run = entry.run as (context: CommandContext) => void;
+    if (entry.calls % TIMED_CALLS === 0) runTimed(run, entry, context);
+    else run(context);
+    if (context.suspension !== null) return;
+    entry.calls += 1;
+    this.#counters.commandsProcessed += 1;
+    if (context.failed) entry.failedCalls += 1;
+    context.progress = undefined;
   }
 
   #find(context: CommandContext): CommandEntry | null {
     const { args } = context;
     const entry = this.#table.find(args, 0);
-    if (entry === undefined) return this.#reject(context, unknownCommand(context));
-    if (entry.subcommands === null || args.count < 2)
-      return this.#checkArity(entry, context, entry.spec.name);
+    if (entry === undefined) return this.#reject(context, null, unknownCommand(context));
+    if (entry.subcommands === null || args.count < 2) return this.#checkArity(entry, context);
     const subcommand = entry.subcommands.find(args, 1);
-    if (subcommand !== undefined) {
-      return this.#checkArity(subcommand, context, `${entry.spec.name}|${subcommand.spec.name}`);
-    }
-    if (entry.spec.run !== undefined && entry.spec.arity < 0) return entry;
-    return this.#reject(context, unknownSubcommand(entry, context));
+    if (subcommand !== undefined) return this.#checkArity(subcommand, context);
+    return this.#reject(context, entry, unknownSubcommand(entry, context));
   }
 
-  #checkArity(entry: CommandEntry, context: CommandContext, name: string): CommandEntry | null {
+  #checkArity(entry: CommandEntry, context: CommandContext): CommandEntry | null {
     const { count } = context.args;
     const { arity } = entry.spec;
-    if (entry.spec.run !== undefined && (arity >= 0 ? count === arity : count >= -arity)) return entry;
-    entry.rejectedCalls += 1;
-    return this.#reject(context, `ERR wrong number of arguments for '${name}' command`);
+    if (entry.run !== undefined && (arity >= 0 ? count === arity : count >= -arity)) return entry;
+    return this.#reject(context, entry, wrongArity(entry.fullName));
   }
 
-  #reject(context: CommandContext, text: string): null {
-    this.#counters.errorReplies += 1;
-    context.reply.error(text);
+  #reject(context: CommandContext, entry: CommandEntry | null, text: string): null {
+    if (entry !== null) entry.rejectedCalls += 1;
+    context.fail(text);
     return null;
   }
 
   /** Refusals come before anything is appended; congestion makes a writer wait. */
   #admit(entry: CommandEntry, context: CommandContext): boolean {
     if (!entry.isWrite) return true;
+    if (entry.createsKeys && !this.#admitKeys(entry, context)) return false;
     const { partitions } = context.router;
     if (partitions.length === 1) return this.#admitInto(partitions[0] as LeaderPartition, entry, context);
-    const touched = this.#touched(entry, context);
-    for (const partition of touched) if (!this.#admitInto(partition, entry, context)) return false;
+    for (const partition of touchedPartitions(entry, context)) {
+      if (!this.#admitInto(partition, entry, context)) return false;
+    }
+    return true;
+  }
+
+  #admitKeys(entry: CommandEntry, context: CommandContext): boolean {
+    const { first, step } = entry.spec.keys;
+    const { args } = context;
+    const last = lastKey(entry, args.count);
+    for (let index = first; index <= last; index += step) {
+      if (args.length(index) <= LIMITS.keyBytesMax) continue;
+      this.#reject(
+        context,
+        entry,
+        `ERR the key in argument ${index} has ${args.length(index)} bytes; ${LIMITS.keyBytesMax} are allowed`,
+      );
+      return false;
+    }
     return true;
   }
 
   #admitInto(partition: LeaderPartition, entry: CommandEntry, context: CommandContext): boolean {
-    const refusal: CaskadeError | null = partition.writeRefusal();
+    const refusal = partition.writeRefusal();
     if (refusal !== null) {
-      entry.rejectedCalls += 1;
-      this.#reject(context, refusal.respText);
+      this.#reject(context, entry, refusal.respText);
       return false;
     }
     if (partition.congestion === null) return true;
     context.suspend(partition.congestion);
     return false;
   }
+}
 
-  #touched(entry: CommandEntry, context: CommandContext): Iterable<LeaderPartition> {
-    const { first, last, step } = entry.spec.keys;
-    const { args, router } = context;
-    if (first === 0) return router.partitions;
-    const end = last < 0 ? args.count + last : last;
-    const touched = new Set<LeaderPartition>();
-    for (let index = first; index <= end; index += step) {
-      touched.add(router.partitionOf(args.bytes, args.start(index), args.end(index)));
-    }
-    return touched;
+function runTimed(
+  run: (context: CommandContext) => void,
+  entry: CommandEntry,
+  context: CommandContext,
+): void {
+  const startedMs = context.clock.monotonicMs();
+  run(context);
+  if (context.suspension !== null) return;
+  entry.timedCalls += 1;
+  entry.timedMs += context.clock.monotonicMs() - startedMs;
+}
+
+/** Index of the last key among `count` arguments; below the first when there are no keys. */
+export function lastKey(entry: CommandEntry, count: number): number {
+  const { last } = entry.spec.keys;
+  return last < 0 ? count + last : last;
+}
+
+/** The partitions of the command's keys; all of them for a command without keys. */
+function touchedPartitions(entry: CommandEntry, context: CommandContext): Iterable<LeaderPartition> {
+  const { first, step } = entry.spec.keys;
+  const { args, router } = context;
+  if (first === 0) return router.partitions;
+  const last = lastKey(entry, args.count);
+  const touched = new Set<LeaderPartition>();
+  for (let index = first; index <= last; index += step) {
+    touched.add(router.partitionOf(args.bytes, args.start(index), args.end(index)));
   }
+  return touched;
+}
+
+export function wrongArity(fullName: string): string {
+  return `ERR wrong number of arguments for '${fullName}' command`;
 }
 
 const QUOTED_BYTES_MAX = 128;

@@ -1,4 +1,5 @@
 import type { EpochMillis, MonotonicMillis } from '../model/numbers.ts';
+import { RateMeter } from './rate-meter.ts';
 import type { CommandTable } from './table.ts';
 
 /** What INFO wants to know of the process; server wires it. */
@@ -46,6 +47,26 @@ export class CommandCounters {
   keyspaceHits = 0;
   keyspaceMisses = 0;
   errorReplies = 0;
+  /** Error replies by their prefix ('ERR', 'MISCONF', ...). */
+  readonly errorsByPrefix = new Map<string, number>();
+  readonly rates = new RateMeter();
+
+  /** Counts an error reply; `text` begins with the prefix. */
+  countError(text: string): void {
+    const space = text.indexOf(' ');
+    const prefix = space < 0 ? text : text.slice(0, space);
+    this.errorReplies += 1;
+    this.errorsByPrefix.set(prefix, (this.errorsByPrefix.get(prefix) ?? 0) + 1);
+  }
+
+  reset(): void {
+    this.commandsProcessed = 0;
+    this.keyspaceHits = 0;
+    this.keyspaceMisses = 0;
+    this.errorReplies = 0;
+    this.errorsByPrefix.clear();
+    this.rates.reset();
+  }
 }
 
 export interface ServerPorts {
@@ -54,6 +75,8 @@ export interface ServerPorts {
   readonly config: ConfigView;
   readonly counters: CommandCounters;
   readonly table: CommandTable;
+  /** Largest value in bytes that a command may store. */
+  readonly valueBytesMax: number;
   /** Starts an orderly shutdown and returns at once. */
   readonly shutdown: () => void;
 }

@@ -25,6 +25,8 @@ export const LIMITS = {
   recordExtrasCountMax: 16,
   recordExtraBytesMax: 64 * KiB,
   databasesMax: 1,
+  /** KEYS and SCAN MATCH: matching costs at most pattern bytes times key bytes. */
+  patternBytesMax: 4 * KiB,
 
   // Storage
   segmentBytesMin: 4 * KiB,
@@ -37,6 +39,14 @@ export const LIMITS = {
   /** Above this many bytes appended but not yet on disk, connections wait. */
   unflushedBytesMax: 64 * MiB,
   concurrentSyncsMax: 8,
+  /** META, MANIFEST, EPOCHS, NODE. */
+  documentBytesMax: 64 * MiB,
+  /** Batches are read in chunks of this size when a segment is scanned. */
+  scanChunkBytes: 1 * MiB,
+  hintBlockBytes: 256 * KiB,
+  hintBlockBytesMax: 1 * MiB,
+  /** Segments of one partition; the keydir names a segment with 16 bits. */
+  segmentsMax: 60_000,
 
   // Event loop
   /** Background work yields after this long. */
