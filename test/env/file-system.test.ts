@@ -2,11 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { FaultyFileSystem } from '../../src/env/faulty-file-system.ts';
 import type { FileHandle, FileSystem } from '../../src/env/file-system.ts';
 import { MemoryFileSystem } from '../../src/env/memory-file-system.ts';
 import { NodeFileSystem } from '../../src/env/node-file-system.ts';
 
 import { CaskadeError, type ErrorCode, InvariantError } from '../../src/model/errors.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
 
 interface World {
   readonly fileSystem: FileSystem;
@@ -15,6 +17,11 @@ interface World {
 }
 
 const WORLDS: Readonly<Record<string, () => Promise<World>>> = {
+  faulty: async () => {
+    const { fileSystem } = new FaultyFileSystem({ random: new SeededRandom(1) });
+    await fileSystem.makeDirectory('/data');
+    return { fileSystem, root: '/data', remove: async () => {} };
+  },
   node: async () => {
     const root = await mkdtemp(join(tmpdir(), 'caskade-files-'));
     return { fileSystem: new NodeFileSystem(), root, remove: () => rm(root, { recursive: true }) };
