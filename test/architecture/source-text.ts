@@ -33,7 +33,7 @@ class Scanner {
 
   constructor(source: string) {
     this.#source = source;
-    this.withoutComments = [...source].length === source.length ? [...source] : source.split('');
+    this.withoutComments = source.split('');
     this.codeOnly = [...this.withoutComments];
   }
 
@@ -87,7 +87,6 @@ class Scanner {
     let start = this.#position;
     this.#position += 1;
     while (this.#position < this.#source.length && this.#source.charAt(this.#position) !== '`') {
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: this is where a template's expression begins
       if (this.#source.startsWith('${', this.#position)) {
         this.#position += 2;
         this.#blank(this.codeOnly, start, this.#position);
