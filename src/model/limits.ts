@@ -55,6 +55,20 @@ export const LIMITS = {
 
   // Network
   clientsMaxDefault: 10_000,
+  /** A client that lets more pile up than this is closed. */
   outputBytesMax: 256 * MiB,
+  /** Above this much output a client's further commands wait. */
+  outputPauseBytes: 1 * MiB,
+  /** A client for whom commands wait, and that read nothing for so long, is closed. */
+  outputStalledMsMax: 60_000,
+  /** What one connection hands to its socket at a time. */
+  writeBytesMax: 1 * MiB,
+  /** Then the other connections have their turn. */
+  commandsPerTurnMax: 1024,
+  /** How long a connection that we ended waits for the peer to end it too, so that the last reply is not lost. */
+  lingerMsMax: 1000,
   clientNameBytesMax: 256,
+
+  // Configuration
+  configFileBytesMax: 1 * MiB,
 } as const;

@@ -1,12 +1,17 @@
+const NOTHING = Buffer.alloc(0);
+/** Eight views of four bytes fit into the JavaScript heap: no memory of its own for an idle connection. */
+const COUNT_AT_REST = 8;
+const COUNT_KEPT_MAX = 256;
+
 /**
  * One request's arguments as views into received bytes: `bytes[starts[i], ends[i])`. One object per
  * connection is reused, so nothing here outlives the command; whoever keeps bytes copies them.
  */
 export class ArgumentViews {
-  bytes: Buffer = Buffer.alloc(0);
+  bytes: Buffer = NOTHING;
   count = 0;
-  starts = new Int32Array(64);
-  ends = new Int32Array(64);
+  starts = new Int32Array(COUNT_AT_REST);
+  ends = new Int32Array(COUNT_AT_REST);
 
   reset(bytes: Buffer): void {
     this.bytes = bytes;
@@ -18,6 +23,23 @@ export class ArgumentViews {
     this.starts[this.count] = start;
     this.ends[this.count] = end;
     this.count += 1;
+  }
+
+  /** Moves all views by `distance` bytes: they have been copied to another place. */
+  shift(distance: number): void {
+    for (let index = 0; index < this.count; index += 1) {
+      this.starts[index] = this.start(index) + distance;
+      this.ends[index] = this.end(index) + distance;
+    }
+  }
+
+  /** Lets go of the bytes, and of the room that a very long command took: a connection at rest costs little. */
+  release(): void {
+    this.bytes = NOTHING;
+    this.count = 0;
+    if (this.starts.length <= COUNT_KEPT_MAX) return;
+    this.starts = new Int32Array(COUNT_AT_REST);
+    this.ends = new Int32Array(COUNT_AT_REST);
   }
 
   start(index: number): number {

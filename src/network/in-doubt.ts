@@ -1,0 +1,17 @@
+import type { CommandContext } from '../commands/context.ts';
+import { CaskadeError } from '../model/errors.ts';
+import type { Offset } from '../model/numbers.ts';
+
+/** A partition as the connection sees it. */
+export type Partition = CommandContext['holdPartitions'][number];
+
+/** Reply to a command whose record at `offset` was appended and is not known to be committed: never an OK, never a plain error. */
+export function inDoubtText(partition: Partition, offset: Offset, reason: string): string {
+  return `INDOUBT ${partition.id} ${partition.leaderEpoch} ${offset} ${reason}`;
+}
+
+/** Reply to a command that appended nothing itself but saw a record that was not committed in the end (R3): safe to retry. */
+export function sawUncommittedText(reason: string): string {
+  return new CaskadeError('tryAgain', `the reply rested on a write that was not committed: ${reason}`)
+    .respText;
+}
