@@ -4,12 +4,23 @@ export interface Address {
 }
 
 export const PORT_MAX = 65_535;
-const HOST = /^(?:\[([0-9a-f:.%\w]+)\]|([^\s:/@[\]]+))$/i;
+const IPV6 = /^[0-9a-f:.]*:[0-9a-f:.]*(?:%[\w.-]+)?$/i;
+const NAME = /^\w(?:[\w.-]*[\w.])?$/;
 
-/** A host name or an IP literal, IPv6 in brackets; null if it is neither. */
+/** A host name, an IPv4 or an IPv6 literal. 999.1.1.1 is an address with a slip in it, not a name. */
+export function isHost(text: string): boolean {
+  if (IPV6.test(text)) return true;
+  if (!NAME.test(text)) return false;
+  if (!/^[\d.]+$/.test(text)) return true;
+  const parts = text.split('.');
+  return parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) <= 255);
+}
+
+/** The host of an address: IPv6 stands in brackets there. */
 function parseHost(text: string): string | null {
-  const match = HOST.exec(text);
-  return match?.[1] ?? match?.[2] ?? null;
+  const literal = /^\[(.*)\]$/.exec(text)?.[1];
+  const host = literal ?? text;
+  return isHost(host) && (literal !== undefined) === host.includes(':') ? host : null;
 }
 
 /** `HOST:PORT`, `[IPv6]:PORT`; null if it does not parse. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { formatAddress, PORT_MAX, parseAddress } from './address.ts';
+import { formatAddress, isHost, PORT_MAX, parseAddress } from './address.ts';
 import { formatBytes, formatMilliseconds, parseBytes, parseMilliseconds } from './units.ts';
 
 /**
@@ -125,6 +125,14 @@ export function text(
     schema: parsed((value) => (facts.pattern.test(value) ? value : null)),
     allowed: facts.allowed,
     secret: facts.secret ?? false,
+    show: plainly,
+  });
+}
+
+export function host(facts: Facts<string>): Entry<string> {
+  return entry(facts, {
+    schema: parsed((value) => (isHost(value) ? value : null)),
+    allowed: 'a host name or an IP address',
     show: plainly,
   });
 }

@@ -1,5 +1,17 @@
 import { LIMITS } from '../model/limits.ts';
-import { addresses, bytes, duration, type Entry, flag, integer, oneOf, port, ratio, text } from './entry.ts';
+import {
+  addresses,
+  bytes,
+  duration,
+  type Entry,
+  flag,
+  host,
+  integer,
+  oneOf,
+  port,
+  ratio,
+  text,
+} from './entry.ts';
 
 interface Section<Entries extends Readonly<Record<string, Entry<unknown>>>> {
   readonly doc: string;
@@ -19,8 +31,6 @@ const GiB = 1024 * MiB;
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const DAY = 24 * 60 * MINUTE;
-
-const HOST = /^[^\s/@,]+$/;
 
 /** Every configuration key. The loader, the flags, docs/CONFIG.md and the type `Config` follow from this table. */
 export const CONFIG_TABLE = {
@@ -97,10 +107,8 @@ export const CONFIG_TABLE = {
     }),
   }),
   resp: section('The Redis wire protocol.', {
-    host: text({
+    host: host({
       default: '127.0.0.1',
-      pattern: HOST,
-      allowed: 'a host name or an IP address',
       doc: 'Address to listen on. There is no authentication yet: do not listen on a public one.',
     }),
     port: port({ default: 6379, doc: 'Port for plain clients; 0 takes any free one.' }),
@@ -119,10 +127,8 @@ export const CONFIG_TABLE = {
     }),
   }),
   rpc: section('Traffic between nodes. Not used by a node alone.', {
-    host: text({
+    host: host({
       default: '127.0.0.1',
-      pattern: HOST,
-      allowed: 'a host name or an IP address',
       doc: 'Address to listen on for other nodes.',
     }),
     port: port({ default: 0, doc: 'Port for other nodes; 0 is off.' }),
