@@ -23,7 +23,7 @@ check 'format and lint' "$bin/biome" check --error-on-warnings --max-diagnostics
 check 'types' "$bin/tsc" -p tsconfig.json --noEmit --incremental false
 check 'promises and switches' "$bin/oxlint" --type-aware --deny-warnings src test bench scripts
 check 'build' "$bin/tsc" -p tsconfig.json
-check 'import law and house rules' node dist/scripts/run-tests.js test/architecture
+check 'import law and house rules' node dist/scripts/run-tests.js --reporter dot test/architecture
 check 'tracked files' node dist/scripts/check-tracked-files.js
 check 'docs/CONFIG.md is fresh' node dist/scripts/generate-config-docs.js --check
 

@@ -5,7 +5,7 @@
  * What would let a broken test pass unseen counts as a failure: a pending test, `.only`, a file that does not
  * load, a run without a single test, a run that ends early, and whatever keeps the process alive afterwards.
  *
- * Usage: node dist/scripts/run-tests.js [--grep TEXT] [path under test/, file or folder]...
+ * Usage: node dist/scripts/run-tests.js [--grep TEXT] [--reporter NAME] [path under test/, file or folder]...
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
@@ -68,13 +68,13 @@ async function runTests(argv: readonly string[]): Promise<void> {
   const closing = new ClosingLine();
   const { values, positionals } = parseArgs({
     args: [...argv],
-    options: { grep: { type: 'string', short: 'g' } },
+    options: { grep: { type: 'string', short: 'g' }, reporter: { type: 'string', default: 'spec' } },
     allowPositionals: true,
   });
   const paths = positionals.length > 0 ? positionals : ['test'];
   const mocha = new Mocha({
     ui: 'bdd',
-    reporter: 'spec',
+    reporter: values.reporter,
     timeout: 10_000,
     forbidOnly: true,
     forbidPending: true,
