@@ -10,6 +10,7 @@ import type { Clock } from '../env/clock.ts';
 import { asOffset, type EpochMillis, type Offset } from '../model/numbers.ts';
 import type { ArgumentViews } from '../resp/arguments.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { VALUE_TOO_LONG } from './errors.ts';
 import type { ServerPorts } from './ports.ts';
 import type { Session } from './session.ts';
 
@@ -105,6 +106,26 @@ export class CommandContext {
       this.#hold(partition, asOffset(this.entry.uncommittedOffset));
     }
     return this.#after(outcome, partition);
+  }
+
+  /** Counts the key that was just read as a hit or a miss. */
+  countLookup(): void {
+    if (this.entry.found) this.server.counters.keyspaceHits += 1;
+    else this.server.counters.keyspaceMisses += 1;
+  }
+
+  /** The value in `entry` is the reply; nil if there is none. */
+  replyValue(): void {
+    const { entry, reply } = this;
+    if (entry.found) reply.bulk(entry.bytes, entry.start, entry.end);
+    else reply.nil();
+  }
+
+  /** True if a value of `length` bytes may be stored; else the error is the reply. */
+  fits(length: number): boolean {
+    if (length <= this.server.valueBytesMax) return true;
+    this.fail(VALUE_TOO_LONG);
+    return false;
   }
 
   /** True if the session's own last append to the partition is resolved; else suspends (R11). */

@@ -19,6 +19,7 @@ export interface ServerStats {
     readonly rssBytes: number;
     readonly heapUsedBytes: number;
     readonly externalBytes: number;
+    readonly rssPeakBytes: number;
   };
   readonly cpuSeconds: () => { readonly user: number; readonly system: number };
   /** Largest delay of the event loop in the last seconds, in milliseconds. */
@@ -34,6 +35,11 @@ export interface ClientRegistry {
   readonly connectionsRejected: number;
   readonly netInputBytes: number;
   readonly netOutputBytes: number;
+  /** Bytes in the connections' input and output buffers; where it is not kept, INFO says 0. */
+  readonly bufferBytes?: number;
+  /** Reads from and writes to sockets. */
+  readonly readsProcessed?: number;
+  readonly writesProcessed?: number;
 }
 
 /** CONFIG GET: Redis' names and our own keys, each with its value as text. */
