@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { load } from 'js-yaml';
+import { loadAll } from 'js-yaml';
 import { z } from 'zod';
 import { CaskadeError } from '../model/errors.ts';
 import { type Address, parseAddress } from './address.ts';
@@ -54,7 +54,8 @@ export function parseClientConfig(text: string, path: string): ClientConfig {
 
 function parseYaml(text: string, path: string): unknown {
   try {
-    return load(text);
+    // `load` takes an empty file for an error.
+    return loadAll(text)[0];
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
     throw new CaskadeError('configurationInvalid', `${path} is not valid YAML: ${reason}`, { cause });

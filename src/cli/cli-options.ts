@@ -1,0 +1,94 @@
+import { InvalidArgumentError } from 'commander';
+import type { ExitCode } from '../model/exit-codes.ts';
+import { type Address, DEFAULT_ADDRESS, parseAddress } from './address.ts';
+import type { CliIo } from './cli-io.ts';
+import { readClientConfig } from './client-config.ts';
+import { parseUsage, quietCommand } from './usage.ts';
+
+export interface CliOptions {
+  readonly address: Address;
+  /** The command to run once; empty for a REPL or lines from standard input. */
+  readonly words: readonly string[];
+  readonly redis: boolean;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** Ask for RESP3. */
+  readonly resp3: boolean;
+  /** With commands from a pipe: an error reply makes the exit code 1. */
+  readonly exitOnError: boolean;
+}
+
+const EXAMPLES = `
+Commands of our own, run once:
+  set KEY VALUE        prints OK
+  get KEY              prints the value, or 'Key not found' (exit 0)
+  rm KEY               deletes the key; 'Key not found' on stderr and exit 1 when there is none
+Any other command is sent to the server as it stands. Without a command: a prompt on a terminal (type 'help'),
+else one command a line from standard input.
+
+Output: on a terminal in words ('record not found'), --redis as redis-cli prints it; in a pipe redis-cli's raw form.
+
+Exit codes: 0 ok; 1 the server answered with an error, or no connection; 2 usage; 3 configuration;
+  7 in doubt (the write may or may not have been carried out); 130 interrupted.
+
+Examples:
+  caskade cli set greeting 'hello there'
+  caskade cli --addr 127.0.0.1:7001 --json mget greeting other
+`;
+
+export function addressOption(text: string): Address {
+  try {
+    return parseAddress(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
+/** Notices of the configuration file go to stderr. Throws CaskadeError `configurationInvalid`. */
+export function readAddress(options: { addr?: Address; config?: string }, io: CliIo): Address {
+  const config = options.config === undefined ? {} : readClientConfig(options.config);
+  if (config.notice !== undefined) io.stderr.write(`caskade: ${config.notice}\n`);
+  return options.addr ?? config.address ?? DEFAULT_ADDRESS;
+}
+
+/** Reads argv after the word `cli`; an exit code when nothing is left to do. */
+export function parseCliOptions(argv: readonly string[], io: CliIo): CliOptions | ExitCode {
+  const parsed = parseUsage(cliCommand(io), argv);
+  if (typeof parsed === 'number') return parsed;
+  const flags = parsed.opts<Flags>();
+  return {
+    address: readAddress(flags, io),
+    words: parsed.args,
+    redis: flags.redis === true,
+    json: flags.json === true,
+    quiet: flags.quiet === true,
+    resp3: flags['3'] === true || flags.json === true,
+    exitOnError: flags.exitOnError === true,
+  };
+}
+
+interface Flags {
+  readonly addr?: Address;
+  readonly config?: string;
+  readonly redis?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly '3'?: boolean;
+  readonly exitOnError?: boolean;
+}
+
+function cliCommand(io: CliIo) {
+  return quietCommand('caskade cli', io)
+    .usage('[options] [command [arguments...]]')
+    .description('Talk to a Caskade server: one command, or a prompt.')
+    .argument('[command...]', 'a command and its arguments; options stand before it')
+    .option('--addr <host:port>', 'the server (default: 127.0.0.1:6379)', addressOption)
+    .option('--config <file>', 'client configuration, as conf/client/cli.yaml; --addr wins over it')
+    .option('--redis', "redis-cli's output throughout")
+    .option('--json', 'one line of JSON a reply (over RESP3)')
+    .option('-3', 'speak RESP3 where the server does')
+    .option('-q, --quiet', "do not print the OK of 'set'")
+    .option('-e, --exit-on-error', 'commands from a pipe: exit 1 when any of them was answered with an error')
+    .passThroughOptions()
+    .addHelpText('after', EXAMPLES);
+}

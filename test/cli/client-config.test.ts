@@ -1,0 +1,42 @@
+import { expect } from 'chai';
+import { formatAddress, parseAddress } from '../../src/cli/address.ts';
+import { parseClientConfig, readClientConfig } from '../../src/cli/client-config.ts';
+
+describe('client configuration', () => {
+  it('reads the address', () => {
+    expect(parseClientConfig('addr: example.org:7001', 'c.yaml')).to.deep.equal({
+      address: { host: 'example.org', port: 7001 },
+    });
+    expect(parseClientConfig('', 'c.yaml')).to.deep.equal({});
+  });
+
+  it("takes the predecessor's file and says in one line what of it has no effect", () => {
+    const { notice, address } = parseClientConfig(
+      'zk:\n  servers: [127.0.0.1:2181]\n  sessionTimeout: 3',
+      'c.yaml',
+    );
+    expect(address).to.equal(undefined);
+    expect(notice).to.match(/^c\.yaml: zk\.servers .* comes with the cluster; using the default address$/);
+    expect(parseClientConfig('addr: h:1\nack: -1', 'c.yaml').notice).to.match(/^c\.yaml: ack is ignored/);
+  });
+
+  it('names the file, the key and what is allowed', () => {
+    const bad: [string, RegExp][] = [
+      ['adr: h:1', /c\.yaml: .*adr.*allowed keys: addr/],
+      ['addr: 5', /c\.yaml: addr: /],
+      ['addr: h', /c\.yaml: addr: invalid address 'h'/],
+      ['addr: [', /c\.yaml is not valid YAML/],
+    ];
+    for (const [text, message] of bad)
+      expect(() => parseClientConfig(text, 'c.yaml'), text).to.throw(message);
+    expect(() => readClientConfig('/nonexistent/c.yaml')).to.throw(
+      /cannot read .*\/nonexistent\/c\.yaml \(ENOENT\)/,
+    );
+  });
+
+  it('an address is printed as it is read', () => {
+    for (const text of ['127.0.0.1:6379', '[::1]:1', 'my-host.example:65535', 'localhost:80']) {
+      expect(formatAddress(parseAddress(text))).to.equal(text);
+    }
+  });
+});
