@@ -18,7 +18,8 @@ import { diskError, errnoName } from './disk-errors.ts';
  * 3. A starter looks for others after it has appeared itself. Of two, the later to appear sees the earlier. So two never
  *    both see nobody: at most one holds the lock.
  * 4. Two starters that see each other: the one with the greater name gives up, the other looks again until it is gone.
- *    A holder, or whoever does not say what it is, is always given way to.
+ *    A holder, or whoever listens and does not say what it is, is always given way to. One that closed a question
+ *    without an answer is leaving (or out of descriptors): it is asked again.
  *
  * Liveness is the kernel's word: `kill -9` leaves only a name that refuses. The sockets are reached through the
  * descriptor of the directory, since a socket's address has room for 107 bytes only. Processes on different machines
@@ -33,13 +34,14 @@ type State = 'starting' | 'holding';
 
 interface Owner {
   readonly pid: string;
-  readonly state: State | 'silent';
+  /** `silent`: listens but does not answer. `closed`: took the question and closed, as one that leaves does. */
+  readonly state: State | 'silent' | 'closed';
 }
 
 const NAME = /^LOCK\.(\d+)\.[0-9a-f]+$/;
 const UNPUBLISHED_PREFIX = 'LOCK-new.';
 /** How long an owner has to say who it is; one that does not is taken for a holder that is busy. */
-const ANSWER_MS_MAX = 1_000;
+const ANSWER_MS_MAX = 2_000;
 /** How often, and how many times, a starter looks again for one that has to give way. */
 const LOOK_AGAIN_MS = 10;
 const LOOKS_MAX = 500;
@@ -144,14 +146,14 @@ class Candidate implements DirectoryLock {
     await fs.rename(this.#path(unpublishedName), this.#path(this.#name));
   }
 
-  /** Number of starters that have to give way to this one. Throws when this one has to. */
+  /** Number of others that are leaving or have to give way to this one. Throws when this one has to. */
   async #rivals(): Promise<number> {
     let rivals = 0;
     for (const name of await fs.readdir(this.#path('.'))) {
       if (name === this.#name || !NAME.test(name)) continue;
       const owner = await this.#ask(name);
       if (owner === undefined) await this.#remove(name);
-      else if (owner.state === 'starting' && this.#name < name) rivals += 1;
+      else if (owner.state === 'closed' || (owner.state === 'starting' && this.#name < name)) rivals += 1;
       else throw this.#heldBy(owner.pid);
     }
     return rivals;
@@ -169,20 +171,21 @@ class Candidate implements DirectoryLock {
       };
       const read = (): Owner => {
         const [, saidPid, state] = /^(\d+) (starting|holding)\n/.exec(answer) ?? [];
-        if (saidPid === undefined) return { pid, state: 'silent' };
+        if (saidPid === undefined) return { pid, state: 'closed' };
         return { pid: saidPid, state: state === 'starting' ? 'starting' : 'holding' };
       };
       socket.setEncoding('utf8');
-      socket.setTimeout(ANSWER_MS_MAX, () => finish(read()));
+      socket.setTimeout(ANSWER_MS_MAX, () => finish({ pid, state: 'silent' }));
       socket.on('data', (text: string) => {
         answer += text;
         if (answer.length > ANSWER_BYTES_MAX) finish(read());
       });
       socket.on('end', () => finish(read()));
-      // Only these two prove that nobody is there; any other failure to ask is no proof.
       socket.on('error', (error) => {
         const errno = errnoName(error);
-        finish(errno === 'ECONNREFUSED' || errno === 'ENOENT' ? undefined : { pid, state: 'silent' });
+        // Only these two prove that nobody is there; any other failure to ask is no proof.
+        if (errno === 'ECONNREFUSED' || errno === 'ENOENT') finish(undefined);
+        else finish({ pid, state: errno === 'ECONNRESET' || errno === 'EPIPE' ? 'closed' : 'silent' });
       });
     });
   }

@@ -14,7 +14,7 @@ export interface LockAnswer {
   readonly message?: string;
 }
 
-const BLOCK_MS = 3_000;
+const BLOCK_MS = 4_000;
 let lock: DirectoryLock | undefined;
 
 async function serve(request: LockRequest): Promise<LockAnswer> {
