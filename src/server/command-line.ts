@@ -185,6 +185,6 @@ export async function runServerCommand(
   const { runServer } = await import('./run-server.ts');
   return await runServer(loaded.config, {
     configFile: commandLine.configFile ?? '',
-    warnings: loaded.warnings,
+    warnings: [...loaded.warnings],
   });
 }
