@@ -34,7 +34,10 @@ export function encodeSegmentHeader(identity: SegmentIdentity, createdAtMs: numb
 /** Checks the header of the file at `path`; throws what is wrong with it. */
 export function decodeSegmentHeader(bytes: Buffer, path: string): SegmentIdentity {
   if (bytes.length < SEGMENT_HEADER_BYTES || !bytes.subarray(0, 8).equals(MAGIC)) {
-    throw new CaskadeError('corruptSegment', `${path}: not a segment file: its first 8 bytes are not the magic`);
+    throw new CaskadeError(
+      'corruptSegment',
+      `${path}: not a segment file: its first 8 bytes are not the magic`,
+    );
   }
   if (readUint32(bytes, 92) !== crcOf(bytes, 0, 92)) {
     throw new CaskadeError('corruptSegment', `${path}: position 0: the segment header fails its checksum`);

@@ -1,6 +1,4 @@
-/** "No entry" and, as an offset, "the expiry came with the put itself". */
 export const NO_ENTRY = 0;
-export const NO_RECORD = -1;
 
 const CHUNK_SHIFT = 10;
 const CHUNK_ENTRIES = 1 << CHUNK_SHIFT;
@@ -9,7 +7,7 @@ const ENTRY_DOUBLES = 5;
 const ENTRY_WORDS = 10;
 
 const EXPIRES_AT_DOUBLE = 0;
-const RECORD_OFFSET_DOUBLE = 1;
+const NEWEST_OFFSET_DOUBLE = 1;
 const HASH = 4;
 const KEY_REFERENCE = 5;
 /** Segment in the low 16 bits; the top bit: announced. */
@@ -44,7 +42,7 @@ export class ExpiryTable {
     this.count++;
     this.#setWord(entry, HASH, hash);
     this.#setWord(entry, KEY_REFERENCE, keyReference);
-    this.set(entry, 0, NO_RECORD, 0, 0);
+    this.set(entry, 0, 0, 0, 0);
     return entry;
   }
 
@@ -55,12 +53,15 @@ export class ExpiryTable {
     if (this.count === 0) this.clear();
   }
 
-  /** Sets all that a put or a metadata record says; takes the entry's announcement back. */
-  set(entry: number, expiresAtMs: number, recordOffset: number, segment: number, length: number): void {
+  /**
+   * Sets what the key's newest record says; takes an announcement back. Segment and length are those of a
+   * metadata-only record, and 0 if the newest record is the put itself.
+   */
+  set(entry: number, expiresAtMs: number, newestOffset: number, segment: number, length: number): void {
     const doubles = this.#doubles[entry >>> CHUNK_SHIFT]!;
     const base = (entry & CHUNK_MASK) * ENTRY_DOUBLES;
     doubles[base + EXPIRES_AT_DOUBLE] = expiresAtMs;
-    doubles[base + RECORD_OFFSET_DOUBLE] = recordOffset;
+    doubles[base + NEWEST_OFFSET_DOUBLE] = newestOffset;
     this.#setWord(entry, RECORD_SEGMENT, segment);
     this.#setWord(entry, RECORD_LENGTH, length);
   }
@@ -69,10 +70,10 @@ export class ExpiryTable {
     return this.#doubles[entry >>> CHUNK_SHIFT]![(entry & CHUNK_MASK) * ENTRY_DOUBLES + EXPIRES_AT_DOUBLE]!;
   }
 
-  /** Offset of the newest metadata record since the put, NO_RECORD if there is none. */
-  recordOffset(entry: number): number {
+  /** Offset of the key's newest record, put or metadata-only. */
+  newestOffset(entry: number): number {
     return this.#doubles[entry >>> CHUNK_SHIFT]![
-      (entry & CHUNK_MASK) * ENTRY_DOUBLES + RECORD_OFFSET_DOUBLE
+      (entry & CHUNK_MASK) * ENTRY_DOUBLES + NEWEST_OFFSET_DOUBLE
     ]!;
   }
 
@@ -84,6 +85,7 @@ export class ExpiryTable {
     this.#setWord(entry, RECORD_SEGMENT, segment | (this.#word(entry, RECORD_SEGMENT) & ANNOUNCED_BIT));
   }
 
+  /** 0 = the newest record is the put. */
   recordLength(entry: number): number {
     return this.#word(entry, RECORD_LENGTH);
   }

@@ -1,6 +1,6 @@
 import { invariant } from '../../model/errors.ts';
 import { ExpiryQueue } from './expiry-queue.ts';
-import { ExpiryTable, NO_ENTRY, NO_RECORD } from './expiry-table.ts';
+import { ExpiryTable, NO_ENTRY } from './expiry-table.ts';
 import { KeyArena } from './key-arena.ts';
 import type { KeyHasher } from './key-hash.ts';
 import { SlotPages } from './slot-pages.ts';
@@ -195,7 +195,7 @@ export class Keydir {
     table.slab[table.word + OFFSET_WORD] = offset | 0;
     table.slab[table.word + POSITION_WORD] = position | 0;
     table.slab[table.word + LENGTH_WORD] = length | flags;
-    if (expiresAtMs !== 0) this.#setExpiry(table, hash, expiresAtMs, NO_RECORD, 0, 0);
+    if (expiresAtMs !== 0) this.#setExpiry(table, hash, expiresAtMs, offset, 0, 0);
     return replaced;
   }
 
@@ -230,6 +230,7 @@ export class Keydir {
     length: number,
   ): boolean {
     checkRecord(segment, 0, length, offset);
+    invariant(length > 0, 'a metadata-only record has a length');
     this.#forgetPrevious();
     this.#cursorTable = undefined;
     const table = this.#tables[hash >>> this.#restBits];
@@ -301,9 +302,7 @@ export class Keydir {
       if (entry === NO_ENTRY) return count;
       const reference = this.#expiry.keyReference(entry);
       const hash = this.#expiry.hash(entry);
-      const recordOffset = this.#expiry.recordOffset(entry);
-      const offset =
-        recordOffset === NO_RECORD ? slotOffset(this.#seekReference(hash, reference)) : recordOffset;
+      const offset = this.#expiry.newestOffset(entry);
       const start = this.#arena.keyStart(reference);
       visit(
         this.#arena.bytesOf(reference),
@@ -428,8 +427,7 @@ export class Keydir {
     this.offset = slotOffset(table);
     const entry = this.#entryOf(table);
     this.expiresAtMs = entry === NO_ENTRY ? 0 : this.#expiry.expiresAtMs(entry);
-    const recordOffset = entry === NO_ENTRY ? NO_RECORD : this.#expiry.recordOffset(entry);
-    this.newestOffset = recordOffset === NO_RECORD ? this.offset : recordOffset;
+    this.newestOffset = entry === NO_ENTRY ? this.offset : this.#expiry.newestOffset(entry);
   }
 
   #readPrevious(table: SubTable): void {
@@ -465,21 +463,22 @@ export class Keydir {
     const table = this.#tables[hash >>> this.#restBits];
     if (table === undefined || !this.#seekKey(table, hash, bytes, start, end)) return NO_ENTRY;
     const entry = this.#entryOf(table);
-    return entry !== NO_ENTRY && this.#expiry.recordOffset(entry) === offset ? entry : NO_ENTRY;
+    if (entry === NO_ENTRY || this.#expiry.recordLength(entry) === 0) return NO_ENTRY;
+    return this.#expiry.newestOffset(entry) === offset ? entry : NO_ENTRY;
   }
 
   #setExpiry(
     table: SubTable,
     hash: number,
     expiresAtMs: number,
-    recordOffset: number,
+    newestOffset: number,
     segment: number,
     length: number,
   ): void {
     let entry = this.#entryOf(table);
     if (entry === NO_ENTRY) entry = this.#openExpiry(table, hash);
     else this.#unqueue(entry);
-    this.#expiry.set(entry, expiresAtMs, recordOffset, segment, length);
+    this.#expiry.set(entry, expiresAtMs, newestOffset, segment, length);
     if (expiresAtMs === 0) return;
     this.#queue.add(entry);
     this.#expiringCount++;

@@ -112,10 +112,8 @@ export class SubTable {
 
   /** Removes the cursor's entry; the entries behind it that are not at home move up to close the gap. */
   remove(): void {
-    const from = this.#index;
-    let end = from + 1;
-    while (end < this.#slotCount && this.#referenceAt(end) !== 0 && this.#homeOf(end) < end) end++;
-    for (let index = from + 1; index < end; index++) this.#copySlot(index, index - 1);
+    const end = this.#runEnd(this.#index + 1);
+    this.#shiftLeft(this.#index + 1, end);
     this.#clearSlot(end - 1);
     this.count--;
     if (this.count < this.#shrinkBelowCount || this.count === 0) this.#shrink();
@@ -186,29 +184,76 @@ export class SubTable {
   }
 
   #openGap(from: number): void {
-    let hole = from;
-    while (hole < this.#slotCount && this.#referenceAt(hole) !== 0) hole++;
+    const hole = this.#firstEmpty(from);
     if (hole === this.#slotCount) this.#appendPage();
-    while (hole > from) {
-      const pageFirst = hole & ~this.#slotMask;
-      const first = Math.max(from, pageFirst);
-      this.#shiftRight(first, hole);
-      hole = first;
-      if (hole > from) {
-        this.#copySlot(hole - 1, hole);
-        hole--;
+    this.#shiftRight(from, hole);
+  }
+
+  #firstEmpty(from: number): number {
+    let index = from;
+    for (let page = index >>> this.#pageShift; page < this.#pages.length; page++) {
+      const slab = this.#pool.slabOf(this.#pages[page]!);
+      let word = this.#pool.wordOf(this.#pages[page]!) + (index & this.#slotMask) * SLOT_WORDS;
+      const pageEnd = (page + 1) << this.#pageShift;
+      for (; index < pageEnd; index++, word += SLOT_WORDS) {
+        if (slab[word + KEY_REFERENCE_WORD] === 0) return index;
       }
+    }
+    return index;
+  }
+
+  /** The first slot from `from` on that is empty or whose entry is at home. */
+  #runEnd(from: number): number {
+    let index = from;
+    for (let page = index >>> this.#pageShift; page < this.#pages.length; page++) {
+      const slab = this.#pool.slabOf(this.#pages[page]!);
+      let word = this.#pool.wordOf(this.#pages[page]!) + (index & this.#slotMask) * SLOT_WORDS;
+      const pageEnd = (page + 1) << this.#pageShift;
+      for (; index < pageEnd; index++, word += SLOT_WORDS) {
+        if (slab[word + KEY_REFERENCE_WORD] === 0) return index;
+        const rest = slab[word + HASH_WORD]! & this.#restMask;
+        if (((rest * this.#homesPerRest) | 0) === index) return index;
+      }
+    }
+    return index;
+  }
+
+  /** Moves the slots [from, end) one to the right, over slot `end`. */
+  #shiftRight(from: number, end: number): void {
+    let hole = end;
+    while (hole > from) {
+      const first = Math.max(from, hole & ~this.#slotMask);
+      this.#moveInPage(first, hole, 1);
+      hole = first;
+      if (hole === from) return;
+      this.#copySlot(hole - 1, hole);
+      hole--;
     }
   }
 
-  /** Moves the slots [first, end) one to the right; they and slot `end` are of one page. */
-  #shiftRight(first: number, end: number): void {
+  /** Moves the slots [from, end) one to the left, over slot `from` - 1. */
+  #shiftLeft(from: number, end: number): void {
+    let index = from;
+    while (index < end) {
+      if ((index & this.#slotMask) === 0) {
+        this.#copySlot(index, index - 1);
+        index++;
+        continue;
+      }
+      const pageEnd = Math.min(end, (index | this.#slotMask) + 1);
+      this.#moveInPage(index, pageEnd, -1);
+      index = pageEnd;
+    }
+  }
+
+  /** Moves the slots [first, end), which are of one page, by `slots` within that page. */
+  #moveInPage(first: number, end: number, slots: number): void {
     if (first === end) return;
     const page = this.#pages[first >>> this.#pageShift]!;
-    const base = this.#pool.wordOf(page);
-    const from = base + (first & this.#slotMask) * SLOT_WORDS;
-    const to = base + (end & this.#slotMask) * SLOT_WORDS;
-    this.#pool.slabOf(page).copyWithin(from + SLOT_WORDS, from, to);
+    const slab = this.#pool.slabOf(page);
+    const from = this.#pool.wordOf(page) + (first & this.#slotMask) * SLOT_WORDS;
+    const to = from + (end - first) * SLOT_WORDS;
+    slab.copyWithin(from + slots * SLOT_WORDS, from, to);
   }
 
   /** A run has reached the end of the table: more slack, the homes stay. */

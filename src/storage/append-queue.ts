@@ -1,0 +1,96 @@
+import type { Clock } from '../env/clock.ts';
+import { LIMITS } from '../model/limits.ts';
+import { asOffset, type LeaderEpoch, type Offset } from '../model/numbers.ts';
+import { BatchBufferPool, BatchBuilder } from './batch-builder.ts';
+
+/**
+ * The batches of a leader between append and disk: one open, the others closed and waiting. A batch is closed when the flush
+ * takes it, when it is large enough, or around a large value.
+ */
+export class AppendQueue {
+  readonly #clock: Clock;
+  readonly #pool = new BatchBufferPool();
+  readonly #closed: BatchBuilder[] = [];
+  #open: BatchBuilder | null = null;
+  #epoch: LeaderEpoch;
+  #nextOffset: number;
+  #groupDepth = 0;
+  #closedBytes = 0;
+
+  constructor(clock: Clock, epoch: LeaderEpoch, nextOffset: Offset) {
+    this.#clock = clock;
+    this.#epoch = epoch;
+    this.#nextOffset = nextOffset;
+  }
+
+  get nextOffset(): Offset {
+    return asOffset(this.#open === null ? this.#nextOffset : this.#open.nextOffset);
+  }
+
+  get isEmpty(): boolean {
+    return this.#open === null && this.#closed.length === 0;
+  }
+
+  get bytes(): number {
+    return this.#closedBytes + (this.#open?.length ?? 0);
+  }
+
+  /** Records appended until `endGroup` lie in one batch. */
+  beginGroup(): void {
+    this.#groupDepth += 1;
+  }
+
+  endGroup(): void {
+    this.#groupDepth -= 1;
+  }
+
+  get inGroup(): boolean {
+    return this.#groupDepth > 0;
+  }
+
+  /** The batch that the next record goes into. A large value gets one of its own, unless it is part of a group. */
+  batchFor(valueLength: number): BatchBuilder {
+    const open = this.#open;
+    if (open !== null && this.#groupDepth === 0 && open.count > 0) {
+      const isLarge = valueLength > LIMITS.largeValueBytes;
+      if (isLarge || open.length > LIMITS.batchBytesTarget) this.#close(open);
+    }
+    return this.#open ?? this.#begin();
+  }
+
+  /** Takes the oldest batch off the queue, closing the open one if it is the only one. */
+  take(): BatchBuilder | null {
+    if (this.#closed.length === 0 && this.#open !== null && this.#groupDepth === 0) this.#close(this.#open);
+    const batch = this.#closed.shift() ?? null;
+    if (batch !== null) this.#closedBytes -= batch.length;
+    return batch;
+  }
+
+  /** Forgets everything that was not taken; the next record gets `nextOffset`. */
+  discard(nextOffset: Offset): void {
+    this.#closed.length = 0;
+    this.#closedBytes = 0;
+    this.#open = null;
+    this.#nextOffset = nextOffset;
+  }
+
+  /** The batch's bytes are no longer needed. */
+  release(batch: BatchBuilder): void {
+    this.#pool.give(batch.bytes);
+  }
+
+  #begin(): BatchBuilder {
+    const batch = new BatchBuilder(asOffset(this.#nextOffset), this.#epoch, this.#pool.take());
+    batch.firstTimestampMs = this.#clock.wallMs();
+    this.#open = batch;
+    return batch;
+  }
+
+  #close(batch: BatchBuilder): void {
+    batch.maxTimestampMs = Math.max(batch.firstTimestampMs, this.#clock.wallMs());
+    this.#nextOffset = batch.nextOffset;
+    this.#closed.push(batch);
+    this.#closedBytes += batch.length;
+    this.#open = null;
+  }
+}

@@ -1,0 +1,119 @@
+import { InvariantError } from '../model/errors.ts';
+import { LIMITS } from '../model/limits.ts';
+import { asOffset, type LeaderEpoch, type Offset } from '../model/numbers.ts';
+import { BATCH_HEADER_BYTES, sealBatch } from './format/batch.ts';
+import { crcOf } from './format/crc.ts';
+import { copyBytes, writeUint32, writeUint64 } from './format/integers.ts';
+import { RECORD_AT, RECORD_HEADER_BYTES, RecordFlag, type RecordKind } from './format/record.ts';
+
+const INITIAL_BYTES = 64 * 1024;
+/** Buffers up to this size are used again. */
+const POOLED_BYTES_MAX = 2 * LIMITS.batchBytesTarget;
+const POOLED_COUNT_MAX = 8;
+const EMPTY = new Uint8Array(0);
+
+/** Batch buffers that are free again. */
+export class BatchBufferPool {
+  readonly #free: Buffer[] = [];
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  }
+
+  give(bytes: Buffer): void {
+    if (bytes.length <= POOLED_BYTES_MAX && this.#free.length < POOLED_COUNT_MAX) this.#free.push(bytes);
+  }
+}
+
+/**
+ * One record batch while it grows and after it is sealed. Records are encoded straight into the bytes that will be
+ * written to disk and sent to followers; nothing is encoded twice.
+ */
+export class BatchBuilder {
+  readonly baseOffset: Offset;
+  readonly leaderEpoch: LeaderEpoch;
+  bytes: Buffer;
+  length = BATCH_HEADER_BYTES;
+  count = 0;
+  firstTimestampMs = 0;
+  maxTimestampMs = 0;
+  sealed = false;
+  /** Where its first byte lies, once it is written. */
+  segment = -1;
+  position = -1;
+
+  constructor(baseOffset: Offset, leaderEpoch: LeaderEpoch, bytes: Buffer) {
+    this.baseOffset = baseOffset;
+    this.leaderEpoch = leaderEpoch;
+    this.bytes = bytes;
+  }
+
+  get nextOffset(): Offset {
+    return asOffset(this.baseOffset + this.count);
+  }
+
+  /** Appends a record and returns its position in the batch. `expiresAtMs` -1: the record has no expiry field. */
+  append(
+    kind: RecordKind,
+    flags: number,
+    detail: number,
+    database: number,
+    expiresAtMs: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    value: Uint8Array = EMPTY,
+    valueStart = 0,
+    valueEnd = 0,
+  ): number {
+    const hasExpiry = expiresAtMs >= 0;
+    const keyLength = keyEnd - keyStart;
+    const length = RECORD_HEADER_BYTES + (hasExpiry ? 8 : 0) + keyLength + (valueEnd - valueStart);
+    const at = this.length;
+    if (this.sealed) throw new InvariantError('a record was appended to a sealed batch');
+    if (at + length > this.bytes.length) this.#grow(at + length);
+    const { bytes } = this;
+    writeUint32(bytes, at + RECORD_AT.length, length);
+    writeUint32(bytes, at + RECORD_AT.delta, this.count);
+    bytes[at + RECORD_AT.kind] = kind;
+    bytes[at + RECORD_AT.flags] = hasExpiry ? flags | RecordFlag.hasExpiry : flags;
+    bytes[at + RECORD_AT.codec] = 0;
+    bytes[at + RECORD_AT.detail] = detail;
+    writeUint32(bytes, at + RECORD_AT.database, database);
+    writeUint32(bytes, at + RECORD_AT.keyLength, keyLength);
+    let body = at + RECORD_HEADER_BYTES;
+    if (hasExpiry) {
+      writeUint64(bytes, body, expiresAtMs);
+      body += 8;
+    }
+    copyBytes(bytes, body, key, keyStart, keyEnd);
+    copyBytes(bytes, body + keyLength, value, valueStart, valueEnd);
+    writeUint32(bytes, at, crcOf(bytes, at + 4, at + length));
+    this.length = at + length;
+    this.count += 1;
+    return at;
+  }
+
+  /** Writes the header and the checksum; nothing is appended any more. */
+  seal(): void {
+    this.sealed = true;
+    sealBatch(this.bytes, 0, {
+      flags: 0,
+      length: this.length,
+      baseOffset: this.baseOffset,
+      lastOffsetDelta: this.count - 1,
+      count: this.count,
+      leaderEpoch: this.leaderEpoch,
+      firstTimestampMs: this.firstTimestampMs,
+      maxTimestampMs: this.maxTimestampMs,
+    });
+  }
+
+  #grow(needed: number): void {
+    if (needed > LIMITS.batchBytesMax)
+      throw new InvariantError(`a batch of ${needed} bytes passed its admission`);
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
+    this.bytes.copy(grown, 0, 0, this.length);
+    this.bytes = grown;
+  }
+}

@@ -1,0 +1,248 @@
+import { InvariantError } from '../model/errors.ts';
+import { asOffset, type Offset } from '../model/numbers.ts';
+import { BatchScan, type ScannedBatch } from './batch-scan.ts';
+import { type CommittedIndex, IndexedRecord } from './committed-index.ts';
+import { BATCH_HEADER_BYTES, BatchFlag, sealBatch } from './format/batch.ts';
+import { RecordKind } from './format/record.ts';
+import { assertWhole, type HintDoors, hintPath, visitHint } from './hint-file.ts';
+import { type MergedFile, MergeOutput } from './merge-output.ts';
+import type { Segment } from './segment.ts';
+import { SegmentRecords } from './segment-records.ts';
+import type { SegmentedLog } from './segmented-log.ts';
+import { Slices } from './slices.ts';
+
+export interface MergeSettings {
+  /** Bytes read a second at most; 0 = no limit. */
+  readonly bytesPerSecondMax: number;
+}
+
+/** What a merge needs from the partition around it. */
+export interface MergeHost {
+  /** Makes every committed record durable: only durable evidence may kill (C2 under a weak flush mode). */
+  readonly syncEvidence: () => Promise<void>;
+  /** True when the partition changed its role, truncates or closes: the merge gives up (C13b). */
+  readonly isCancelled: () => boolean;
+  /** Runs `change` while nothing else changes the list of segments. */
+  readonly exclusively: (change: () => Promise<void>) => Promise<void>;
+}
+
+export interface MergeOutcome {
+  readonly inputs: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  readonly recordsKept: number;
+  readonly recordsDropped: number;
+}
+
+class MergeCancelled extends Error {}
+
+/**
+ * Rewrites a run of sealed segments without what newer committed records have superseded (PROTOCOL 3.3, as amended by R4, R15, R16).
+ *
+ * Order of the steps, each safe to crash after: outputs and their hints written and synced; directory synced; ONE rename of the manifest
+ * commits; the index follows; the inputs are unlinked when nobody reads them. Batches keep base offset, last delta and epoch.
+ */
+export class Merge {
+  readonly #doors: HintDoors;
+  readonly #log: SegmentedLog;
+  readonly #index: CommittedIndex;
+  readonly #settings: MergeSettings;
+  readonly #host: MergeHost;
+  readonly #records: SegmentRecords;
+  readonly #record = new IndexedRecord();
+  readonly #slices: Slices;
+  #output: MergeOutput | null = null;
+  #finished: MergedFile[] = [];
+  #keepsTombstones = true;
+  #removedFloor = -1;
+  #kept = 0;
+  #dropped = 0;
+  #startedAtMs = 0;
+  #readBytes = 0;
+
+  constructor(
+    doors: HintDoors,
+    log: SegmentedLog,
+    index: CommittedIndex,
+    settings: MergeSettings,
+    host: MergeHost,
+  ) {
+    this.#doors = doors;
+    this.#log = log;
+    this.#index = index;
+    this.#settings = settings;
+    this.#host = host;
+    this.#records = new SegmentRecords(doors.hasher);
+    this.#slices = new Slices(doors.clock);
+  }
+
+  /** Merges `count` sealed segments from index `first` on. Null: it was cancelled and left nothing behind. */
+  async run(first: number, count: number): Promise<MergeOutcome | null> {
+    const inputs = this.#log.segments.slice(first, first + count);
+    this.#keepsTombstones = first > 0;
+    this.#startedAtMs = this.#doors.clock.monotonicMs();
+    for (const input of inputs) input.pin();
+    try {
+      await this.#copy(inputs);
+    } catch (error) {
+      await this.#abort();
+      if (error instanceof MergeCancelled) return null;
+      throw error;
+    } finally {
+      for (const input of inputs) input.unpin();
+    }
+    const outputs = await this.#commit(inputs);
+    if (outputs === null) return null;
+    await this.#follow(inputs, outputs);
+    await this.#remove(inputs);
+    return {
+      inputs: inputs.length,
+      inputBytes: sumLength(inputs),
+      outputBytes: sumLength(outputs),
+      recordsKept: this.#kept,
+      recordsDropped: this.#dropped,
+    };
+  }
+
+  async #copy(inputs: readonly Segment[]): Promise<void> {
+    const base = (inputs[0] as Segment).base;
+    const end = (inputs.at(-1) as Segment).end;
+    await this.#begin(base);
+    for (const input of inputs) {
+      const scan = new BatchScan(input.handle, input.length);
+      for await (const batch of scan.batches()) {
+        await this.#copyBatch(batch, input);
+        await this.#throttle(batch.header.length);
+      }
+      assertWhole(scan, input);
+    }
+    await this.#finish(end);
+  }
+
+  async #copyBatch(batch: ScannedBatch, input: Segment): Promise<void> {
+    const parts: Buffer[] = [];
+    const output = await this.#outputFor(batch);
+    const record = this.#record;
+    let length = BATCH_HEADER_BYTES;
+    for (const place of this.#records.of(batch, input.path, record)) {
+      if (this.#slices.isSpent) await this.#slices.rest();
+      if (!this.#keeps(record)) continue;
+      record.position = output.length + length;
+      await output.list(record);
+      parts.push(batch.bytes.subarray(place.start, place.end));
+      length += place.end - place.start;
+    }
+    this.#kept += parts.length;
+    this.#dropped += batch.header.count - parts.length;
+    if (parts.length > 0) await output.append(rewrite(batch, parts, length));
+  }
+
+  #keeps(record: IndexedRecord): boolean {
+    if (record.kind !== RecordKind.tombstone && record.kind !== RecordKind.flush) {
+      return this.#index.isLive(record);
+    }
+    if (this.#keepsTombstones) return true;
+    this.#removedFloor = Math.max(this.#removedFloor, record.offset);
+    return false;
+  }
+
+  /** A new output at a batch boundary when the present one is full. */
+  async #outputFor(batch: ScannedBatch): Promise<MergeOutput> {
+    const output = this.#output as MergeOutput;
+    if (output.length + batch.header.length <= this.#log.settings.segmentBytesMax) return output;
+    await this.#finish(batch.header.baseOffset);
+    return this.#begin(batch.header.baseOffset);
+  }
+
+  async #begin(base: Offset): Promise<MergeOutput> {
+    const generation = this.#log.takeGeneration();
+    const output = await MergeOutput.create(this.#doors, this.#log.settings, base, generation);
+    this.#output = output;
+    return output;
+  }
+
+  async #finish(end: Offset): Promise<void> {
+    const output = this.#output as MergeOutput;
+    this.#finished.push(await output.finish(asOffset(end)));
+    this.#output = null;
+  }
+
+  /** Reads no faster than configured, and looks whether it is still wanted. */
+  async #throttle(bytes: number): Promise<void> {
+    if (this.#host.isCancelled()) throw new MergeCancelled();
+    this.#readBytes += bytes;
+    const { bytesPerSecondMax } = this.#settings;
+    if (bytesPerSecondMax === 0) return;
+    const dueMs = (this.#readBytes / bytesPerSecondMax) * 1000;
+    const aheadMs = dueMs - (this.#doors.clock.monotonicMs() - this.#startedAtMs);
+    if (aheadMs > 10) await this.#doors.clock.sleep(aheadMs);
+  }
+
+  /**
+   * If writing the manifest fails nobody knows which one a restart will find, so inputs and outputs both stay on disk: either
+   * manifest is whole.
+   */
+  async #commit(inputs: readonly Segment[]): Promise<Segment[] | null> {
+    await this.#doors.fileSystem.syncDirectory(this.#doors.directory);
+    await this.#host.syncEvidence();
+    const outputs: Segment[] = [];
+    let cancelled = false;
+    await this.#host.exclusively(async () => {
+      cancelled = this.#host.isCancelled();
+      if (cancelled) return;
+      for (const { entry, path } of this.#finished) outputs.push(await this.#log.admitMerged(entry, path));
+      for (const output of outputs) output.hasHint = true;
+      await this.#log.exchange(inputs, outputs, this.#removedFloor);
+    });
+    if (!cancelled) return outputs;
+    await this.#abort();
+    return null;
+  }
+
+  /** Every record that is still the newest is now read from its new place. */
+  async #follow(inputs: readonly Segment[], outputs: readonly Segment[]): Promise<void> {
+    for (const output of outputs) {
+      let at = 0;
+      await visitHint(this.#doors, output, (record) => {
+        while (record.offset >= (inputs[at] as Segment).end) at += 1;
+        this.#index.relocate(record, inputs[at] as Segment, output);
+      });
+    }
+  }
+
+  async #remove(inputs: readonly Segment[]): Promise<void> {
+    for (const input of inputs) {
+      if (input.liveBytes !== 0) {
+        throw new InvariantError(`${input.path}: a merge left ${input.liveBytes} live bytes behind; the file is kept`);
+      }
+      await this.#log.retire(input);
+      await this.#removeIfThere(hintPath(this.#doors.directory, input));
+    }
+  }
+
+  async #abort(): Promise<void> {
+    await this.#output?.abort();
+    for (const { entry, path } of this.#finished) {
+      await this.#removeIfThere(path);
+      await this.#removeIfThere(hintPath(this.#doors.directory, entry));
+    }
+    this.#finished = [];
+  }
+
+  async #removeIfThere(path: string): Promise<void> {
+    if (await this.#doors.fileSystem.exists(path)) await this.#doors.fileSystem.unlink(path);
+  }
+}
+
+/** The batch with only these records: the same bytes if none is missing, else resealed under the same offsets (R16). */
+function rewrite(batch: ScannedBatch, parts: readonly Buffer[], length: number): Buffer {
+  const { header, bytes, start } = batch;
+  if (length === header.length) return Buffer.from(bytes.subarray(start, start + length));
+  const rewritten = Buffer.concat([Buffer.alloc(BATCH_HEADER_BYTES), ...parts], length);
+  sealBatch(rewritten, 0, { ...header, flags: header.flags | BatchFlag.merged, length, count: parts.length });
+  return rewritten;
+}
+
+function sumLength(segments: readonly Segment[]): number {
+  return segments.reduce((sum, segment) => sum + segment.length, 0);
+}

@@ -1,0 +1,253 @@
+import { join } from 'node:path';
+import { CaskadeError } from '../model/errors.ts';
+import { asOffset, type Offset } from '../model/numbers.ts';
+import { BatchScan, type ScannedBatch } from './batch-scan.ts';
+import { type CommittedIndex, IndexedRecord } from './committed-index.ts';
+import { nextOffsetOf } from './format/batch.ts';
+import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from './format/segment-header.ts';
+import { type HintDoors, hintPath, loadHint } from './hint-file.ts';
+import { MANIFEST_NAME, type ManifestSegment, segmentFileName } from './manifest.ts';
+import type { PartitionMeta } from './partition-meta.ts';
+import type { Segment } from './segment.ts';
+import { SegmentRecords } from './segment-records.ts';
+import type { SegmentedLog } from './segmented-log.ts';
+import { Slices } from './slices.ts';
+import { judgeTail } from './tail-verdict.ts';
+
+/** What a start found (R6: only `clean` and `torn` under flush always are proved whole). */
+export interface RecoveryReport {
+  readonly verdict: 'new' | 'clean' | 'torn' | 'lossy';
+  readonly segments: number;
+  readonly fromHints: number;
+  /** Hints that were there and could not be trusted. */
+  readonly badHints: number;
+  readonly records: number;
+  /** Bytes cut off the tail. */
+  readonly cutBytes: number;
+  readonly removedFiles: number;
+}
+
+export interface RecoveryOptions {
+  /** The operator accepts the loss of a rotten last batch (R19). */
+  readonly acceptTornTail: boolean;
+}
+
+const ZERO_PIECE_BYTES = 1024 * 1024;
+const KEPT_NAMES = new Set([MANIFEST_NAME, 'META', 'EPOCHS']);
+
+/** Brings log and index of one partition back to what was committed. Never cuts the middle of a log (C11). */
+export class Recovery {
+  readonly #doors: HintDoors;
+  readonly #log: SegmentedLog;
+  readonly #index: CommittedIndex;
+  readonly #meta: PartitionMeta;
+  readonly #options: RecoveryOptions;
+  readonly #records: SegmentRecords;
+  readonly #record = new IndexedRecord();
+  readonly #slices: Slices;
+  #recordCount = 0;
+  #fromHints = 0;
+  #badHints = 0;
+  #nextOffset = 0;
+  #epoch = 0;
+
+  constructor(
+    doors: HintDoors,
+    log: SegmentedLog,
+    index: CommittedIndex,
+    meta: PartitionMeta,
+    options: RecoveryOptions,
+  ) {
+    this.#doors = doors;
+    this.#log = log;
+    this.#index = index;
+    this.#meta = meta;
+    this.#options = options;
+    this.#records = new SegmentRecords(doors.hasher);
+    this.#slices = new Slices(doors.clock);
+  }
+
+  /** Returns the log end offset as far as the log itself tells, and what was found. */
+  async run(): Promise<{ logEndOffset: Offset; report: RecoveryReport }> {
+    const removedFiles = await this.#removeLeftovers();
+    let verdict: RecoveryReport['verdict'] = 'clean';
+    let cutBytes = 0;
+    for (const entry of this.#log.manifest.segments) {
+      const segment = await this.#open(entry);
+      if (entry.state !== 'active') await this.#loadSealed(segment, entry);
+      else ({ verdict, cutBytes } = await this.#loadActive(segment));
+    }
+    this.#checkHighWatermark();
+    const report: RecoveryReport = {
+      verdict,
+      segments: this.#log.segments.length,
+      fromHints: this.#fromHints,
+      badHints: this.#badHints,
+      records: this.#recordCount,
+      cutBytes,
+      removedFiles,
+    };
+    return { logEndOffset: asOffset(this.#nextOffset), report };
+  }
+
+  /** Files that the manifest does not name are what a crash left of a roll, a merge or a hint (C9). */
+  async #removeLeftovers(): Promise<number> {
+    const { fileSystem, directory } = this.#doors;
+    const kept = new Set(KEPT_NAMES);
+    for (const { base, generation } of this.#log.manifest.segments) {
+      kept.add(segmentFileName(base, generation));
+      kept.add(hintPath('', { base, generation }));
+    }
+    const leftovers = (await fileSystem.list(directory)).filter((name) => !kept.has(name));
+    for (const name of leftovers) await fileSystem.unlink(join(directory, name));
+    if (leftovers.length > 0) await fileSystem.syncDirectory(directory);
+    return leftovers.length;
+  }
+
+  async #open(entry: ManifestSegment): Promise<Segment> {
+    let segment: Segment;
+    try {
+      segment = await this.#log.openSegment(entry);
+    } catch (error) {
+      if (!(error instanceof CaskadeError) || error.code !== 'notFound') throw error;
+      const path = join(this.#doors.directory, segmentFileName(entry.base, entry.generation));
+      throw new CaskadeError(
+        'corruptSegment',
+        `${path}: the manifest names this segment, but the file is missing; restore it from a backup`,
+        { cause: error },
+      );
+    }
+    const header = Buffer.alloc(SEGMENT_HEADER_BYTES);
+    const read = await segment.handle.readAt(header, 0);
+    const identity = decodeSegmentHeader(header.subarray(0, read), segment.path);
+    const { partitionUuid, directoryId } = this.#meta;
+    const isOurs = identity.partitionUuid === partitionUuid && identity.directoryId === directoryId;
+    if (!isOurs || identity.baseOffset !== entry.base || identity.generation !== entry.generation) {
+      throw new CaskadeError(
+        'foreignDirectory',
+        `${segment.path}: belongs to another directory or has been renamed; put back the file that was here`,
+      );
+    }
+    return segment;
+  }
+
+  async #loadSealed(segment: Segment, entry: ManifestSegment): Promise<void> {
+    segment.length = entry.length;
+    segment.end = entry.end;
+    const size = await segment.handle.size();
+    if (size < entry.length) {
+      throw new CaskadeError(
+        'corruptSegment',
+        `${segment.path}: has ${size} bytes, but ${entry.length} were sealed; restore the file from a backup`,
+      );
+    }
+    const hint = await loadHint(this.#doors, segment, this.#index);
+    if (hint === 'loaded') {
+      this.#fromHints += 1;
+    } else {
+      if (hint === 'bad') this.#badHints += 1;
+      const scan = new BatchScan(segment.handle, segment.length);
+      await this.#applyAll(scan, segment);
+      if (scan.end.fault !== null) throw corruptAt(segment, scan.end.position, scan.end.fault);
+    }
+    this.#nextOffset = entry.end;
+  }
+
+  async #loadActive(segment: Segment): Promise<{ verdict: RecoveryReport['verdict']; cutBytes: number }> {
+    const size = await segment.handle.size();
+    const scan = new BatchScan(segment.handle, size);
+    this.#nextOffset = segment.base;
+    await this.#applyAll(scan, segment);
+    if (scan.end.fault === 'future') throw corruptAt(segment, scan.end.position, 'future');
+    segment.length = scan.end.position;
+    segment.end = asOffset(this.#nextOffset);
+    const outcome = await this.#settleTail(segment, scan, size);
+    // What was just read may be in the page cache only: it is made durable before anybody is shown it.
+    await segment.handle.sync();
+    await segment.resumeTail();
+    this.#log.resume(size);
+    return outcome;
+  }
+
+  /** Decides about the bytes after the last valid batch, and turns them back into zeros (R19). */
+  async #settleTail(
+    segment: Segment,
+    scan: BatchScan,
+    size: number,
+  ): Promise<{ verdict: RecoveryReport['verdict']; cutBytes: number }> {
+    const rest = Buffer.alloc(size - segment.length);
+    await segment.handle.readAt(rest, segment.length);
+    const verdict = judgeTail(rest, segment.length, scan.end);
+    if (verdict === 'clean') return { verdict: 'clean', cutBytes: 0 };
+    const isWeak = this.#meta.flush !== 'always';
+    if (verdict === 'corrupt' && !isWeak) throw corruptAt(segment, segment.length, scan.end.fault ?? 'crc');
+    if (verdict === 'rotten' && !isWeak && !this.#options.acceptTornTail) {
+      throw new CaskadeError(
+        'tornTailRefused',
+        `${segment.path}: position ${segment.length}: the last batch is damaged and does not look cut short by a crash, so an acknowledged write may be in it; restore the file from a backup, or start once with --accept-torn-tail to give the batch up`,
+      );
+    }
+    const cutBytes = lastNonZero(rest);
+    await this.#zero(segment, segment.length, cutBytes);
+    return { verdict: verdict === 'torn' && !isWeak ? 'torn' : 'lossy', cutBytes };
+  }
+
+  async #zero(segment: Segment, position: number, bytes: number): Promise<void> {
+    for (let done = 0; done < bytes; done += ZERO_PIECE_BYTES) {
+      await segment.handle.writeAt([Buffer.alloc(Math.min(ZERO_PIECE_BYTES, bytes - done))], position + done);
+    }
+  }
+
+  async #applyAll(scan: BatchScan, segment: Segment): Promise<void> {
+    for await (const batch of scan.batches()) {
+      this.#checkOrder(batch, segment);
+      segment.batchCount += 1;
+      for (const _place of this.#records.of(batch, segment.path, this.#record)) {
+        this.#index.apply(this.#record, segment);
+        this.#recordCount += 1;
+        if (this.#slices.isSpent) await this.#slices.rest();
+      }
+      this.#nextOffset = nextOffsetOf(batch.header);
+    }
+  }
+
+  /** Invariant I4: offsets and epochs never go back along the log. */
+  #checkOrder(batch: ScannedBatch, segment: Segment): void {
+    const { baseOffset, leaderEpoch } = batch.header;
+    if (baseOffset < this.#nextOffset || leaderEpoch < this.#epoch) {
+      throw new CaskadeError(
+        'corruptSegment',
+        `${segment.path}: position ${batch.position}: a batch of offset ${baseOffset}, epoch ${leaderEpoch} comes after offset ${this.#nextOffset - 1}, epoch ${this.#epoch}`,
+      );
+    }
+    this.#epoch = leaderEpoch;
+  }
+
+  #checkHighWatermark(): void {
+    const { highWatermark, flush } = this.#meta;
+    if (this.#nextOffset >= highWatermark || flush !== 'always') return;
+    throw new CaskadeError(
+      'corruptSegment',
+      `${this.#doors.directory}: the log ends at offset ${this.#nextOffset}, but ${highWatermark} was committed; restore the directory from a backup`,
+    );
+  }
+}
+
+function corruptAt(segment: Segment, position: number, fault: string): CaskadeError {
+  if (fault === 'future') {
+    return new CaskadeError(
+      'futureFormat',
+      `${segment.path}: position ${position}: a batch was written by a newer Caskade; start the newer version`,
+    );
+  }
+  return new CaskadeError(
+    'corruptSegment',
+    `${segment.path}: position ${position}: a batch that was once acknowledged cannot be read (${fault}); restore the file from a replica or a backup`,
+  );
+}
+
+function lastNonZero(bytes: Buffer): number {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end -= 1;
+  return end;
+}

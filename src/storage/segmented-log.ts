@@ -1,0 +1,258 @@
+import { join } from 'node:path';
+import type { Clock } from '../env/clock.ts';
+import type { FileSystem } from '../env/file-system.ts';
+import { CaskadeError, InvariantError } from '../model/errors.ts';
+import { LIMITS } from '../model/limits.ts';
+import { asOffset, type Offset } from '../model/numbers.ts';
+import type { BatchBuilder } from './batch-builder.ts';
+import type { BlockCache } from './block-cache.ts';
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './format/segment-header.ts';
+import { type Manifest, type ManifestSegment, segmentFileName, writeManifest } from './manifest.ts';
+import { Segment } from './segment.ts';
+import { ZeroFill } from './zero-fill.ts';
+
+export interface LogSettings {
+  readonly directory: string;
+  readonly partitionUuid: string;
+  readonly directoryId: string;
+  readonly segmentBytesMax: number;
+  /** Zeros kept ahead of the tail; 0 for a file system without a disk below it. */
+  readonly preallocationBytes: number;
+}
+
+/**
+ * The log of one partition: sealed segments and one active one. Its caller is serial: one append, roll or exchange at a time.
+ * The manifest is the truth about which files belong to it (C9).
+ */
+export class SegmentedLog {
+  readonly settings: LogSettings;
+  readonly #fileSystem: FileSystem;
+  readonly #clock: Clock;
+  readonly #cache: BlockCache;
+  /** By slot, as the keydir names them. */
+  readonly #bySlot: (Segment | null)[] = [];
+  #ordered: Segment[] = [];
+  #manifest: Manifest;
+  /** Ahead of the manifest's: a merge takes numbers while a roll writes the manifest. */
+  #nextGeneration: number;
+  #zeros: ZeroFill | null = null;
+
+  constructor(
+    settings: LogSettings,
+    fileSystem: FileSystem,
+    clock: Clock,
+    cache: BlockCache,
+    manifest: Manifest,
+  ) {
+    this.settings = settings;
+    this.#fileSystem = fileSystem;
+    this.#clock = clock;
+    this.#cache = cache;
+    this.#manifest = manifest;
+    this.#nextGeneration = manifest.nextGeneration;
+  }
+
+  get segments(): readonly Segment[] {
+    return this.#ordered;
+  }
+
+  get active(): Segment {
+    const active = this.#ordered.at(-1);
+    if (active === undefined) throw new InvariantError('the log has no active segment');
+    return active;
+  }
+
+  get manifest(): Manifest {
+    return this.#manifest;
+  }
+
+  bySlot(slot: number): Segment {
+    const segment = this.#bySlot[slot];
+    if (segment == null) throw new InvariantError(`the keydir names segment slot ${slot}, which is free`);
+    return segment;
+  }
+
+  /** All that are open: those of the log, and merged ones whose readers are not done yet. */
+  get opened(): readonly Segment[] {
+    return this.#bySlot.filter((segment) => segment !== null);
+  }
+
+  get bytes(): number {
+    return this.#ordered.reduce((sum, segment) => sum + segment.length, 0);
+  }
+
+  get deadBytes(): number {
+    return this.#ordered.reduce((sum, segment) => sum + segment.deadBytes, 0);
+  }
+
+  /** Opens a file that the manifest names. */
+  async openSegment(entry: ManifestSegment): Promise<Segment> {
+    const path = join(this.settings.directory, segmentFileName(entry.base, entry.generation));
+    const handle = await this.#fileSystem.open(path, entry.state === 'active' ? 'write' : 'read');
+    const segment = this.#admit(entry, path, handle);
+    this.#ordered.push(segment);
+    return segment;
+  }
+
+  /** The tail of the active segment is known now: appends may begin there. */
+  resume(zeroedTo: number): void {
+    this.#zeros = new ZeroFill(this.#fileSystem, this.active.path, this.settings, zeroedTo);
+  }
+
+  /** Creates the first segment of an empty log. */
+  async createFirst(): Promise<void> {
+    const segment = await this.#create(asOffset(0));
+    await this.#commitManifest([segment]);
+    this.#ordered = [segment];
+    this.resume(segment.length + this.#firstZeros());
+  }
+
+  /**
+   * Makes sure that `bytes` more fit, rolling to a new segment if they do not; `nextOffset` is the base of the batch to come.
+   * Fails with `diskFull` before anything is written.
+   */
+  async reserve(bytes: number, nextOffset: Offset): Promise<void> {
+    const { active } = this;
+    const isEmpty = active.length === SEGMENT_HEADER_BYTES;
+    if (!isEmpty && active.length + bytes > this.settings.segmentBytesMax) await this.roll(nextOffset);
+    await (this.#zeros as ZeroFill).reserve(this.active.length, bytes);
+  }
+
+  /** Writes a sealed batch at the tail. Not durable before `sync`. */
+  async append(batch: BatchBuilder): Promise<void> {
+    const { active } = this;
+    const bytes = batch.bytes.subarray(0, batch.length);
+    const position = active.length;
+    await active.handle.writeAt([bytes], position);
+    batch.segment = active.slot;
+    batch.position = position;
+    active.remember(bytes, position);
+    active.length = position + batch.length;
+    active.end = batch.nextOffset;
+    active.batchCount += 1;
+    (this.#zeros as ZeroFill).keepAhead(active.length);
+  }
+
+  async sync(): Promise<void> {
+    await this.active.handle.sync();
+  }
+
+  /** Seals the active segment and begins a new one at `nextOffset`. */
+  async roll(nextOffset: Offset): Promise<void> {
+    if (this.#ordered.length >= LIMITS.segmentsMax) {
+      throw new CaskadeError(
+        'limitExceeded',
+        `${this.settings.directory} has ${this.#ordered.length} segments, the limit is ${LIMITS.segmentsMax}; raise storage.segmentBytesMax`,
+      );
+    }
+    const old = this.active;
+    const fresh = await this.#create(nextOffset);
+    await this.#zeros?.close();
+    await old.handle.truncate(old.length);
+    await old.handle.sync();
+    old.end = nextOffset;
+    await this.#commitManifest([...this.#ordered, fresh]);
+    old.sealTail();
+    this.#ordered = [...this.#ordered, fresh];
+    this.#zeros = new ZeroFill(
+      this.#fileSystem,
+      fresh.path,
+      this.settings,
+      fresh.length + this.#firstZeros(),
+    );
+  }
+
+  /** A number for a file name that was never used here; durable with the next manifest. */
+  takeGeneration(): number {
+    const generation = this.#nextGeneration;
+    this.#nextGeneration += 1;
+    return generation;
+  }
+
+  /** Registers a finished, synced file of a merge; it joins the log by `exchange`. */
+  async admitMerged(entry: ManifestSegment, path: string): Promise<Segment> {
+    const segment = this.#admit(entry, path, await this.#fileSystem.open(path, 'read'));
+    segment.length = entry.length;
+    segment.end = entry.end;
+    return segment;
+  }
+
+  /** Commits a merge: one rename of the manifest puts `outputs` where `inputs` were. The inputs' files remain. */
+  async exchange(
+    inputs: readonly Segment[],
+    outputs: readonly Segment[],
+    removedFloor: number,
+  ): Promise<void> {
+    const first = this.#ordered.indexOf(inputs[0] as Segment);
+    const stays = inputs.every((segment, index) => this.#ordered[first + index] === segment);
+    if (first < 0 || !stays)
+      throw new InvariantError('a merge came to commit over segments that have changed');
+    const ordered = this.#ordered.toSpliced(first, inputs.length, ...outputs);
+    await this.#commitManifest(ordered, Math.max(this.#manifest.removedFloor, removedFloor));
+    this.#ordered = ordered;
+  }
+
+  /** The keydir no longer names the segment: its slot is free, its file goes when its readers are done. */
+  async retire(segment: Segment): Promise<void> {
+    this.#bySlot[segment.slot] = null;
+    await segment.retire(this.#fileSystem);
+  }
+
+  async close(): Promise<void> {
+    await this.#zeros?.close();
+    await Promise.all(this.#ordered.map((segment) => segment.handle.close()));
+  }
+
+  async #create(base: Offset): Promise<Segment> {
+    const generation = this.takeGeneration();
+    const { directory, partitionUuid, directoryId } = this.settings;
+    const path = join(directory, segmentFileName(base, generation));
+    const handle = await this.#fileSystem.open(path, 'create');
+    const header = encodeSegmentHeader(
+      { partitionUuid, directoryId, baseOffset: base, generation },
+      this.#clock.wallMs(),
+    );
+    await handle.writeAt([header, Buffer.alloc(this.#firstZeros())], 0);
+    await handle.sync();
+    await this.#fileSystem.syncDirectory(directory);
+    const segment = this.#admit({ base, end: base, generation, length: 0, state: 'active' }, path, handle);
+    segment.remember(header, 0);
+    return segment;
+  }
+
+  #firstZeros(): number {
+    const { preallocationBytes, segmentBytesMax } = this.settings;
+    return Math.max(0, Math.min(preallocationBytes, segmentBytesMax) - SEGMENT_HEADER_BYTES);
+  }
+
+  #admit(entry: ManifestSegment, path: string, handle: Segment['handle']): Segment {
+    let slot = this.#bySlot.indexOf(null);
+    if (slot < 0) slot = this.#bySlot.length;
+    const { base, generation } = entry;
+    const merged = entry.state === 'merged';
+    const segment = new Segment({ slot, base, generation, path, handle, merged }, this.#cache);
+    this.#bySlot[slot] = segment;
+    return segment;
+  }
+
+  async #commitManifest(
+    ordered: readonly Segment[],
+    removedFloor = this.#manifest.removedFloor,
+  ): Promise<void> {
+    const manifest: Manifest = {
+      ...this.#manifest,
+      nextGeneration: this.#nextGeneration,
+      removedFloor,
+      segments: ordered.map((segment, index) => entryOf(segment, index === ordered.length - 1)),
+    };
+    await writeManifest(this.#fileSystem, this.settings.directory, manifest);
+    this.#manifest = manifest;
+  }
+}
+
+function entryOf(segment: Segment, isActive: boolean): ManifestSegment {
+  const { base, generation } = segment;
+  if (isActive) return { base, end: base, generation, length: 0, state: 'active' };
+  const state = segment.merged ? 'merged' : 'sealed';
+  return { base, end: segment.end, generation, length: segment.length, state };
+}

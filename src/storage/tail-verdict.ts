@@ -1,0 +1,90 @@
+import { LIMITS } from '../model/limits.ts';
+import type { ScanEnd } from './batch-scan.ts';
+import { BATCH_HEADER_BYTES, BATCH_MAGIC, batchCrcHolds, readBatchHeader } from './format/batch.ts';
+import { isAllZero, readUint32 } from './format/integers.ts';
+import { RecordView } from './format/record.ts';
+
+/**
+ * What the bytes after the last valid batch of the active segment mean (PROTOCOL R19).
+ * - `clean`: nothing but zeros.
+ * - `torn`: a write that a crash cut short, and that therefore was never acknowledged.
+ * - `rotten`: one bad batch and no sign that a crash did it. It may have been acknowledged.
+ * - `corrupt`: a valid batch comes after the bad one, so the bad one was once whole and synced.
+ */
+export type TailVerdict = 'clean' | 'torn' | 'rotten' | 'corrupt';
+
+const SECTOR_BYTES = 512;
+/** Position of the record count in a batch header. */
+const AT_COUNT = 28;
+
+/**
+ * @param bytes what the file holds from the scan's end on
+ * @param position where `bytes` begin in the file
+ */
+export function judgeTail(bytes: Buffer, position: number, end: ScanEnd): TailVerdict {
+  const dataEnd = endOfData(bytes);
+  if (dataEnd === 0) return 'clean';
+  if (hasValidBatch(bytes, 1)) return 'corrupt';
+  if (hasAllRecords(bytes)) return 'rotten';
+  const claimed = claimedLength(bytes);
+  const cutByEndOfFile = end.fault === 'short' && dataEnd === bytes.length;
+  if (cutByEndOfFile) return 'torn';
+  return hasZeroSector(bytes, position, Math.min(bytes.length, Math.max(claimed, dataEnd)))
+    ? 'torn'
+    : 'rotten';
+}
+
+/** Every record that the header counts is there and whole: only the header is bad, and no crash did that. */
+function hasAllRecords(bytes: Buffer): boolean {
+  if (bytes.length < BATCH_HEADER_BYTES) return false;
+  const count = readUint32(bytes, AT_COUNT);
+  const record = new RecordView();
+  let at = BATCH_HEADER_BYTES;
+  for (let index = 0; index < count; index += 1) {
+    if (record.decode(bytes, at, bytes.length, true) !== null) return false;
+    at += record.length;
+  }
+  return count > 0;
+}
+
+/** Index after the last byte that is not zero. */
+function endOfData(bytes: Buffer): number {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end -= 1;
+  return end;
+}
+
+/** The length in the header of the bad batch, if what stands there may be one; else 0. */
+function claimedLength(bytes: Buffer): number {
+  if (bytes.length < 12 || readUint32(bytes, 0) !== BATCH_MAGIC) return 0;
+  const length = readUint32(bytes, 8);
+  return length <= LIMITS.batchBytesMax ? length : 0;
+}
+
+/** A sector, or the part of one that belongs to the batch, that still holds the zeros laid before the write. */
+function hasZeroSector(bytes: Buffer, position: number, length: number): boolean {
+  let from = 0;
+  while (from < length) {
+    const to = Math.min(length, from + SECTOR_BYTES - ((position + from) % SECTOR_BYTES));
+    if (isAllZero(bytes, from, to)) return true;
+    from = to;
+  }
+  return false;
+}
+
+function hasValidBatch(bytes: Buffer, from: number): boolean {
+  const magic = Buffer.from([0x43, 0x53, 0x4b, 0x42]);
+  let at = bytes.indexOf(magic, from);
+  while (at >= 0) {
+    const header = readBatchHeader(bytes, at, bytes.length);
+    if (
+      typeof header !== 'string' &&
+      at + header.length <= bytes.length &&
+      batchCrcHolds(bytes, at, header)
+    ) {
+      return true;
+    }
+    at = bytes.indexOf(magic, at + 1);
+  }
+  return false;
+}
