@@ -26,9 +26,12 @@ export interface FileSystem {
   exists(path: string): Promise<boolean>;
   /** Names (not paths) in a directory, sorted. */
   list(directory: string): Promise<string[]>;
+  /** Makes it and its missing parents; one that exists already is no error. */
   makeDirectory(path: string): Promise<void>;
+  /** Atomic; replaces what stands under the new name, while handles keep the file they opened. */
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
+  /** Of an empty directory. */
   removeDirectory(path: string): Promise<void>;
   syncDirectory(path: string): Promise<void>;
   /** Bytes free for us on the file system that holds `path`. */

@@ -58,7 +58,7 @@ const CAUSES_MAX = 4;
 
 function serializeError(error: unknown, causesLeft = CAUSES_MAX): SerializedError | string {
   if (!(error instanceof Error)) return String(error);
-  const code = 'code' in error && error.code !== undefined ? { code: String(error.code) } : {};
+  const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {};
   const stack = error.stack === undefined ? {} : { stack: error.stack };
   const cause =
     error.cause === undefined || causesLeft === 0

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { FaultyFileSystem } from '../../src/env/faulty-file-system.ts';
 import type { FileHandle, FileSystem } from '../../src/env/file-system.ts';
+import { ForgetfulFileSystem } from '../../src/env/forgetful-file-system.ts';
 import { MemoryFileSystem } from '../../src/env/memory-file-system.ts';
 import { NodeFileSystem } from '../../src/env/node-file-system.ts';
 
@@ -21,6 +22,11 @@ const WORLDS: Readonly<Record<string, () => Promise<World>>> = {
     const { fileSystem } = new FaultyFileSystem({ random: new SeededRandom(1) });
     await fileSystem.makeDirectory('/data');
     return { fileSystem, root: '/data', remove: async () => {} };
+  },
+  forgetful: async () => {
+    const root = await mkdtemp(join(tmpdir(), 'caskade-files-'));
+    const fileSystem = new ForgetfulFileSystem(new NodeFileSystem());
+    return { fileSystem, root, remove: () => rm(root, { recursive: true }) };
   },
   node: async () => {
     const root = await mkdtemp(join(tmpdir(), 'caskade-files-'));
