@@ -76,7 +76,7 @@ describe('Keydir', () => {
   it('agrees with a Map after every step, with strong, weak and constant hashes', () => {
     const hashers = fc.constantFrom<KeyHasher>(new KeyHash(SEED), new WeakHash(7), new WeakHash(1));
     fc.assert(
-      fc.property(hashers, fc.array(steps, { maxLength: 100 }), (hasher, script) => {
+      fc.property(hashers, fc.array(steps, { maxLength: 100, size: 'max' }), (hasher, script) => {
         const modelled = tiny(hasher);
         for (const [index, step] of script.entries()) {
           apply(modelled, step, index);
@@ -202,11 +202,11 @@ describe('Keydir', () => {
 
     it('visits a key that is there throughout exactly once, whatever else is put, removed and grown meanwhile', () => {
       const hashers = fc.constantFrom<KeyHasher>(new KeyHash(SEED), new WeakHash(50));
-      const churn = fc.array(fc.tuple(fc.boolean(), fc.nat(400)), { maxLength: 60 });
+      const churn = fc.array(fc.tuple(fc.boolean(), fc.nat(400)), { maxLength: 60, size: 'max' });
       fc.assert(
         fc.property(
           hashers,
-          fc.array(churn, { maxLength: 40 }),
+          fc.array(churn, { maxLength: 40, size: 'max' }),
           fc.integer({ min: 1, max: 12 }),
           (hasher, rounds, countMax) => {
             const modelled = tiny(hasher);
