@@ -87,7 +87,7 @@ const stats: ServerStats = {
   flushMode: '',
   startedAtMs: asMonotonicMillis(0),
   startedAtWallMs: asEpochMillis(0),
-  memory: () => ({ rssBytes: 0, heapUsedBytes: 0, externalBytes: 0 }),
+  memory: () => ({ rssBytes: 0, rssPeakBytes: 0, heapUsedBytes: 0, externalBytes: 0 }),
   cpuSeconds: () => ({ user: 0, system: 0 }),
   loopLagMs: () => 0,
   recoveryMs: 0,

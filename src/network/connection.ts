@@ -373,9 +373,10 @@ export class Connection implements SessionOwner, TurnTask {
     this.#host.closed(this);
   }
 
-  #describe(): { client: number; address: string; command: string } {
+  #describe(): { component: string; client: number; address: string; command: string } {
     const { args } = this.#decoder;
     return {
+      component: 'network',
       client: this.session.id,
       address: this.session.address,
       command: args.count > 0 ? args.text(0).slice(0, 64) : '',

@@ -86,7 +86,7 @@ export class HoldRing<Partition extends HeldPartition> {
     const ends = new Float64Array(capacity);
     const offsets = new Float64Array(capacity);
     const own = new Uint8Array(capacity);
-    const partitions: (Partition | undefined)[] = new Array(capacity);
+    const partitions: (Partition | undefined)[] = new Array<Partition | undefined>(capacity);
     const count = this.#tail - this.#head;
     for (let index = 0; index < count; index += 1) {
       const slot = (this.#head + index) & (this.#starts.length - 1);

@@ -1,8 +1,7 @@
+import type { Logger } from '../env/logger.ts';
+
 /** What the connections need of the log. */
-export interface NetworkLogger {
-  error(fields: object, text: string): void;
-  warn(fields: object, text: string): void;
-}
+export type NetworkLogger = Pick<Logger, 'warn' | 'error'>;
 
 /** Limits of one connection; the production values stand in LIMITS. */
 export interface ConnectionLimits {

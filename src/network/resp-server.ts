@@ -77,7 +77,7 @@ export class RespServer {
     });
     this.#server.removeAllListeners('error');
     this.#server.on('error', (error) =>
-      this.#host.logger.error({ err: error }, 'could not accept a connection'),
+      this.#host.logger.error({ component: 'network', err: error }, 'could not accept a connection'),
     );
     this.#sweep();
     const address = this.#server.address();
