@@ -4,9 +4,9 @@ import { diskError, errnoName, PosixError, poisonedError, syncError } from './di
 import type { FileHandle, FileSystem, OpenMode } from './file-system.ts';
 
 /**
- * Writes up to this many bytes are done at once on this thread: a copy into the page cache costs less than the way
- * to the thread pool and back, and the sync that follows is then the only trip (write and sync of 4 KB measured
- * 140 us against 169 us). Larger ones go through the pool, so that they do not hold up the event loop.
+ * Writes up to this many bytes are done at once on this thread: a copy of 4 KiB into the page cache takes about 5 us,
+ * a trip through the thread pool and back over 20, and the sync that follows is then the only trip. Larger writes go
+ * through the pool, so that they do not hold up the event loop.
  */
 const SYNCHRONOUS_WRITE_BYTES_MAX = 64 * 1024;
 /** The kernel takes at most this many chunks in one call (IOV_MAX). */
