@@ -6,3 +6,8 @@ export const VALUE_TOO_LONG = 'ERR string exceeds maximum allowed size (proto-ma
 export function invalidExpireTime(commandName: string): string {
   return `ERR invalid expire time in '${commandName}' command`;
 }
+
+/** `fullName`: as in 'get' or 'client|id'. */
+export function wrongArity(fullName: string): string {
+  return `ERR wrong number of arguments for '${fullName}' command`;
+}

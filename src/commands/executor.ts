@@ -1,6 +1,7 @@
 import type { LeaderPartition } from '../cluster/index.ts';
 import { LIMITS } from '../model/limits.ts';
 import type { CommandContext } from './context.ts';
+import { wrongArity } from './errors.ts';
 import type { CommandCounters } from './ports.ts';
 import { type CommandEntry, type CommandTable, TIMED_CALLS } from './table.ts';
 
@@ -70,7 +71,7 @@ export class Executor {
   #admitKeys(entry: CommandEntry, context: CommandContext): boolean {
     const { first, step } = entry.spec.keys;
     const { args } = context;
-    const last = lastKey(entry, args.count);
+    const last = entry.lastKey(args.count);
     for (let index = first; index <= last; index += step) {
       if (args.length(index) <= LIMITS.keyBytesMax) continue;
       this.#reject(
@@ -107,27 +108,17 @@ function runTimed(
   entry.timedMs += context.clock.monotonicMs() - startedMs;
 }
 
-/** Index of the last key among `count` arguments; below the first when there are no keys. */
-export function lastKey(entry: CommandEntry, count: number): number {
-  const { last } = entry.spec.keys;
-  return last < 0 ? count + last : last;
-}
-
 /** The partitions of the command's keys; all of them for a command without keys. */
 function touchedPartitions(entry: CommandEntry, context: CommandContext): Iterable<LeaderPartition> {
   const { first, step } = entry.spec.keys;
   const { args, router } = context;
   if (first === 0) return router.partitions;
-  const last = lastKey(entry, args.count);
+  const last = entry.lastKey(args.count);
   const touched = new Set<LeaderPartition>();
   for (let index = first; index <= last; index += step) {
     touched.add(router.partitionOf(args.bytes, args.start(index), args.end(index)));
   }
   return touched;
-}
-
-export function wrongArity(fullName: string): string {
-  return `ERR wrong number of arguments for '${fullName}' command`;
 }
 
 const QUOTED_BYTES_MAX = 128;

@@ -36,6 +36,12 @@ export class CommandEntry {
     return this.timedCalls === 0 ? 0 : ((this.timedMs * 1000) / this.timedCalls) * this.calls;
   }
 
+  /** Index of the last key among `count` arguments; below the first one if there are no keys. */
+  lastKey(count: number): number {
+    const { last } = this.spec.keys;
+    return last < 0 ? count + last : last;
+  }
+
   resetStatistics(): void {
     this.calls = 0;
     this.rejectedCalls = 0;
@@ -53,7 +59,7 @@ const FOLD = 0xdf;
 /** Finds a command by its name's bytes, in any case, without making a string of it. */
 export class CommandTable {
   readonly entries: readonly CommandEntry[];
-  readonly #buckets: (CommandEntry[] | undefined)[] = new Array(1024);
+  readonly #buckets: (CommandEntry[] | undefined)[] = new Array<CommandEntry[] | undefined>(1024);
 
   constructor(specs: readonly CommandSpec[], parentName = '') {
     this.entries = specs.map((spec) => new CommandEntry(spec, parentName));

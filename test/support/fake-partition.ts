@@ -151,7 +151,7 @@ export class FakePartition implements LeaderPartition {
     end: number,
     expiresAtMs: EpochMillis,
   ): Offset {
-    return this.#append('put', database, textOf(key), value.slice(start, end), expiresAtMs);
+    return this.#append('put', database, textOf(key), Buffer.from(value.subarray(start, end)), expiresAtMs);
   }
 
   remove(database: DatabaseId, key: KeyView, reason: TombstoneReason): Offset {

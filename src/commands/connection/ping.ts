@@ -1,5 +1,5 @@
 import type { CommandContext } from '../context.ts';
-import { wrongArity } from '../executor.ts';
+import { wrongArity } from '../errors.ts';
 import type { CommandSpec } from '../spec.ts';
 import { NO_KEYS } from '../spec-parts.ts';
 

@@ -1,6 +1,5 @@
 import type { CommandContext } from '../context.ts';
 import { SYNTAX_ERROR } from '../errors.ts';
-import { lastKey } from '../executor.ts';
 import { Glob } from '../glob.ts';
 import { helpOf } from '../help.ts';
 import type { CommandSpec } from '../spec.ts';
@@ -83,7 +82,7 @@ function runGetkeys(context: CommandContext): void {
     context.fail('ERR Invalid number of arguments specified for command');
     return;
   }
-  const last = lastKey(entry, count);
+  const last = entry.lastKey(count);
   reply.array(Math.floor((last - first) / step) + 1);
   for (let index = INNER + first; index <= INNER + last; index += step) {
     reply.bulk(args.bytes, args.start(index), args.end(index));

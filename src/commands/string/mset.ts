@@ -1,7 +1,7 @@
 import { LIMITS } from '../../model/limits.ts';
 import { NO_EXPIRY } from '../../model/numbers.ts';
 import type { CommandContext } from '../context.ts';
-import { wrongArity } from '../executor.ts';
+import { wrongArity } from '../errors.ts';
 import type { CommandSpec } from '../spec.ts';
 import { KEY_ARGUMENT, KEY_VALUE_PAIRS, VALUE_ARGUMENT } from '../spec-parts.ts';
 

@@ -34,22 +34,23 @@ class SetOptions {
     return true;
   }
 
-  /** True if argument `index` says what the next one, a time, means. Times do not go together, nor with KEEPTTL. */
+  /** True if argument `index` says what the next one, a time, means. */
   #parseTime(context: CommandContext, index: number): boolean {
     const { args } = context;
-    if (this.timeIndex !== 0 || this.keepsExpiry || index + 1 >= args.count) return false;
-    if (args.is(index, 'EX')) this.#time(index + 1, 1000, false);
-    else if (args.is(index, 'PX')) this.#time(index + 1, 1, false);
-    else if (args.is(index, 'EXAT')) this.#time(index + 1, 1000, true);
-    else if (args.is(index, 'PXAT')) this.#time(index + 1, 1, true);
-    else return false;
-    return true;
+    if (this.keepsExpiry || index + 1 >= args.count) return false;
+    if (args.is(index, 'EX')) return this.#time(index + 1, 1000, false);
+    if (args.is(index, 'PX')) return this.#time(index + 1, 1, false);
+    if (args.is(index, 'EXAT')) return this.#time(index + 1, 1000, true);
+    return args.is(index, 'PXAT') && this.#time(index + 1, 1, true);
   }
 
-  #time(index: number, unitMs: number, isAbsolute: boolean): void {
+  /** False: a time of another kind stands before it. Of two of one kind the last counts, as in Redis. */
+  #time(index: number, unitMs: number, isAbsolute: boolean): boolean {
+    if (this.timeIndex !== 0 && (unitMs !== this.unitMs || isAbsolute !== this.isAbsolute)) return false;
     this.timeIndex = index;
     this.unitMs = unitMs;
     this.isAbsolute = isAbsolute;
+    return true;
   }
 
   #clear(): void {
