@@ -11,7 +11,7 @@ import { DecodeOutcome, RequestDecoder } from '../resp/request-decoder.ts';
 import { ClientSession, type SessionOwner } from './client-session.ts';
 import type { ConnectionRegistry } from './connection-registry.ts';
 import { HoldRing } from './hold-ring.ts';
-import { inDoubtText, type Partition, sawUncommittedText } from './in-doubt.ts';
+import { givenUpText, inDoubtText, type Partition, sawUncommittedText } from './in-doubt.ts';
 import type { ConnectionLimits, NetworkLogger } from './ports.ts';
 import type { TurnQueue, TurnTask } from './turn-queue.ts';
 
@@ -138,9 +138,7 @@ export class Connection implements SessionOwner, TurnTask {
   onInDoubt(partition: Partition, firstOffset: Offset, error: CaskadeError): void {
     if (this.#closed) return;
     this.#holds.fail(partition, firstOffset, (hold) => {
-      const text = hold.own
-        ? inDoubtText(partition, hold.offset, error.message)
-        : sawUncommittedText(error.message);
+      const text = hold.own ? givenUpText(partition, hold.offset, error) : sawUncommittedText(error.message);
       this.#reply.replaceByError(hold.start, hold.end, text);
       return true;
     });
@@ -177,7 +175,7 @@ export class Connection implements SessionOwner, TurnTask {
       return;
     }
     this.#run();
-    this.#flush();
+    this.#enqueue();
   }
 
   /** Runs commands until there is none, or until one of the reasons to halt. */

@@ -10,6 +10,11 @@ export function inDoubtText(partition: Partition, offset: Offset, reason: string
   return `INDOUBT ${partition.id} ${partition.leaderEpoch} ${offset} ${reason}`;
 }
 
+/** The same for a record that the partition gave up: in doubt, or refused before anything of it was written. */
+export function givenUpText(partition: Partition, offset: Offset, error: CaskadeError): string {
+  return error.code === 'inDoubt' ? inDoubtText(partition, offset, error.message) : error.respText;
+}
+
 /** Reply to a command that appended nothing itself but saw a record that was not committed in the end (R3): safe to retry. */
 export function sawUncommittedText(reason: string): string {
   return new CaskadeError('tryAgain', `the reply rested on a write that was not committed: ${reason}`)

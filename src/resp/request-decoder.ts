@@ -78,7 +78,7 @@ export class RequestDecoder {
         if (outcome !== null) return outcome;
         continue;
       }
-      const count = this.#length();
+      const count = this.#smallCount(bytes);
       if (count === INCOMPLETE) return DecodeOutcome.incomplete;
       if (count === TOO_LONG) return this.#fail('too big mbulk count string');
       if (count === NOT_A_NUMBER || count > this.#limits.multibulkCountMax) {
@@ -90,6 +90,16 @@ export class RequestDecoder {
       return this.#bulks();
     }
     return DecodeOutcome.incomplete;
+  }
+
+  /** The count of an array's elements: one digit as a rule. */
+  #smallCount(bytes: Buffer): number {
+    const at = this.#at;
+    const digit =
+      at + 4 <= this.#end && bytes[at + 2] === CR ? (bytes[at + 1] as number) - ZERO : NOT_A_NUMBER;
+    if (digit < 0 || digit > 9) return this.#length();
+    this.#at = at + 4;
+    return digit;
   }
 
   /** Reads the arguments of the command: the path of every request, so its short headers are parsed right here. */
