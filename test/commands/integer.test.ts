@@ -29,7 +29,7 @@ describe('an integer in an argument', () => {
       'a',
       '--1',
     ];
-    for (const text of refused) expect(parse(text), `"${text}"`).to.be.NaN;
+    for (const text of refused) expect(parse(text), `"${text}"`).to.deep.equal(Number.NaN);
   });
 
   it('has 64 bits: beyond the safe integers its sign is told, beyond 64 bits it is refused', () => {
@@ -42,7 +42,7 @@ describe('an integer in an argument', () => {
       '10000000000000000000',
       '1'.repeat(40),
     ]) {
-      expect(parse(text), text).to.be.NaN;
+      expect(parse(text), text).to.deep.equal(Number.NaN);
     }
     const bytes = Buffer.from('-9223372036854775808');
     expect(parseBigInteger(bytes, 0, bytes.length)).to.equal(-(2n ** 63n));
@@ -56,8 +56,6 @@ describe('an integer in an argument', () => {
     );
     fc.assert(
       fc.property(texts, (text) => {
-        const isLatin1 = [...text].every((letter) => letter.charCodeAt(0) < 256);
-        fc.pre(isLatin1);
         expect(parse(text)).to.deep.equal(reference(text));
       }),
       { numRuns: 2000 },

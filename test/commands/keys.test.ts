@@ -28,7 +28,7 @@ function scanAll(harness: Harness, ...options: string[]): string[] {
     const next = page(harness.run('scan', cursor, ...options));
     found.push(...next.keys);
     cursor = next.cursor;
-    expect(Number.isSafeInteger(Number(cursor))).to.be.true;
+    expect(Number.isSafeInteger(Number(cursor))).to.equal(true);
   } while (cursor !== '0');
   return found;
 }
@@ -82,7 +82,7 @@ describe('KEYS', () => {
   it('lists what matches, over all partitions', () => {
     const harness = seeded(40, 3);
     const reply = harness.run('keys', 'key:3*');
-    expect(reply.startsWith('*11\r\n')).to.be.true;
+    expect(reply.startsWith('*11\r\n')).to.equal(true);
     expect(harness.run('keys', 'none')).to.equal('*0\r\n');
   });
 
@@ -104,7 +104,7 @@ describe('KEYS', () => {
     expect(harness.run('keys', '*')).to.equal('');
     expect(scans.count).to.equal(1);
     const reply = await harness.complete('keys', '*');
-    expect(reply.startsWith('*2000\r\n')).to.be.true;
+    expect(reply.startsWith('*2000\r\n')).to.equal(true);
     expect(scans.count).to.be.above(6);
   });
 

@@ -14,10 +14,10 @@ describe('a reply rests on what it saw (R3)', () => {
 
   it('a write waits for its own commit', () => {
     expect(harness.run('set', 'a', '1')).to.equal(OK);
-    expect(harness.isHeld).to.be.true;
+    expect(harness.isHeld).to.equal(true);
     expect(harness.context.appendCount).to.equal(1);
     harness.partition.commitAll();
-    expect(harness.isHeld).to.be.false;
+    expect(harness.isHeld).to.equal(false);
   });
 
   const readsOfAnothersWrite: [string, string[], string][] = [
@@ -33,9 +33,9 @@ describe('a reply rests on what it saw (R3)', () => {
       harness.connect().run('set', 'a', 'x');
       expect(harness.run(...command)).to.equal(reply);
       expect(harness.context.appendCount).to.equal(0);
-      expect(harness.isHeld).to.be.true;
+      expect(harness.isHeld).to.equal(true);
       harness.partition.commitAll();
-      expect(harness.isHeld).to.be.false;
+      expect(harness.isHeld).to.equal(false);
     });
   }
 
@@ -45,12 +45,12 @@ describe('a reply rests on what it saw (R3)', () => {
     expect(other.run('del', 'a')).to.equal(':1\r\n');
     expect(harness.run('del', 'a', 'a')).to.equal(':0\r\n');
     expect(harness.context.appendCount).to.equal(0);
-    expect(harness.isHeld).to.be.true;
+    expect(harness.isHeld).to.equal(true);
   });
 
   it('DEL that answers 0 of keys that never were waits for nothing', () => {
     expect(harness.run('del', 'a', 'b')).to.equal(':0\r\n');
-    expect(harness.isHeld).to.be.false;
+    expect(harness.isHeld).to.equal(false);
   });
 
   it('a plain SET looks at nothing', () => {
@@ -65,7 +65,7 @@ describe('a reply rests on what it saw (R3)', () => {
     harness.partition.seed('a', 'old');
     harness.connect().run('set', 'a', 'new');
     expect(harness.run('get', 'a')).to.equal('$3\r\nold\r\n');
-    expect(harness.isHeld).to.be.false;
+    expect(harness.isHeld).to.equal(false);
     harness.partition.commitAll();
     expect(harness.run('get', 'a')).to.equal('$3\r\nnew\r\n');
   });
@@ -77,7 +77,7 @@ describe('a reply rests on what it saw (R3)', () => {
     expect(harness.run('set', 'a', 'x', 'get')).to.equal('$3\r\n420\r\n');
     expect(harness.run('getdel', 'a')).to.equal('$1\r\nx\r\n');
     expect(harness.run('set', 'a', '1', 'xx')).to.equal(NIL);
-    expect(harness.isHeld).to.be.true;
+    expect(harness.isHeld).to.equal(true);
   });
 });
 
@@ -272,9 +272,9 @@ describe('several keys', () => {
       const tombstones = records.filter(({ kind }) => kind === 'tombstone');
       expect(new Set(tombstones.map(({ group }) => group))).to.deep.equal(new Set([1]));
     }
-    expect(harness.isHeld).to.be.true;
+    expect(harness.isHeld).to.equal(true);
     for (const partition of harness.router.partitions) partition.commitAll();
-    expect(harness.isHeld).to.be.false;
+    expect(harness.isHeld).to.equal(false);
   });
 
   it('FLUSHALL is one record in each partition', () => {
@@ -306,7 +306,7 @@ describe('several keys', () => {
     }
     expect(reply).to.equal(`*150\r\n$3\r\nnew\r\n${'$3\r\nold\r\n'.repeat(149)}`);
     expect(runs).to.be.below(4);
-    expect(harness.partition.cold.has('k1')).to.be.true;
+    expect(harness.partition.cold.has('k1')).to.equal(true);
     expect(harness.context.progress).to.equal(undefined);
   });
 });
@@ -336,7 +336,7 @@ describe('expiry (R4)', () => {
     harness.partition.seed('a', '5', harness.clock.wallMs() - 1);
     expect(harness.run('incr', 'a')).to.equal(':1\r\n');
     expect(harness.partition.expiryOf('a')).to.equal(0);
-    expect(harness.isHeld).to.be.true;
+    expect(harness.isHeld).to.equal(true);
   });
 
   it('INCR, APPEND and KEEPTTL keep it; SET and MSET take it away', () => {

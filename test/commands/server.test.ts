@@ -33,7 +33,7 @@ describe('INFO', () => {
       total_error_replies total_reads_processed total_writes_processed acl_access_denied_auth role connected_slaves
       master_replid master_repl_offset repl_backlog_size used_cpu_sys used_cpu_user cluster_enabled partition0
       cache_hits cache_misses cache_hit_rate segments dead_bytes merges flush_mode`;
-    for (const name of wanted.split(/\s+/)) expect(fields.has(name), name).to.be.true;
+    for (const name of wanted.split(/\s+/)) expect(fields.has(name), name).to.equal(true);
     expect(fields.get('redis_version')).to.equal('7.2.4');
     expect(fields.get('loading')).to.equal('0');
     expect(fields.get('process_id')).to.equal('4711');
@@ -81,7 +81,7 @@ describe('INFO', () => {
     );
     expect(harness.run('config', 'resetstat')).to.equal('+OK\r\n');
     expect(info(harness, 'stats').get('keyspace_hits')).to.equal('0');
-    expect(info(harness, 'commandstats').has('cmdstat_incr')).to.be.false;
+    expect(info(harness, 'commandstats').has('cmdstat_incr')).to.equal(false);
   });
 
   it('is a verbatim string in RESP3', () => {
@@ -202,12 +202,14 @@ describe('COMMAND', () => {
   it('describes every command, counts and lists them', () => {
     const harness = new Harness();
     const { entries } = harness.server.table;
-    expect(harness.run('command').startsWith(`*${entries.length}\r\n*10\r\n`)).to.be.true;
+    expect(harness.run('command').startsWith(`*${entries.length}\r\n*10\r\n`)).to.equal(true);
     expect(harness.run('command', 'info')).to.equal(harness.run('command'));
     expect(harness.run('command', 'count')).to.equal(`:${entries.length}\r\n`);
-    expect(harness.run('command', 'list').startsWith(`*${entries.length}\r\n`)).to.be.true;
-    expect(harness.run('command', 'docs').startsWith(`*${entries.length * 2}\r\n`)).to.be.true;
-    expect(harness.run('command', 'docs', 'GET', 'client|id').startsWith('*4\r\n$3\r\nget\r\n')).to.be.true;
+    expect(harness.run('command', 'list').startsWith(`*${entries.length}\r\n`)).to.equal(true);
+    expect(harness.run('command', 'docs').startsWith(`*${entries.length * 2}\r\n`)).to.equal(true);
+    expect(harness.run('command', 'docs', 'GET', 'client|id').startsWith('*4\r\n$3\r\nget\r\n')).to.equal(
+      true,
+    );
   });
 
   it('has data that make a usage line', () => {
@@ -225,7 +227,7 @@ describe('the end of a connection', () => {
   it('QUIT answers and closes', () => {
     const harness = new Harness();
     expect(harness.run('quit')).to.equal('+OK\r\n');
-    expect(harness.session.closeAfterReply).to.be.true;
+    expect(harness.session.closeAfterReply).to.equal(true);
   });
 
   it('SHUTDOWN starts an orderly shutdown and has no reply; a refused one does nothing', () => {
@@ -237,6 +239,6 @@ describe('the end of a connection', () => {
       expect(harness.run('shutdown', ...words)).to.equal('');
     }
     expect(harness.shutdowns).to.equal(3);
-    expect(harness.session.closeAfterReply).to.be.true;
+    expect(harness.session.closeAfterReply).to.equal(true);
   });
 });
