@@ -52,6 +52,7 @@ export const LIMITS = {
   /** Background work yields after this long. */
   sliceMsMax: 5,
   keysPerSlice: 10_000,
+  expiriesPerSlice: 1_000,
 
   // Network
   clientsMaxDefault: 10_000,

@@ -45,7 +45,10 @@ export type TombstoneReason = (typeof TombstoneReason)[keyof typeof TombstoneRea
  */
 export interface CommitListener {
   committed(partition: LeaderPartition): void;
-  /** Everything this listener appended at `firstOffset` or above is in doubt, for ever. */
+  /**
+   * Everything this listener appended at `firstOffset` or above, and was not told of before, is given up: in doubt for ever
+   * if the error's code is `inDoubt`; any other code says that nothing of it was written, and that a retry is safe.
+   */
   inDoubt(partition: LeaderPartition, firstOffset: Offset, error: CaskadeError): void;
 }
 
@@ -57,6 +60,8 @@ export interface PartitionStats {
   readonly logEndOffset: Offset;
   readonly highWatermark: Offset;
   readonly isr: readonly number[];
+  /** Of all databases. */
+  readonly keyCount: number;
   readonly segmentCount: number;
   readonly segmentBytes: number;
   readonly deadBytes: number;

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
+import { readDocument, writeDocument } from '../env/checked-document.ts';
 import type { FileSystem } from '../env/file-system.ts';
 import { CaskadeError } from '../model/errors.ts';
 import { asLeaderEpoch, asOffset, type LeaderEpoch, type Offset } from '../model/numbers.ts';
-import { readDocument, writeDocument } from './checked-document.ts';
 
 export interface EpochStart {
   readonly epoch: LeaderEpoch;
@@ -36,7 +36,7 @@ export class EpochCache {
   static async open(fileSystem: FileSystem, directory: string): Promise<EpochCache> {
     const path = join(directory, NAME);
     const document = await readDocument(fileSystem, path, FORMAT);
-    const raw = (document?.['entries'] ?? []) as [number, number][];
+    const raw = (document?.entries ?? []) as [number, number][];
     const entries = raw.map(([epoch, start]) => ({
       epoch: asLeaderEpoch(epoch),
       startOffset: asOffset(start),

@@ -52,6 +52,11 @@ export class Maintenance {
     return this.#round;
   }
 
+  /** Resolves when the round that runs now, if any, is over. */
+  get idle(): Promise<void> {
+    return this.#round ?? Promise.resolve();
+  }
+
   /** Merges all sealed segments, whatever their dead ratio. */
   async mergeAll(): Promise<MergeOutcome | null> {
     await this.run();
@@ -68,7 +73,10 @@ export class Maintenance {
         await this.#mergeWhatIsDue();
         await this.#compactKeydirs();
       } catch (error) {
-        this.#logger.error({ err: error, directory: this.#doors.directory }, 'background work on a partition failed');
+        this.#logger.error(
+          { err: error, directory: this.#doors.directory },
+          'background work on a partition failed',
+        );
       }
     }
   }

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
+import { readDocument, writeDocument } from '../env/checked-document.ts';
 import type { FileSystem } from '../env/file-system.ts';
 import { CaskadeError } from '../model/errors.ts';
 import { asOffset, type Offset } from '../model/numbers.ts';
-import { readDocument, writeDocument } from './checked-document.ts';
 
 /** One segment file as the manifest names it. `end` and `length` of the active one are 0: its file says. */
 export interface ManifestSegment {

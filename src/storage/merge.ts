@@ -213,7 +213,9 @@ export class Merge {
   async #remove(inputs: readonly Segment[]): Promise<void> {
     for (const input of inputs) {
       if (input.liveBytes !== 0) {
-        throw new InvariantError(`${input.path}: a merge left ${input.liveBytes} live bytes behind; the file is kept`);
+        throw new InvariantError(
+          `${input.path}: a merge left ${input.liveBytes} live bytes behind; the file is kept`,
+        );
       }
       await this.#log.retire(input);
       await this.#removeIfThere(hintPath(this.#doors.directory, input));

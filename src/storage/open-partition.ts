@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { makeDirectoryDurably } from '../env/make-directory.ts';
 import { CaskadeError } from '../model/errors.ts';
 import { LIMITS } from '../model/limits.ts';
 import { asOffset } from '../model/numbers.ts';
@@ -33,7 +34,7 @@ export interface OpenOptions extends MetaExpectation {
  */
 export async function openPartition(options: OpenOptions, doors: StoreDoors): Promise<OpenedPartition> {
   const { directory } = options;
-  await doors.fileSystem.makeDirectory(directory);
+  await makeDirectoryDurably(doors.fileSystem, directory);
   const meta = await settleMeta(options, doors);
   const epochs = await EpochCache.open(doors.fileSystem, directory);
   const manifest = await readManifest(doors.fileSystem, directory);

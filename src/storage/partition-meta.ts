@@ -1,9 +1,9 @@
 import { join } from 'node:path';
+import { readDocument, writeDocument } from '../env/checked-document.ts';
 import type { FileSystem } from '../env/file-system.ts';
 import type { Random } from '../env/random.ts';
 import { CaskadeError } from '../model/errors.ts';
 import type { NodeId, PartitionId } from '../model/numbers.ts';
-import { readDocument, writeDocument } from './checked-document.ts';
 
 export type EngineName = 'bitcask' | 'memory';
 /**

@@ -3,6 +3,7 @@ import type { FileSystem } from '../env/file-system.ts';
 import type { Logger } from '../env/logger.ts';
 import type { Random } from '../env/random.ts';
 import { CaskadeError } from '../model/errors.ts';
+import { LIMITS } from '../model/limits.ts';
 import { asOffset, type LeaderEpoch, type Offset } from '../model/numbers.ts';
 import { AppendQueue } from './append-queue.ts';
 import type { BatchBuilder } from './batch-builder.ts';
@@ -100,6 +101,10 @@ export class PartitionStore {
     this.#overlay = new Overlay(opened.logEndOffset);
     this.#queue = new AppendQueue(doors.clock, epoch, opened.logEndOffset);
     this.#reader = new RecordReader(doors.cache, doors.clock);
+  }
+
+  get hasher(): KeyHash {
+    return this.#hasher;
   }
 
   hash(bytes: Uint8Array, start: number, end: number): number {
@@ -235,14 +240,14 @@ export class PartitionStore {
     try {
       await this.log.reserve(batch.length, batch.baseOffset);
     } catch (error) {
-      throw new FlushFailure('reserve', batch.baseOffset, error);
+      throw new FlushFailure('reserve', batch, error);
     }
     try {
       batch.seal();
       await this.log.append(batch);
       if (this.#flushMode === 'always') await this.log.sync();
     } catch (error) {
-      throw new FlushFailure('write', batch.baseOffset, error);
+      throw new FlushFailure('write', batch, error);
     }
     this.#written.push(batch);
     this.#durableOffset = batch.nextOffset;
@@ -263,6 +268,16 @@ export class PartitionStore {
   discardUnwritten(): void {
     this.#queue.discard(this.#durableOffset);
     this.#overlay.truncateTo(this.#durableOffset);
+  }
+
+  /** Whether a batch of the usual size would fit on the disk now; throws what stands in the way. */
+  async probeRoom(): Promise<void> {
+    await this.log.reserve(LIMITS.batchBytesTarget, this.#durableOffset);
+  }
+
+  /** Seals the active segment if it holds anything, so that a merge by hand covers it. Serial with the flush. */
+  async rollNow(): Promise<void> {
+    if (this.log.active.batchCount > 0) await this.log.roll(this.#durableOffset);
   }
 
   async syncNow(): Promise<void> {
@@ -394,12 +409,15 @@ export class PartitionStore {
 /** A flush that failed, and whether anything of the batch may have reached the disk. */
 export class FlushFailure extends Error {
   readonly stage: 'reserve' | 'write';
+  /** The batch that failed: from its first offset to the one after its last. */
   readonly firstOffset: Offset;
+  readonly nextOffset: Offset;
 
-  constructor(stage: 'reserve' | 'write', firstOffset: Offset, cause: unknown) {
+  constructor(stage: 'reserve' | 'write', batch: BatchBuilder, cause: unknown) {
     super(cause instanceof Error ? cause.message : String(cause), { cause });
     this.name = 'FlushFailure';
     this.stage = stage;
-    this.firstOffset = firstOffset;
+    this.firstOffset = batch.baseOffset;
+    this.nextOffset = batch.nextOffset;
   }
 }

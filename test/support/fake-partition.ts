@@ -208,6 +208,7 @@ export class FakePartition implements LeaderPartition {
       logEndOffset: this.logEndOffset,
       highWatermark: this.highWatermark,
       isr: [1],
+      keyCount: 0,
       segmentCount: 1,
       segmentBytes: this.records.reduce((sum, record) => sum + record.key.length + record.value.length, 0),
       deadBytes: 0,

@@ -161,6 +161,11 @@ export class KeyArena {
     return lengthAt(this.bytesOf(reference), this.#byteOf(reference));
   }
 
+  /** What the entry takes, header and padding included. */
+  entryBytes(reference: number): number {
+    return unitsAt(this.bytesOf(reference), this.#byteOf(reference)) * UNIT_BYTES;
+  }
+
   isWide(reference: number): boolean {
     return (this.bytesOf(reference)[this.#byteOf(reference)]! & WIDE_BIT) !== 0;
   }

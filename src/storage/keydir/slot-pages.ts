@@ -50,13 +50,11 @@ export class SlotPages {
     this.#pagesUsed++;
     if (this.#freeHead === 0) return this.#firstUse();
     const page = this.#freeHead - 1;
-    const slab = this.slabOf(page);
-    const base = this.wordOf(page);
-    this.#freeHead = slab[base]!;
-    slab.fill(0, base, base + this.#pageWords);
+    this.#freeHead = this.slabOf(page)[this.wordOf(page)]!;
     return page;
   }
 
+  /** All slots of the page must be empty: they are when it is given out again. */
   free(page: number): void {
     this.#pagesUsed--;
     if (this.#pagesUsed === 0) {

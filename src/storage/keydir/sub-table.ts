@@ -119,15 +119,6 @@ export class SubTable {
     if (this.count < this.#shrinkBelowCount || this.count === 0) this.#shrink();
   }
 
-  /** Gives all pages back. */
-  release(): void {
-    for (const page of this.#pages) this.#pool.free(page);
-    this.#pages.length = 0;
-    this.count = 0;
-    this.slab = EMPTY_SLAB;
-    this.#setSizes();
-  }
-
   /** Walks the whole table and throws an InvariantError where it is not as described above. */
   verify(): void {
     let position = -1;
@@ -287,7 +278,7 @@ export class SubTable {
 
   #shrink(): void {
     if (this.count === 0) {
-      this.release();
+      this.#release();
       return;
     }
     const pageCount = this.#pagesAbove(Math.ceil(this.count / LOAD_AFTER_SHRINK / (this.#slotMask + 1)));
@@ -305,6 +296,14 @@ export class SubTable {
     const pagesNeeded = Math.max(pageCount, (position >>> this.#pageShift) + 1);
     while (this.#pages.length > pagesNeeded) this.#pool.free(this.#pages.pop()!);
     this.#slotCount = this.#pages.length << this.#pageShift;
+  }
+
+  /** The table is empty: gives all pages back. */
+  #release(): void {
+    for (const page of this.#pages) this.#pool.free(page);
+    this.#pages.length = 0;
+    this.slab = EMPTY_SLAB;
+    this.#setSizes();
   }
 
   #setSizes(pageCount = this.#pages.length): void {

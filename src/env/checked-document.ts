@@ -1,8 +1,8 @@
-import type { FileSystem } from '../env/file-system.ts';
-import { readWholeFile, replaceFile } from '../env/replace-file.ts';
+import { crc32 } from 'node:zlib';
 import { CaskadeError } from '../model/errors.ts';
 import { LIMITS } from '../model/limits.ts';
-import { crcOf } from './format/crc.ts';
+import type { FileSystem } from './file-system.ts';
+import { readWholeFile, replaceFile } from './replace-file.ts';
 
 /**
  * A checked document: one line of JSON and its CRC (docs/FORMATS.md section 5). Fields that this version does not know
@@ -15,7 +15,7 @@ export interface CheckedDocument {
 
 export function encodeDocument(document: CheckedDocument): Buffer {
   const line = Buffer.from(JSON.stringify(document), 'utf8');
-  const crc = crcOf(line, 0, line.length).toString(16).padStart(8, '0');
+  const crc = crc32(line).toString(16).padStart(8, '0');
   return Buffer.concat([line, Buffer.from(`\n${crc}\n`, 'latin1')]);
 }
 
@@ -23,7 +23,7 @@ export function encodeDocument(document: CheckedDocument): Buffer {
 export function decodeDocument(bytes: Buffer, path: string, formatKnown: number): CheckedDocument {
   const end = bytes.indexOf(10);
   const crc = end < 0 ? '' : bytes.toString('latin1', end + 1).trim();
-  if (end < 0 || Number.parseInt(crc, 16) !== crcOf(bytes, 0, end)) {
+  if (end < 0 || Number.parseInt(crc, 16) !== crc32(bytes.subarray(0, end))) {
     throw new CaskadeError(
       'corruptMetadata',
       `${path}: fails its checksum; restore the file from a backup of this directory, or rebuild the node`,

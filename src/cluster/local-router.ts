@@ -1,0 +1,30 @@
+import { InvariantError } from '../model/errors.ts';
+import type { LeaderPartition } from '../replication/leader-partition.ts';
+import type { Router } from './router.ts';
+import { SLOT_COUNT, slotOf } from './slots.ts';
+
+/** Router of a node that leads every partition. Slot ranges are stored facts, not computed: a partition may be split one day. */
+export class LocalRouter implements Router {
+  readonly partitions: readonly LeaderPartition[];
+  readonly #bySlot: LeaderPartition[];
+  readonly #only: LeaderPartition | null;
+
+  constructor(
+    partitions: readonly LeaderPartition[],
+    slots: readonly (readonly [first: number, last: number, partition: number])[],
+  ) {
+    this.partitions = partitions;
+    const byId = new Map(partitions.map((partition) => [partition.id as number, partition]));
+    this.#bySlot = Array.from({ length: SLOT_COUNT }, (_, slot) => {
+      const range = slots.find(([first, last]) => slot >= first && slot <= last);
+      const partition = byId.get(range?.[2] ?? -1);
+      if (partition === undefined) throw new InvariantError(`slot ${slot} belongs to no partition`);
+      return partition;
+    });
+    this.#only = partitions.length === 1 ? (partitions[0] ?? null) : null;
+  }
+
+  partitionOf(bytes: Uint8Array, start: number, end: number): LeaderPartition {
+    return this.#only ?? (this.#bySlot[slotOf(bytes, start, end)] as LeaderPartition);
+  }
+}

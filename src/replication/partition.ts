@@ -1,0 +1,506 @@
+import type { Clock } from '../env/clock.ts';
+import type { Logger } from '../env/logger.ts';
+import { CaskadeError } from '../model/errors.ts';
+import { LIMITS } from '../model/limits.ts';
+import {
+  asOffset,
+  type DatabaseId,
+  type EpochMillis,
+  type LeaderEpoch,
+  type NodeId,
+  type Offset,
+  type PartitionId,
+} from '../model/numbers.ts';
+import type { BlockCache } from '../storage/block-cache.ts';
+import type { Flushable, FlushScheduler } from '../storage/flush-scheduler.ts';
+import { Maintenance, type MaintenanceSettings } from '../storage/maintenance.ts';
+import { FlushFailure, type PartitionStore } from '../storage/partition-store.ts';
+import { SerialQueue } from '../storage/serial-queue.ts';
+import { ExpirySweeper, type ExpiryTarget } from './expiry-sweeper.ts';
+import { highWatermark } from './high-watermark.ts';
+import {
+  type CommitListener,
+  type EntryView,
+  type KeyView,
+  type LeaderPartition,
+  type PartitionStats,
+  ReadOutcome,
+  type ScannedKey,
+  TombstoneReason,
+} from './leader-partition.ts';
+import { ResolutionQueue } from './resolution-queue.ts';
+
+export interface PartitionSettings {
+  readonly id: PartitionId;
+  readonly nodeId: NodeId;
+  readonly leaderEpoch: LeaderEpoch;
+  readonly minInsync: number;
+  readonly flushIntervalMs: number;
+  readonly flushMode: 'always' | 'interval' | 'os';
+  readonly maintenance: MaintenanceSettings;
+}
+
+export interface PartitionDoors {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly cache: BlockCache;
+  readonly scheduler: FlushScheduler;
+  readonly fileSystem: ConstructorParameters<typeof Maintenance>[0]['fileSystem'];
+}
+
+const ROOM_PROBE_MS = 500;
+const NO_ERROR = new CaskadeError('tryAgain', 'nothing was refused');
+
+/**
+ * One partition in the leader's role. On one node the ISR is {self} and the high watermark is what this node has on disk; everything
+ * else is as it is with followers.
+ *
+ * All appends and look-ups are synchronous. What awaits (flush, roll, the exchange of merged segments) goes through one serial queue.
+ */
+export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
+  readonly id: PartitionId;
+  readonly leaderEpoch: LeaderEpoch;
+  suspension: Promise<void> = Promise.resolve();
+  refusal: CaskadeError = NO_ERROR;
+  congestion: Promise<void> | null = null;
+
+  readonly #settings: PartitionSettings;
+  readonly #doors: PartitionDoors;
+  readonly #store: PartitionStore;
+  readonly #serial = new SerialQueue();
+  readonly #resolutions = new ResolutionQueue();
+  readonly #maintenance: Maintenance;
+  readonly #sweeper: ExpirySweeper;
+  readonly #sweepKey: KeyView;
+  /** Who waits, and for which newest offset of theirs. */
+  readonly #listeners = new Map<CommitListener, Offset>();
+  #highWatermark: Offset;
+  #durableOffsets: Offset[];
+  #flushRequested = false;
+  #relieve: () => void = () => {};
+  /** Why writes are refused: for good when fenced, else until the reason is gone. */
+  #refused: CaskadeError | null = null;
+  #isFenced = false;
+  #isClosing = false;
+  #segmentCount: number;
+  #lastSyncMs = 0;
+  #expiredKeys = 0;
+  #flushes = 0;
+
+  constructor(settings: PartitionSettings, store: PartitionStore, doors: PartitionDoors, sweepKey: KeyView) {
+    this.id = settings.id;
+    this.leaderEpoch = settings.leaderEpoch;
+    this.#settings = settings;
+    this.#doors = doors;
+    this.#store = store;
+    this.#sweepKey = sweepKey;
+    this.#highWatermark = store.durableOffset;
+    this.#durableOffsets = [store.durableOffset];
+    this.#segmentCount = store.log.segments.length;
+    this.#sweeper = new ExpirySweeper(doors.clock, this);
+    this.#maintenance = this.#newMaintenance();
+  }
+
+  /** Begins the background work; the partition may be used before. */
+  start(): void {
+    this.#sweeper.look();
+    void this.#maintenance.run();
+  }
+
+  get highWatermark(): Offset {
+    return this.#highWatermark;
+  }
+
+  get hasUnflushed(): boolean {
+    return this.#store.hasUnflushed;
+  }
+
+  hash(bytes: Uint8Array, start: number, end: number): number {
+    return this.#store.hash(bytes, start, end);
+  }
+
+  // Reads
+
+  readCommitted(database: DatabaseId, key: KeyView, entry: EntryView, withValue: boolean): ReadOutcome {
+    try {
+      if (!this.#store.readCommitted(database, key, entry, withValue))
+        return this.#suspend(this.#store.loaded);
+    } catch (error) {
+      return this.#refuseRead(error);
+    }
+    if (entry.expiresAtMs === 0 || entry.expiresAtMs > this.#doors.clock.wallMs()) return ReadOutcome.ready;
+    return this.#awaitExpiry(database, key);
+  }
+
+  readAppended(database: DatabaseId, key: KeyView, entry: EntryView, withValue: boolean): ReadOutcome {
+    try {
+      if (!this.#store.readAppended(database, key, entry, withValue))
+        return this.#suspend(this.#store.loaded);
+    } catch (error) {
+      return this.#refuseRead(error);
+    }
+    if (entry.expiresAtMs === 0 || entry.expiresAtMs > this.#doors.clock.wallMs()) return ReadOutcome.ready;
+    entry.offset = this.#appendExpired(database, key);
+    entry.uncommittedOffset = entry.offset;
+    entry.found = false;
+    entry.expiresAtMs = 0;
+    return ReadOutcome.ready;
+  }
+
+  // Appends
+
+  writeRefusal(): CaskadeError | null {
+    return this.#refused;
+  }
+
+  beginGroup(): void {
+    this.#store.beginGroup();
+  }
+
+  endGroup(): void {
+    this.#store.endGroup();
+  }
+
+  put(
+    database: DatabaseId,
+    key: KeyView,
+    value: Uint8Array,
+    start: number,
+    end: number,
+    expiresAtMs: EpochMillis,
+  ): Offset {
+    const offset = this.#store.put(database, key, value, start, end, expiresAtMs);
+    this.#requestFlush();
+    return offset;
+  }
+
+  remove(database: DatabaseId, key: KeyView, reason: TombstoneReason): Offset {
+    const offset = this.#store.remove(database, key, reason);
+    this.#requestFlush();
+    return offset;
+  }
+
+  changeExpiry(database: DatabaseId, key: KeyView, expiresAtMs: EpochMillis): Offset {
+    const offset = this.#store.changeExpiry(database, key, expiresAtMs);
+    this.#requestFlush();
+    return offset;
+  }
+
+  flushDatabase(database: DatabaseId): Offset {
+    const offset = this.#store.flushDatabase(database);
+    this.#requestFlush();
+    return offset;
+  }
+
+  listen(listener: CommitListener): void {
+    this.#listeners.set(listener, asOffset(this.#store.logEndOffset - 1));
+  }
+
+  whenResolved(offset: Offset): Promise<void> {
+    if (offset < this.#highWatermark || this.#isFenced || offset >= this.#store.logEndOffset) {
+      return Promise.resolve();
+    }
+    return this.#resolutions.wait(offset);
+  }
+
+  // Keys
+
+  keyCount(database: DatabaseId): number {
+    return this.#store.index.keydir(database)?.size ?? 0;
+  }
+
+  expiringKeyCount(database: DatabaseId): number {
+    return this.#store.index.keydir(database)?.expiringCount ?? 0;
+  }
+
+  scan(database: DatabaseId, position: number, countMax: number, visit: ScannedKey): number {
+    return this.#store.index.keydir(database)?.scan(position, countMax, visit) ?? 0;
+  }
+
+  // Flush: called by the scheduler
+
+  async flushOne(): Promise<void> {
+    try {
+      await this.#serial.run(() => this.#flush());
+    } catch (error) {
+      this.#fence(asCaskadeError(error), this.#store.durableOffset, this.#store.durableOffset);
+    }
+    if (this.#store.hasUnflushed) return;
+    this.#flushRequested = false;
+  }
+
+  // Expiry: called by the sweeper
+
+  nextDueMs(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const keydir of this.#store.index.keydirs) next = Math.min(next, keydir?.nextDueMs() ?? next);
+    return next;
+  }
+
+  get isBusy(): boolean {
+    return this.#refused !== null || this.congestion !== null;
+  }
+
+  expireDue(nowMs: number, countMax: number): number {
+    let looked = 0;
+    const key = this.#sweepKey;
+    for (const [database, keydir] of this.#store.index.keydirs.entries()) {
+      looked +=
+        keydir?.popDue(nowMs, countMax - looked, (bytes, start, end, hash) => {
+          key.bytes = bytes;
+          key.start = start;
+          key.end = end;
+          key.hash = hash;
+          if (this.#store.newestUncommitted(database, key) < 0)
+            this.#appendExpired(database as DatabaseId, key);
+        }) ?? 0;
+    }
+    return looked;
+  }
+
+  // Life
+
+  async mergeNow(): Promise<void> {
+    await this.#serial.run(() => this.#store.rollNow());
+    await this.#maintenance.mergeAll();
+  }
+
+  /** Flushes what was appended, stops the background work, and leaves a directory that was closed cleanly. */
+  async close(): Promise<void> {
+    this.#refused ??= new CaskadeError('shuttingDown', 'The server is shutting down');
+    this.#sweeper.stop();
+    while (this.#store.hasUnflushed && !this.#isFenced) await this.flushOne();
+    this.#isClosing = true;
+    await this.#maintenance.idle;
+    await this.#serial.run(async () => {
+      if (this.#isFenced) await this.#store.abandon();
+      else await this.#store.close();
+    });
+  }
+
+  get isFenced(): boolean {
+    return this.#isFenced;
+  }
+
+  stats(): PartitionStats {
+    const { log, index } = this.#store;
+    const { cache } = this.#doors;
+    return {
+      leaderEpoch: this.leaderEpoch,
+      logStartOffset: asOffset(log.segments[0]?.base ?? 0),
+      logEndOffset: this.#store.logEndOffset,
+      highWatermark: this.#highWatermark,
+      isr: [this.#settings.nodeId],
+      keyCount: index.keydirs.reduce((sum, keydir) => sum + (keydir?.size ?? 0), 0),
+      segmentCount: log.segments.length,
+      segmentBytes: log.bytes,
+      deadBytes: log.deadBytes,
+      cacheHits: cache.hits,
+      cacheMisses: cache.misses,
+      cacheBytes: cache.bytes,
+      keydirBytes: index.memoryBytes,
+      expiredKeys: this.#expiredKeys,
+      expiryLagMs: this.#sweeper.lagMs,
+      merges: this.#maintenance.merges,
+      flushes: this.#flushes,
+      unflushedBytes: this.#store.unflushedBytes,
+      fencedReason: this.#isFenced ? (this.#refused?.message ?? '') : '',
+    };
+  }
+
+  // Inside
+
+  #suspend(until: Promise<void>): ReadOutcome {
+    this.suspension = until;
+    return ReadOutcome.suspended;
+  }
+
+  #refuseRead(error: unknown): ReadOutcome {
+    if (!(error instanceof CaskadeError)) throw error;
+    this.#doors.logger.error({ err: error, partition: this.id }, 'a read failed');
+    this.refusal = error;
+    return ReadOutcome.refused;
+  }
+
+  /** A due key is shown neither as there nor as gone before its tombstone is committed (R4). */
+  #awaitExpiry(database: DatabaseId, key: KeyView): ReadOutcome {
+    let newest = this.#store.newestUncommitted(database, key);
+    if (newest < 0) {
+      if (this.#refused !== null) {
+        this.refusal = this.#refused;
+        return ReadOutcome.refused;
+      }
+      newest = this.#appendExpired(database, key);
+    }
+    return this.#suspend(this.whenResolved(asOffset(newest)));
+  }
+
+  #appendExpired(database: DatabaseId, key: KeyView): Offset {
+    this.#expiredKeys += 1;
+    return this.remove(database, key, TombstoneReason.expired);
+  }
+
+  #requestFlush(): void {
+    if (this.congestion === null && this.#store.unflushedBytes > LIMITS.unflushedBytesMax) {
+      this.congestion = new Promise((resolve) => {
+        this.#relieve = resolve;
+      });
+    }
+    if (this.#flushRequested) return;
+    this.#flushRequested = true;
+    this.#doors.scheduler.request(this);
+  }
+
+  async #flush(): Promise<void> {
+    try {
+      await this.#store.flushOne();
+    } catch (error) {
+      if (!(error instanceof FlushFailure)) throw error;
+      this.#flushFailed(error);
+      return;
+    }
+    this.#flushes += 1;
+    this.#advance();
+    this.#afterFlush();
+  }
+
+  #advance(): void {
+    this.#durableOffsets[0] = this.#store.durableOffset;
+    const next = highWatermark({
+      current: this.#highWatermark,
+      isrSize: 1,
+      minInsync: this.#settings.minInsync,
+      durableOffsets: this.#durableOffsets,
+    });
+    if (next === this.#highWatermark) return;
+    this.#store.commitTo(next);
+    this.#highWatermark = next;
+    for (const [listener, newest] of this.#listeners) {
+      if (newest < next) this.#listeners.delete(listener);
+      listener.committed(this);
+    }
+    this.#resolutions.resolveBelow(next);
+    this.#sweeper.look();
+  }
+
+  #afterFlush(): void {
+    if (this.congestion !== null && this.#store.unflushedBytes <= LIMITS.unflushedBytesMax / 2)
+      this.#endCongestion();
+    const segmentCount = this.#store.log.segments.length;
+    if (segmentCount > this.#segmentCount) void this.#maintenance.run();
+    this.#segmentCount = segmentCount;
+    this.#syncInIntervals();
+  }
+
+  #endCongestion(): void {
+    this.congestion = null;
+    this.#relieve();
+  }
+
+  /** flush: interval: the log is synced every so often, and acknowledged before. */
+  #syncInIntervals(): void {
+    const { flushMode, flushIntervalMs } = this.#settings;
+    if (flushMode !== 'interval' || this.#lastSyncMs > 0) return;
+    this.#lastSyncMs = this.#doors.clock.monotonicMs();
+    this.#doors.clock.setTimer(flushIntervalMs, () => {
+      this.#lastSyncMs = 0;
+      if (this.#isClosing || this.#isFenced) return;
+      this.#serial.run(() => this.#store.syncNow()).catch((error: unknown) => this.#fenceAll(error));
+    });
+  }
+
+  /**
+   * Nothing of the batch was written when making room for it failed: it is refused, and so is what came after it. Once the
+   * write had begun nobody can say: in doubt, and the partition is fenced (R22, R24, KAFKA-10778).
+   */
+  #flushFailed(failure: FlushFailure): void {
+    const error = asCaskadeError(failure.cause);
+    if (failure.stage === 'write') {
+      this.#fence(error, failure.firstOffset, failure.nextOffset);
+    } else if (error.code === 'diskFull') {
+      this.#refuseUntilRoom(error);
+      this.#giveUp(failure.firstOffset, failure.firstOffset, error);
+    } else {
+      this.#fence(error, failure.firstOffset, failure.firstOffset);
+    }
+  }
+
+  #fenceAll(error: unknown): void {
+    this.#fence(asCaskadeError(error), this.#store.durableOffset, this.#store.durableOffset);
+  }
+
+  #fence(error: CaskadeError, firstOffset: Offset, refusedFrom: Offset): void {
+    this.#doors.logger.error(
+      { err: error, partition: this.id },
+      'partition fenced: no more writes until a restart',
+    );
+    this.#isFenced = true;
+    this.#refused = new CaskadeError(
+      'partitionFenced',
+      `Partition ${this.id} takes no writes: ${error.message}. Restart the server when the disk is well again`,
+      { cause: error },
+    );
+    this.#giveUp(firstOffset, refusedFrom, this.#refused);
+  }
+
+  /** Offsets from `refusedFrom` on were never written: refused. Those from `firstOffset` to there are in doubt. */
+  #giveUp(firstOffset: Offset, refusedFrom: Offset, error: CaskadeError): void {
+    this.#store.discardUnwritten();
+    const listeners = [...this.#listeners.keys()];
+    this.#listeners.clear();
+    for (const listener of listeners) {
+      listener.inDoubt(this, refusedFrom, error);
+      if (firstOffset < refusedFrom) {
+        listener.inDoubt(this, firstOffset, new CaskadeError('inDoubt', error.message, { cause: error }));
+      }
+    }
+    this.#resolutions.resolveAll();
+    this.#endCongestion();
+  }
+
+  #refuseUntilRoom(error: CaskadeError): void {
+    this.#doors.logger.error(
+      { err: error, partition: this.id },
+      'disk full: writes are refused until there is room',
+    );
+    this.#refused = error;
+    this.#doors.clock.setTimer(ROOM_PROBE_MS, () => void this.#probeRoom());
+  }
+
+  async #probeRoom(): Promise<void> {
+    if (this.#isFenced || this.#isClosing) return;
+    try {
+      await this.#serial.run(() => this.#store.probeRoom());
+      this.#refused = null;
+      this.#doors.logger.info({ partition: this.id }, 'there is room on the disk again: writes are accepted');
+      this.#sweeper.look();
+    } catch (error) {
+      const found = asCaskadeError(error);
+      if (found.code === 'diskFull') this.#doors.clock.setTimer(ROOM_PROBE_MS, () => void this.#probeRoom());
+      else this.#fenceAll(error);
+    }
+  }
+
+  #newMaintenance(): Maintenance {
+    const store = this.#store;
+    const hintDoors = {
+      fileSystem: this.#doors.fileSystem,
+      clock: this.#doors.clock,
+      directory: store.directory,
+      hasher: store.hasher,
+      hashSeed: store.meta.hashSeed,
+    };
+    const host = {
+      syncEvidence: () => this.#serial.run(() => store.syncNow()),
+      isCancelled: () => this.#isClosing || this.#isFenced,
+      exclusively: (change: () => Promise<void>) => this.#serial.run(change),
+    };
+    const { maintenance } = this.#settings;
+    return new Maintenance(hintDoors, store.log, store.index, maintenance, host, this.#doors.logger);
+  }
+}
+
+function asCaskadeError(error: unknown): CaskadeError {
+  if (error instanceof CaskadeError) return error;
+  return new CaskadeError('diskIo', error instanceof Error ? error.message : String(error), { cause: error });
+}
