@@ -361,6 +361,11 @@ export class Keydir {
       }
     }
     invariant(size === this.#size, `${size} keys in the sub-tables, ${this.#size} counted`);
+    const { liveBytes } = this.#arena;
+    invariant(
+      keyBytes === liveBytes,
+      `slots refer to ${keyBytes} bytes of keys, the arena holds ${liveBytes}`,
+    );
     invariant(
       entries === this.#expiry.count,
       `${entries} slots have an expiry entry, ${this.#expiry.count} are used`,

@@ -104,6 +104,25 @@ describe('Keydir', () => {
     expect(modelled.keydir.memoryBytes).to.be.below(full / 5);
   });
 
+  it('follows keys, with their expiries, that compaction moves', () => {
+    const modelled = tiny();
+    for (let index = 0; index < 600; index++) modelled.put(`key:${index}`, record(index, (index % 3) * 1000));
+    for (let index = 0; index < 600; index += 5) {
+      modelled.changeExpiry(`key:${index}`, 500, { offset: 1000 + index, segment: 3, length: 60 });
+    }
+    for (let index = 0; index < 600; index++) if (index % 4 !== 0) modelled.remove(`key:${index}`);
+    const before = modelled.keydir.memoryBytes;
+    let steps = 0;
+    while (modelled.keydir.compactStep(10)) if (steps++ % 4 === 0) modelled.check();
+    modelled.check();
+    expect(steps).to.be.above(4);
+    expect(modelled.keydir.memoryBytes).to.be.below(before);
+    const due = new Set<string>();
+    modelled.keydir.popDue(5000, 1000, (bytes, start, end) => due.add(keyText(bytes, start, end)));
+    const expiring = [...modelled.model].filter(([, { expiresAtMs }]) => expiresAtMs > 0).map(([key]) => key);
+    expect([...due].sort()).to.deep.equal(expiring.sort());
+  });
+
   it('holds many keys of one hash, in both the first and the last slots', () => {
     const ends = { hash: (bytes: Uint8Array, start: number) => (bytes[start] === 0x61 ? 0 : 0xffffffff) };
     const modelled = tiny(ends);
