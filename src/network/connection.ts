@@ -72,8 +72,8 @@ export class Connection implements SessionOwner, TurnTask {
     this.#progressAtMs = host.coarseMs;
     this.session = new ClientSession(
       host.registry.nextId(),
-      `${socket.remoteAddress}:${socket.remotePort}`,
-      `${socket.localAddress}:${socket.localPort}`,
+      addressText(socket.remoteAddress, socket.remotePort),
+      addressText(socket.localAddress, socket.localPort),
       host.clock.wallMs(),
       this,
     );
@@ -89,6 +89,7 @@ export class Connection implements SessionOwner, TurnTask {
     );
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
     socket.on('end', () => this.endInput());
+    // A reset by the peer is no event of ours: what it leaves unanswered is in doubt for the peer, not for us.
     socket.on('error', () => this.destroy());
     socket.on('close', () => this.#gone());
   }
@@ -120,7 +121,10 @@ export class Connection implements SessionOwner, TurnTask {
     const { limits, logger } = this.#host;
     if (nowMs >= this.#lingerUntilMs) {
       this.destroy();
-    } else if (this.#blocked && this.#pendingBytes() > limits.outputPauseBytes) {
+    } else if (
+      this.#blocked &&
+      (this.#halt === Halt.done || this.#pendingBytes() > limits.outputPauseBytes)
+    ) {
       if (nowMs - this.#progressAtMs < limits.outputStalledMsMax) return;
       logger.warn(this.#describe(), 'closed a client that reads nothing of its replies');
       this.destroy();
@@ -380,6 +384,12 @@ export class Connection implements SessionOwner, TurnTask {
       command: args.count > 0 ? args.text(0).slice(0, 64) : '',
     };
   }
+}
+
+/** As Redis prints it: an IPv6 address in brackets. */
+function addressText(address: string | undefined, port: number | undefined): string {
+  const host = address ?? '?';
+  return `${host.includes(':') ? `[${host}]` : host}:${port ?? 0}`;
 }
 
 /** Why the next command may not run. `turn`: at the turn's end; `suspended`, `output`: when that is over; `done`: never. */

@@ -45,7 +45,7 @@ export class RespServer {
   readonly #server: Server;
   readonly #connections: Set<Connection>;
   #sweeper: Timer | null = null;
-  #stopping = false;
+  #stopped: Promise<StopReport> | null = null;
   #whenEmpty: (() => void) | null = null;
 
   constructor(options: RespServerOptions, parts: RespServerParts) {
@@ -85,8 +85,12 @@ export class RespServer {
   }
 
   /** Accepts no more; answers what was accepted, held replies too; cuts what is left after `deadlineMs`. */
-  async stop(deadlineMs: number): Promise<StopReport> {
-    this.#stopping = true;
+  stop(deadlineMs: number): Promise<StopReport> {
+    this.#stopped ??= this.#stop(deadlineMs);
+    return this.#stopped;
+  }
+
+  async #stop(deadlineMs: number): Promise<StopReport> {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
@@ -111,13 +115,13 @@ export class RespServer {
 
   #accept(socket: Socket): void {
     const registry = this.#registry;
-    registry.connectionsReceived += 1;
-    if (registry.isFull || this.#stopping) {
+    if (registry.isFull || this.#stopped !== null) {
       registry.connectionsRejected += 1;
       socket.on('error', () => socket.destroy());
       socket.end('-ERR max number of clients reached\r\n', () => socket.destroy());
       return;
     }
+    registry.connectionsReceived += 1;
     const connection = new Connection(socket, this.#host);
     this.#connections.add(connection);
     registry.add(connection.session);

@@ -333,6 +333,14 @@ describe('Connection', () => {
     });
   });
 
+  it('does not wait for ever for a client that said QUIT and does not read', async () => {
+    await start({ limits: { outputStalledMsMax: 100, outputPauseBytes: 100_000_000 } });
+    const client = await fixture.client();
+    client.socket.pause();
+    client.send('big 40000000', 'quit');
+    await until(() => fixture.registry.connectedClients === 0, 'the client was closed');
+  });
+
   it('gives other clients their turn during a huge pipeline', async () => {
     await start({ limits: { commandsPerTurnMax: 10 } });
     const greedy = await fixture.client();
