@@ -2,11 +2,14 @@ import { ProtocolError } from '../resp/protocol-error.ts';
 
 /** Of one line: a header, an error or an inline command. */
 const LINE_BYTES_MAX = 1024 * 1024;
+/** Of an error that comes as a bulk string (RESP3). */
+const ERROR_TEXT_BYTES_MAX = 1024;
 const EMPTY = Buffer.alloc(0);
 const CR = 0x0d;
 const LF = 0x0a;
 const PLUS = 0x2b;
 const MINUS = 0x2d;
+const BULK_ERROR = 0x21;
 
 export interface RespScannerOptions {
   /** Of requests: a line that begins with none of RESP's types is an inline command. Replies have none. */
@@ -28,6 +31,8 @@ export class RespScanner {
   /** Values still missing in the outermost aggregate; 0 between two values. */
   #missing = 0;
   #scannedBytes = 0;
+  /** The text of the bulk error that is being passed over. */
+  #bulkError: Buffer | undefined;
   /** Whole values seen so far. */
   completed = 0;
 
@@ -53,10 +58,11 @@ export class RespScanner {
     while (at < bytes.length) {
       if (this.#skip > 0) {
         const step = Math.min(this.#skip, bytes.length - at);
+        if (this.#bulkError !== undefined) this.#keepError(bytes.subarray(at, at + step));
         this.#skip -= step;
         at += step;
         this.#scannedBytes += step;
-        if (this.#skip === 0) this.#valueEnded();
+        if (this.#skip === 0) this.#bulkEnded();
         continue;
       }
       let end = at;
@@ -100,7 +106,8 @@ export class RespScanner {
         break;
       case 0x24: // $
       case 0x3d: // =
-      case 0x21: // !
+      case BULK_ERROR:
+        if (type === BULK_ERROR && this.#missing === 0) this.#bulkError = EMPTY;
         this.#bulk(lengthOf(bytes, at + 1, end - 1));
         break;
       case 0x2a: // *
@@ -122,6 +129,17 @@ export class RespScanner {
   #bulk(length: number): void {
     if (length < 0) this.#valueEnded();
     else this.#skip = length + 2;
+  }
+
+  #bulkEnded(): void {
+    if (this.#bulkError !== undefined) this.#onError?.(this.#bulkError.toString().trimEnd());
+    this.#bulkError = undefined;
+    this.#valueEnded();
+  }
+
+  #keepError(piece: Buffer): void {
+    const text = Buffer.concat([this.#bulkError ?? EMPTY, piece]);
+    this.#bulkError = text.subarray(0, ERROR_TEXT_BYTES_MAX);
   }
 
   #aggregate(count: number): void {
