@@ -197,6 +197,11 @@ export class CommandContext {
     return true;
   }
 
+  /** The partition of the key in argument `index`. */
+  partitionOf(index: number): LeaderPartition {
+    return this.#route(index);
+  }
+
   /** Hash of the key in argument `index` in its partition. */
   hashOf(index: number): number {
     this.#route(index);

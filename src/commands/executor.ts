@@ -60,9 +60,22 @@ export class Executor {
   #admit(entry: CommandEntry, context: CommandContext): boolean {
     if (!entry.isWrite) return true;
     if (entry.createsKeys && !this.#admitKeys(entry, context)) return false;
-    const { partitions } = context.router;
-    if (partitions.length === 1) return this.#admitInto(partitions[0] as LeaderPartition, entry, context);
-    for (const partition of touchedPartitions(entry, context)) {
+    const { router, args } = context;
+    const { first, last, step } = entry.spec.keys;
+    if (router.partitions.length === 1) {
+      return this.#admitInto(router.partitions[0] as LeaderPartition, entry, context);
+    }
+    if (first === 0) return this.#admitEverywhere(entry, context);
+    if (first === last) return this.#admitInto(context.partitionOf(first), entry, context);
+    for (let index = first; index <= entry.lastKey(args.count); index += step) {
+      const partition = router.partitionOf(args.bytes, args.start(index), args.end(index));
+      if (!this.#admitInto(partition, entry, context)) return false;
+    }
+    return true;
+  }
+
+  #admitEverywhere(entry: CommandEntry, context: CommandContext): boolean {
+    for (const partition of context.router.partitions) {
       if (!this.#admitInto(partition, entry, context)) return false;
     }
     return true;
@@ -106,19 +119,6 @@ function runTimed(
   if (context.suspension !== null) return;
   entry.timedCalls += 1;
   entry.timedMs += context.clock.monotonicMs() - startedMs;
-}
-
-/** The partitions of the command's keys; all of them for a command without keys. */
-function touchedPartitions(entry: CommandEntry, context: CommandContext): Iterable<LeaderPartition> {
-  const { first, step } = entry.spec.keys;
-  const { args, router } = context;
-  if (first === 0) return router.partitions;
-  const last = entry.lastKey(args.count);
-  const touched = new Set<LeaderPartition>();
-  for (let index = first; index <= last; index += step) {
-    touched.add(router.partitionOf(args.bytes, args.start(index), args.end(index)));
-  }
-  return touched;
 }
 
 const QUOTED_BYTES_MAX = 128;

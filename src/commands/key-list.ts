@@ -1,5 +1,8 @@
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 
+/** Below this a loop is faster than a view and a copy of it. */
+const SHORT = 32;
+
 /** Copies of keys, one behind the other in one buffer: the keydir's bytes are only lent for the visit. */
 export class KeyList {
   #bytes = Buffer.allocUnsafe(4096);
@@ -42,6 +45,3 @@ export class KeyList {
     this.#ends = grown;
   }
 }
-
-/** Below this a loop is faster than a view and a copy of it. */
-const SHORT = 32;

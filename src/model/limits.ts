@@ -52,6 +52,8 @@ export const LIMITS = {
   /** Background work yields after this long. */
   sliceMsMax: 5,
   keysPerSlice: 10_000,
+  /** Keys visited between two looks at the clock. */
+  keysPerStep: 256,
   expiriesPerSlice: 1_000,
 
   // Network

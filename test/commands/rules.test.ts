@@ -48,6 +48,22 @@ describe('a reply rests on what it saw (R3)', () => {
     expect(harness.isHeld).to.equal(true);
   });
 
+  it('of several things seen, the reply waits for the newest, in whatever order they were seen', () => {
+    harness.partition.seed('a', '1');
+    harness.partition.seed('b', '1');
+    const other = harness.connect();
+    other.run('del', 'a');
+    other.run('del', 'b');
+    for (const words of [
+      ['a', 'b'],
+      ['b', 'a'],
+    ]) {
+      expect(harness.run('del', ...words)).to.equal(':0\r\n');
+      expect(harness.context.holdCount).to.equal(1);
+      expect(harness.context.holdOffsets[0]).to.equal(harness.partition.logEndOffset - 1);
+    }
+  });
+
   it('DEL that answers 0 of keys that never were waits for nothing', () => {
     expect(harness.run('del', 'a', 'b')).to.equal(':0\r\n');
     expect(harness.isHeld).to.equal(false);

@@ -6,9 +6,6 @@ import type { CommandSpec } from '../spec.ts';
 import { NO_KEYS } from '../spec-parts.ts';
 import { patternOf } from './pattern.ts';
 
-/** Keys visited between two looks at the clock. */
-const KEYS_PER_STEP = 256;
-
 /** A walk over all keys in slices, kept between the runs of one KEYS. */
 class Walk {
   readonly list = new KeyList();
@@ -29,7 +26,8 @@ class Walk {
     const untilMs = clock.monotonicMs() + LIMITS.sliceMsMax;
     while (this.#partition < router.partitions.length) {
       const partition = router.partitions[this.#partition];
-      this.#position = partition?.scan(session.database, this.#position, KEYS_PER_STEP, this.#visit) ?? 0;
+      this.#position =
+        partition?.scan(session.database, this.#position, LIMITS.keysPerStep, this.#visit) ?? 0;
       if (this.#position === 0) this.#partition += 1;
       else if (clock.monotonicMs() >= untilMs) return false;
     }

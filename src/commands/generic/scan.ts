@@ -93,16 +93,13 @@ function scanFrom(context: CommandContext, cursor: number, options: ScanOptions,
     const start = partition.id * POSITIONS;
     if (visited >= options.count || clock.monotonicMs() >= untilMs) return start + position;
     do {
-      const step = Math.min(options.count - visited, KEYS_PER_STEP);
+      const step = Math.min(options.count - visited, LIMITS.keysPerStep);
       position = partition.scan(session.database, position, step, visit);
     } while (position !== 0 && visited < options.count && clock.monotonicMs() < untilMs);
     if (position !== 0) return start + position;
   }
   return 0;
 }
-
-/** Keys visited between two looks at the clock. */
-const KEYS_PER_STEP = 256;
 
 export const scan = {
   name: 'scan',

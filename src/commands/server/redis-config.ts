@@ -1,6 +1,5 @@
 import { LIMITS } from '../../model/limits.ts';
 import type { ServerPorts } from '../ports.ts';
-import { REDIS_VERSION } from '../redis-version.ts';
 
 /** How Redis names what the flush mode does. */
 const APPENDFSYNC: Readonly<Record<string, string>> = { always: 'always', interval: 'everysec', os: 'no' };
@@ -26,7 +25,6 @@ export function redisSettings(server: ServerPorts, own: ReadonlyMap<string, stri
     ['notify-keyspace-events', ''],
     ['port', String(stats.port)],
     ['proto-max-bulk-len', String(server.valueBytesMax)],
-    ['redis-version', REDIS_VERSION],
     ['requirepass', ''],
     ['save', ''],
     ['timeout', String(Math.ceil(idleMs / 1000))],
