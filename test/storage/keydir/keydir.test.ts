@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { InvariantError } from '../../../src/model/errors.ts';
 import { LIMITS } from '../../../src/model/limits.ts';
 import { KeyHash, type KeyHasher } from '../../../src/storage/keydir/key-hash.ts';
-import { KEYDIR_LIMITS, Keydir } from '../../../src/storage/keydir/keydir.ts';
+import { Keydir } from '../../../src/storage/keydir/keydir.ts';
+import { KEYDIR_LIMITS } from '../../../src/storage/keydir/slot.ts';
 import { keyBytes, keyText, ModelledKeydir, WeakHash } from './keydir-model.ts';
 
 const SEED = Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]);
@@ -176,10 +177,13 @@ describe('Keydir', () => {
   });
 
   it('relocates only what findOffset found', () => {
-    const { keydir, put } = prepared();
+    const { keydir, put, find } = prepared();
     put('a', 5);
     expect(() => keydir.relocate(1, 1)).to.throw(InvariantError);
     expect(keydir.findOffset(hashOf('a'), 6)).to.equal(false);
+    expect(() => keydir.relocate(1, 1)).to.throw(InvariantError);
+    expect(keydir.findOffset(hashOf('a'), 5)).to.equal(true);
+    find('a');
     expect(() => keydir.relocate(1, 1)).to.throw(InvariantError);
     expect(keydir.findOffset(hashOf('a'), 5)).to.equal(true);
     put('b', 7);
