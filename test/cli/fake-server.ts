@@ -2,8 +2,11 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { Reply } from '../../src/resp/reply.ts';
 import { ReplyDecoder } from '../../src/resp/reply-decoder.ts';
 
+/** The answer that closes the connection. */
+export const CLOSE = Symbol('close');
+
 /** Answers one request with bytes, with nothing, or by closing the connection. */
-export type Answer = (words: readonly string[], socket: Socket) => string | Buffer | null | 'close';
+export type Answer = (words: readonly string[], socket: Socket) => string | Buffer | null | typeof CLOSE;
 
 /** A RESP server for tests of clients: it decodes requests and answers what it is told to. */
 export class FakeServer {
@@ -55,7 +58,7 @@ export class FakeServer {
   #reply(socket: Socket, words: string[]): void {
     this.requests.push(words);
     const answer = this.answer(words, socket);
-    if (answer === 'close') socket.destroy();
+    if (answer === CLOSE) socket.destroy();
     else if (answer !== null) socket.write(answer);
   }
 }

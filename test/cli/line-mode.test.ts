@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { runCli } from '../../src/cli/main.ts';
-import { type Answer, FakeServer, tinyStore } from './fake-server.ts';
+import { type Answer, CLOSE, FakeServer, tinyStore } from './fake-server.ts';
 import { TestIo, until } from './test-io.ts';
 
 describe('caskade cli, commands from a pipe', () => {
@@ -50,11 +50,11 @@ describe('caskade cli, commands from a pipe', () => {
   });
 
   it('a connection that is lost ends it: exit 7 after a write, 1 after a read', async () => {
-    const written = await pipe('set a b\nping\n', () => 'close');
+    const written = await pipe('set a b\nping\n', () => CLOSE);
     expect(written.code).to.equal(7);
     expect(written.err).to.contain('not known');
     await server.stop();
-    expect((await pipe('get a\n', () => 'close')).code).to.equal(1);
+    expect((await pipe('get a\n', () => CLOSE)).code).to.equal(1);
   });
 
   it('--json prints one line of JSON a reply', async () => {

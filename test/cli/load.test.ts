@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { runLoad } from '../../src/cli/load.ts';
 import { RespScanner } from '../../src/cli/resp-scanner.ts';
-import { type Answer, FakeServer } from './fake-server.ts';
+import { type Answer, CLOSE, FakeServer } from './fake-server.ts';
 import { TestIo, until } from './test-io.ts';
 
 const request = (...words: string[]): string =>
@@ -100,7 +100,7 @@ describe('caskade load', () => {
     let count = 0;
     const { code, out, err } = await load('a\t1\nb\t2\nc\t3\n', () => {
       count += 1;
-      return count === 1 ? '+OK\r\n' : 'close';
+      return count === 1 ? '+OK\r\n' : CLOSE;
     });
     expect(code).to.equal(1);
     expect(out).to.match(/^loaded [01], errors 0, /);

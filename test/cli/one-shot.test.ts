@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { runCli } from '../../src/cli/main.ts';
-import { type Answer, bulk, FakeServer, tinyStore } from './fake-server.ts';
+import { type Answer, bulk, CLOSE, FakeServer, tinyStore } from './fake-server.ts';
 import { TestIo, until } from './test-io.ts';
 
 interface Result {
@@ -85,7 +85,7 @@ describe('caskade cli, one command', () => {
   });
 
   it('a connection lost before the reply leaves a write in doubt and fails a read', async () => {
-    await start(() => 'close');
+    await start(() => CLOSE);
     const write = await run('set', 'k', 'v');
     expect(write.code).to.equal(7);
     expect(write.err).to.match(/connection to 127\.0\.0\.1:\d+ lost: .*not known\n$/);
