@@ -4,9 +4,9 @@ import { type CliIo, isReaderGone } from './cli-io.ts';
 
 /** Turns what ends a client into one clear line and its exit code. */
 export async function guarded(io: CliIo, run: () => Promise<number>): Promise<number> {
-  // Writers learn of a broken pipe from the write itself; without a listener it would end the process.
-  const ignore = (): void => {};
-  io.stdout.on('error', ignore);
+  // A writer learns of a broken pipe from the write itself. The listener stays: the event comes a turn later, and
+  // without one it would end the process with a stack trace.
+  io.stdout.on('error', () => {});
   try {
     return await run();
   } catch (error) {
@@ -14,7 +14,5 @@ export async function guarded(io: CliIo, run: () => Promise<number>): Promise<nu
     if (!(error instanceof CaskadeError)) throw error;
     io.stderr.write(`caskade: ${error.message}\n`);
     return error.row.exitCode;
-  } finally {
-    io.stdout.off('error', ignore);
   }
 }

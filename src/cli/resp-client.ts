@@ -68,20 +68,6 @@ export class RespClient {
     });
   }
 
-  /** Resolves when what was sent has left this process: await it in a loop that pipelines. */
-  async drained(): Promise<void> {
-    if (!this.#socket.writableNeedDrain || !this.open) return;
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        this.#socket.off('drain', done);
-        this.#socket.off('close', done);
-        resolve();
-      };
-      this.#socket.on('drain', done);
-      this.#socket.on('close', done);
-    });
-  }
-
   close(): void {
     this.#end('closed by the client');
   }

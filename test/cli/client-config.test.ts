@@ -1,6 +1,9 @@
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { formatAddress, parseAddress } from '../../src/cli/address.ts';
 import { parseClientConfig, readClientConfig } from '../../src/cli/client-config.ts';
+import { runCli } from '../../src/cli/main.ts';
+import { TestIo } from './test-io.ts';
 
 describe('client configuration', () => {
   it('reads the address', () => {
@@ -18,6 +21,17 @@ describe('client configuration', () => {
     expect(address).to.equal(undefined);
     expect(notice).to.match(/^c\.yaml: zk\.servers .* comes with the cluster; using the default address$/);
     expect(parseClientConfig('addr: h:1\nack: -1', 'c.yaml').notice).to.match(/^c\.yaml: ack is ignored/);
+  });
+
+  it('reads the file that comes with the product', () => {
+    const shipped = fileURLToPath(new URL('../../../conf/client/cli.yaml', import.meta.url));
+    expect(readClientConfig(shipped)).to.deep.equal({ address: { host: '127.0.0.1', port: 6379 } });
+  });
+
+  it('a file that is wrong exits 3', async () => {
+    const io = new TestIo();
+    expect(await runCli(['--config', '/nonexistent/c.yaml', 'ping'], io)).to.equal(3);
+    expect(io.err).to.match(/^caskade: cannot read the client configuration .*\n$/);
   });
 
   it('names the file, the key and what is allowed', () => {

@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream';
 import { expect } from 'chai';
 import { runCli } from '../../src/cli/main.ts';
 import { type Answer, CLOSE, FakeServer, tinyStore } from './fake-server.ts';
@@ -62,6 +63,17 @@ describe('caskade cli, commands from a pipe', () => {
     const lines = out.trimEnd().split('\n');
     expect(lines.slice(0, 2)).to.deep.equal(['"OK"', '["1",null]']);
     expect(JSON.parse(lines[2] ?? '')).to.have.property('error');
+  });
+
+  it('ends with exit 0 when whoever read its output has gone', async () => {
+    server = await FakeServer.start(tinyStore());
+    const io = new TestIo();
+    const gone = new Writable({
+      write: (_chunk, _encoding, done) => done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
+    });
+    io.stdin.end('ping\nping\n');
+    expect(await runCli(['--addr', server.address], Object.assign(io, { stdout: gone }))).to.equal(0);
+    expect(server.requests).to.have.length(1);
   });
 
   it('Ctrl-C exits 130', async () => {
