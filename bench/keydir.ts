@@ -128,20 +128,23 @@ rate(
   keyCount,
   timed(keyCount, () => removeKey(scattered())),
 );
-let longestNanoseconds = 0n;
-timed(
-  keyCount,
-  (number) => {
-    const began = process.hrtime.bigint();
-    put(number);
-    const took = process.hrtime.bigint() - began;
-    if (took > longestNanoseconds) longestNanoseconds = took;
-  },
-  watch,
-);
+// Processor time beside the wall clock: on a shared machine the latter also counts who else ran meanwhile.
+let longestMs = 0;
+let longestCpuMs = 0;
+for (let number = 0; number < keyCount; number++) {
+  const cpuBefore = process.cpuUsage();
+  const began = performance.now();
+  put(number);
+  const tookMs = performance.now() - began;
+  longestMs = Math.max(longestMs, tookMs);
+  if (tookMs <= longestCpuMs) continue;
+  const cpu = process.cpuUsage(cpuBefore);
+  longestCpuMs = Math.max(longestCpuMs, Math.min(tookMs, (cpu.user + cpu.system) / 1000));
+}
 collect();
 rows.push(['bytes over the key, all removed, all put again: resident', overhead().toFixed(1)]);
-rows.push(['longest single put while growing again', `${(Number(longestNanoseconds) / 1e6).toFixed(2)} ms`]);
+rows.push(['longest single put while growing again, wall', `${longestMs.toFixed(2)} ms`]);
+rows.push(['longest single put while growing again, processor', `${longestCpuMs.toFixed(2)} ms`]);
 
 const dueMs = 1_800_000_000_000;
 const expiring = (number: number): void => put(scattered(), dueMs + ((number * 7_919) % 1000));
