@@ -128,23 +128,24 @@ rate(
   keyCount,
   timed(keyCount, () => removeKey(scattered())),
 );
-// Processor time beside the wall clock: on a shared machine the latter also counts who else ran meanwhile.
+// In small groups, so that measuring makes no garbage that would count as resident. Processor time beside the wall
+// clock: on a shared machine the latter also counts who else ran meanwhile.
+const GROUP = 64;
 let longestMs = 0;
 let longestCpuMs = 0;
-for (let number = 0; number < keyCount; number++) {
+for (let from = 0; from < keyCount; from += GROUP) {
   const cpuBefore = process.cpuUsage();
   const began = performance.now();
-  put(number);
+  for (let number = from; number < Math.min(keyCount, from + GROUP); number++) put(number);
   const tookMs = performance.now() - began;
-  longestMs = Math.max(longestMs, tookMs);
-  if (tookMs <= longestCpuMs) continue;
   const cpu = process.cpuUsage(cpuBefore);
+  longestMs = Math.max(longestMs, tookMs);
   longestCpuMs = Math.max(longestCpuMs, Math.min(tookMs, (cpu.user + cpu.system) / 1000));
 }
 collect();
 rows.push(['bytes over the key, all removed, all put again: resident', overhead().toFixed(1)]);
-rows.push(['longest single put while growing again, wall', `${longestMs.toFixed(2)} ms`]);
-rows.push(['longest single put while growing again, processor', `${longestCpuMs.toFixed(2)} ms`]);
+rows.push(['longest 64 puts while growing again, wall', `${longestMs.toFixed(2)} ms`]);
+rows.push(['longest 64 puts while growing again, processor', `${longestCpuMs.toFixed(2)} ms`]);
 
 const dueMs = 1_800_000_000_000;
 const expiring = (number: number): void => put(scattered(), dueMs + ((number * 7_919) % 1000));
