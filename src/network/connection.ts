@@ -238,8 +238,11 @@ export class Connection implements SessionOwner, TurnTask {
     void until.then(this.#onResumed);
   }
 
+  /** At once: what was loaded for the command may be given up at this turn's end already. */
   #resumed(): void {
-    this.#halt = Halt.turn;
+    if (this.#closed) return;
+    this.#halt = Halt.none;
+    this.#run();
     this.#enqueue();
   }
 
