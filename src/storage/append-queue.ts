@@ -12,6 +12,8 @@ export class AppendQueue {
   readonly #pool = new BatchBufferPool();
   readonly #closed: BatchBuilder[] = [];
   #open: BatchBuilder | null = null;
+  /** A large value shares its batch with nothing but its own group. */
+  #openHoldsLarge = false;
   #epoch: LeaderEpoch;
   #nextOffset: number;
   #groupDepth = 0;
@@ -37,6 +39,7 @@ export class AppendQueue {
 
   /** Records appended until `endGroup` lie in one batch. */
   beginGroup(): void {
+    if (this.#groupDepth === 0) this.#closeIfFull();
     this.#groupDepth += 1;
   }
 
@@ -50,12 +53,11 @@ export class AppendQueue {
 
   /** The batch that the next record goes into. A large value gets one of its own, unless it is part of a group. */
   batchFor(valueLength: number): BatchBuilder {
-    const open = this.#open;
-    if (open !== null && this.#groupDepth === 0 && open.count > 0) {
-      const isLarge = valueLength > LIMITS.largeValueBytes;
-      if (isLarge || open.length > LIMITS.batchBytesTarget) this.#close(open);
-    }
-    return this.#open ?? this.#begin();
+    const isLarge = valueLength > LIMITS.largeValueBytes;
+    if (this.#groupDepth === 0) this.#closeIfFull(isLarge);
+    const batch = this.#open ?? this.#begin();
+    this.#openHoldsLarge ||= isLarge;
+    return batch;
   }
 
   /** Takes the oldest batch off the queue, closing the open one if it is the only one. */
@@ -83,7 +85,14 @@ export class AppendQueue {
     const batch = new BatchBuilder(asOffset(this.#nextOffset), this.#epoch, this.#pool.take());
     batch.firstTimestampMs = this.#clock.wallMs();
     this.#open = batch;
+    this.#openHoldsLarge = false;
     return batch;
+  }
+
+  #closeIfFull(largeFollows = false): void {
+    const open = this.#open;
+    if (open === null || open.count === 0) return;
+    if (largeFollows || this.#openHoldsLarge || open.length > LIMITS.batchBytesTarget) this.#close(open);
   }
 
   #close(batch: BatchBuilder): void {

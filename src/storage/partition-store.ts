@@ -140,8 +140,8 @@ export class PartitionStore {
   // Appends: synchronous, into the open batch.
 
   beginGroup(): void {
+    if (!this.#queue.inGroup) this.#groupHasRecord = false;
     this.#queue.beginGroup();
-    this.#groupHasRecord = false;
   }
 
   endGroup(): void {
