@@ -1,18 +1,11 @@
 import { expect } from 'chai';
-import { ACKED_MIN, CrashLoad, describeKill } from '../support/crash-load.ts';
+import { ACKED_MIN, CrashLoad, describeKill, RESTLESS_STORAGE } from '../support/crash-load.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { ServerProcess } from '../support/server-process.ts';
 
 const KILLS = process.env.CASKADE_SOAK === '1' ? 50 : 10;
 const WRITERS = 6;
 const ATTEMPTS_MAX = KILLS * 3;
-/** Small segments and eager merges: rolls, hints and merges are cut off too. */
-export const RESTLESS_STORAGE = [
-  '--storage.segmentBytesMax=256KiB',
-  '--storage.cacheBytesMax=2MiB',
-  '--merge.deadRatioMin=0.2',
-  '--merge.bytesPerSecondMax=0',
-];
 
 describe('kill -9 of the server with writes in flight', () => {
   const seed = Number(process.env.CASKADE_SEED ?? Date.now() % 1_000_000);
@@ -41,7 +34,7 @@ describe('kill -9 of the server with writes in flight', () => {
     let kills = 0;
     for (let attempt = 1; kills < KILLS; attempt += 1) {
       expect(attempt, 'kills that came too early to count').to.be.at.most(ATTEMPTS_MAX);
-      const outcome = await load.writeUntilKilled(server, ACKED_MIN + random.below(9000));
+      const outcome = await load.writeUntilKilled(server, ACKED_MIN + random.below(6000));
       merges += server.logged('merged segments').length;
       await restart(attempt);
       await load.readBack(server.port, outcome);

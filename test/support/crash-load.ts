@@ -5,6 +5,13 @@ import { type Held, TTL_UNIT_SECONDS, WriteLedger } from './write-ledger.ts';
 
 /** A kill with fewer acknowledged writes before it proves too little to count. */
 export const ACKED_MIN = 1000;
+/** Small segments and eager merges: rolls, hints and merges are cut off too. */
+export const RESTLESS_STORAGE = [
+  '--storage.segmentBytesMax=256KiB',
+  '--storage.cacheBytesMax=2MiB',
+  '--merge.deadRatioMin=0.2',
+  '--merge.bytesPerSecondMax=0',
+];
 const PIPELINE_DEPTH = 64;
 const BURST = 16;
 const READ_COMMANDS = 2000;
