@@ -1,5 +1,5 @@
 import { CaskadeError } from '../model/errors.ts';
-import { RecordKind } from './format/record.ts';
+import { ALL_DATABASES, RecordKind } from './format/record.ts';
 import type { KeyHash } from './keydir/key-hash.ts';
 import { Keydir } from './keydir/keydir.ts';
 import type { Segment } from './segment.ts';
@@ -164,8 +164,11 @@ export class CommittedIndex {
 
   #flush(record: IndexedRecord, segment: Segment): void {
     segment.tombstoneBytes += record.length;
-    this.#keydirs[record.database]?.clear();
-    for (const each of this.#segments.opened) each.clearLiveBytes(record.database);
+    for (const [database, keydir] of this.#keydirs.entries()) {
+      if (record.database !== database && record.database !== ALL_DATABASES) continue;
+      keydir?.clear();
+      for (const each of this.#segments.opened) each.clearLiveBytes(database);
+    }
   }
 
   #countDead(keydir: Keydir, database: number): void {

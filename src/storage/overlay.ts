@@ -1,5 +1,5 @@
 import type { BatchBuilder } from './batch-builder.ts';
-import { RecordKind } from './format/record.ts';
+import { ALL_DATABASES, RecordKind } from './format/record.ts';
 
 const INITIAL_CAPACITY = 1024;
 const NONE = -1;
@@ -106,11 +106,13 @@ export class Overlay {
     );
   }
 
-  /** Offset of the newest uncommitted flush of the database that is above `offset`, or -1. */
+  /** Offset of the newest uncommitted flush of the database, or of all, that is above `offset`, or -1. */
   flushedAbove(database: number, offset: number): number {
     if (this.#newestFlush < this.#begin) return NONE;
     for (let at = this.#newestFlush; at > offset && at >= this.#begin; at -= 1) {
-      if (this.kind(at) === RecordKind.flush && this.database(at) === database) return at;
+      if (this.kind(at) !== RecordKind.flush) continue;
+      const flushed = this.database(at);
+      if (flushed === database || flushed === ALL_DATABASES) return at;
     }
     return NONE;
   }

@@ -48,10 +48,10 @@ export class SegmentRecords {
 
   #unreadable(fault: string, path: string, batch: ScannedBatch, at: number): CaskadeError {
     const position = batch.position + at - batch.start;
-    if (fault === 'kind' || fault === 'flags') {
+    if (fault === 'kind' || fault === 'flags' || fault === 'codec') {
       return new CaskadeError(
         'futureFormat',
-        `${path}: position ${position}: a record of a kind this version does not know; start the newer version`,
+        `${path}: position ${position}: a record of a kind or form this version does not know was written by a newer Caskade; start the newer version`,
       );
     }
     return new CaskadeError(

@@ -43,7 +43,7 @@ export const RECORD_AT = {
 } as const;
 
 /** What can be wrong with bytes that should be a record. */
-export type RecordFault = 'short' | 'length' | 'crc' | 'flags' | 'kind' | 'layout';
+export type RecordFault = 'short' | 'length' | 'crc' | 'flags' | 'kind' | 'codec' | 'layout';
 
 /** One decoded record, as positions in the bytes it was read from. One object is reused. */
 export class RecordView {
@@ -80,6 +80,7 @@ export class RecordView {
     this.database = readUint32(bytes, at + AT_DATABASE);
     if ((this.flags & ~KNOWN_FLAGS) !== 0) return 'flags';
     if (this.kind < RecordKind.put || this.kind > RecordKind.leaderStart) return 'kind';
+    if (this.codec !== 0) return 'codec';
     return this.#decodeBody(bytes, at);
   }
 
