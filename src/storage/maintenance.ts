@@ -57,12 +57,19 @@ export class Maintenance {
     return this.#round ?? Promise.resolve();
   }
 
-  /** Merges all sealed segments, whatever their dead ratio. */
+  /** Merges all sealed segments, whatever their dead ratio. What is asked for meanwhile is done after it. */
   async mergeAll(): Promise<MergeOutcome | null> {
     await this.run();
+    while (this.#round !== null) await this.#round;
     const count = this.#log.segments.length - 1;
     if (count === 0) return null;
-    return this.#exclusiveMerge({ first: 0, count });
+    const merge = this.#merge({ first: 0, count });
+    const over = (): void => {
+      this.#round = null;
+      if (this.#again) void this.run();
+    };
+    this.#round = merge.then(over, over);
+    return merge;
   }
 
   async #rounds(): Promise<void> {
@@ -97,18 +104,6 @@ export class Maintenance {
       if ((await this.#merge(plan)) === null) return;
       plan = planMerge(this.#log.segments.slice(0, -1), policy);
     }
-  }
-
-  async #exclusiveMerge(plan: MergePlan): Promise<MergeOutcome | null> {
-    let outcome: MergeOutcome | null = null;
-    const round = async (): Promise<void> => {
-      outcome = await this.#merge(plan);
-    };
-    this.#round = round().finally(() => {
-      this.#round = null;
-    });
-    await this.#round;
-    return outcome;
   }
 
   async #merge(plan: MergePlan): Promise<MergeOutcome | null> {

@@ -150,8 +150,9 @@ export class SegmentedLog {
     await this.#zeros?.close();
     await old.handle.truncate(old.length);
     await old.handle.sync();
+    this.resume(old.length);
     old.end = nextOffset;
-    await this.#commitManifest([...this.#ordered, fresh]);
+    await this.#commitRoll(fresh);
     old.sealTail();
     this.#ordered = [...this.#ordered, fresh];
     this.#zeros = new ZeroFill(
@@ -160,6 +161,16 @@ export class SegmentedLog {
       this.settings,
       fresh.length + this.#firstZeros(),
     );
+  }
+
+  /** Without room for the manifest nothing was renamed: the fresh segment is taken back, so that a next try finds its room again. */
+  async #commitRoll(fresh: Segment): Promise<void> {
+    try {
+      await this.#commitManifest([...this.#ordered, fresh]);
+    } catch (error) {
+      if (error instanceof CaskadeError && error.code === 'diskFull') await this.retire(fresh);
+      throw error;
+    }
   }
 
   /** A number for a file name that was never used here; durable with the next manifest. */
@@ -212,9 +223,16 @@ export class SegmentedLog {
       { partitionUuid, directoryId, baseOffset: base, generation },
       this.#clock.wallMs(),
     );
-    await handle.writeAt([header, Buffer.alloc(this.#firstZeros())], 0);
-    await handle.sync();
-    await this.#fileSystem.syncDirectory(directory);
+    try {
+      await handle.writeAt([header, Buffer.alloc(this.#firstZeros())], 0);
+      await handle.sync();
+      await this.#fileSystem.syncDirectory(directory);
+    } catch (error) {
+      // No manifest names it: half a file would only keep the room that the next try needs.
+      await handle.close();
+      await this.#fileSystem.unlink(path);
+      throw error;
+    }
     const segment = this.#admit({ base, end: base, generation, length: 0, state: 'active' }, path, handle);
     segment.remember(header, 0);
     return segment;
