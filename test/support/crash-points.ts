@@ -130,6 +130,8 @@ export async function recoverAndCheck(
   if (subject.model.acknowledged < store.end)
     throw new ModelViolation('a write after the restart is not answered');
   await store.check([...keys, 'after']);
+  const errors = machine.unexpectedErrors();
+  if (errors.length > 0) throw new ModelViolation(errors.join('; '));
   const disorder = await machine.disorder();
   if (disorder.length > 0) throw new ModelViolation(`the directory is in disorder: ${disorder.join(', ')}`);
 }

@@ -30,6 +30,9 @@ const SMALL_NODE: Readonly<Record<string, string>> = {
   'merge.bytesPerSecondMax': '0',
 };
 
+/** Loading a configuration takes longer than the rest of a start, and thousands of starts have the same one. */
+const CONFIGS = new Map<string, Config>();
+
 export function configOf(settings: Readonly<Record<string, string>>): Config {
   const flags = Object.entries(settings).map(([key, value]) => ({ flag: `--${key}`, key, value }));
   return loadConfig({ flags }).config;
@@ -68,7 +71,13 @@ export class NodeMachine {
   }
 
   config(settings: Readonly<Record<string, string>> = {}): Config {
-    return configOf({ ...SMALL_NODE, ...this.#options.settings, ...settings });
+    const key = JSON.stringify([this.#options.settings, settings]);
+    let config = CONFIGS.get(key);
+    if (config === undefined) {
+      config = configOf({ ...SMALL_NODE, ...this.#options.settings, ...settings });
+      CONFIGS.set(key, config);
+    }
+    return config;
   }
 
   /** Starts the node; rejects as the server would. */
@@ -132,6 +141,13 @@ export class NodeMachine {
     return join(PARTITION_DIRECTORY, basename(name));
   }
 
+  /** Errors that were logged and did not come from the end of a life: background work hides its failures there. */
+  unexpectedErrors(): string[] {
+    return this.logger.events
+      .filter(({ level, fields }) => level === 'error' && !isFromCrash(fields.err))
+      .map(({ text, fields }) => `${text}: ${String(fields.err)}`);
+  }
+
   /** Delegates to the clock of the life that runs: the disk outlives them all. */
   #presentClock(): Clock {
     return {
@@ -143,6 +159,11 @@ export class NodeMachine {
       sleep: (delayMs) => this.#clock.sleep(delayMs),
     };
   }
+}
+
+function isFromCrash(error: unknown): boolean {
+  if (error instanceof SimulatedCrash) return true;
+  return error instanceof Error && error.cause !== undefined && isFromCrash(error.cause);
 }
 
 /** Lets a crash end the wait for `action`; any other failure is one. */
