@@ -1,5 +1,4 @@
 import { LIMITS } from '../model/limits.ts';
-import type { ScanEnd } from './batch-scan.ts';
 import { BATCH_HEADER_BYTES, BATCH_MAGIC, batchCrcHolds, readBatchHeader } from './format/batch.ts';
 import { isAllZero, readUint32 } from './format/integers.ts';
 import { RecordView } from './format/record.ts';
@@ -8,7 +7,8 @@ import { RecordView } from './format/record.ts';
  * What the bytes after the last valid batch of the active segment mean (PROTOCOL R19).
  * - `clean`: nothing but zeros.
  * - `torn`: a write that a crash cut short, and that therefore was never acknowledged.
- * - `rotten`: one bad batch and no sign that a crash did it. It may have been acknowledged.
+ * - `rotten`: one bad batch and no sign that a crash did it. It may have been acknowledged. A file that ends inside its last
+ *   batch is no sign: a batch overwrites zeros that were laid and synced before.
  * - `corrupt`: a valid batch comes after the bad one, so the bad one was once whole and synced.
  */
 export type TailVerdict = 'clean' | 'torn' | 'rotten' | 'corrupt';
@@ -21,14 +21,12 @@ const AT_COUNT = 28;
  * @param bytes what the file holds from the scan's end on
  * @param position where `bytes` begin in the file
  */
-export function judgeTail(bytes: Buffer, position: number, end: ScanEnd): TailVerdict {
+export function judgeTail(bytes: Buffer, position: number): TailVerdict {
   const dataEnd = endOfData(bytes);
   if (dataEnd === 0) return 'clean';
   if (hasValidBatch(bytes, 1)) return 'corrupt';
   if (hasAllRecords(bytes)) return 'rotten';
   const claimed = claimedLength(bytes);
-  const cutByEndOfFile = end.fault === 'short' && dataEnd === bytes.length;
-  if (cutByEndOfFile) return 'torn';
   return hasZeroSector(bytes, position, Math.min(bytes.length, Math.max(claimed, dataEnd)))
     ? 'torn'
     : 'rotten';

@@ -35,7 +35,7 @@ async function verdictOf(tail: Buffer): Promise<TailVerdict> {
   await handle.writeAt([bytes], 0);
   const scan = new BatchScan(handle, bytes.length);
   for await (const _batch of scan.batches());
-  return judgeTail(bytes.subarray(scan.end.position), scan.end.position, scan.end);
+  return judgeTail(bytes.subarray(scan.end.position), scan.end.position);
 }
 
 const ZEROS = Buffer.alloc(4096);
