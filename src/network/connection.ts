@@ -13,6 +13,7 @@ import type { ConnectionRegistry } from './connection-registry.ts';
 import { HoldRing } from './hold-ring.ts';
 import { givenUpText, inDoubtText, type Partition, sawUncommittedText } from './in-doubt.ts';
 import type { ConnectionLimits, NetworkLogger } from './ports.ts';
+import type { SharedInput } from './shared-input.ts';
 import type { TurnQueue, TurnTask } from './turn-queue.ts';
 
 /** What all connections of a server share. */
@@ -26,6 +27,7 @@ export interface ConnectionHost {
   readonly limits: ConnectionLimits;
   readonly pool: OutputPool;
   readonly turns: TurnQueue;
+  readonly input: SharedInput;
   /** The monotonic clock as of the last sweep: good enough for idle times, and free. */
   readonly coarseMs: MonotonicMillis;
   closed(connection: Connection): void;
@@ -65,7 +67,8 @@ export class Connection implements SessionOwner, TurnTask {
   #progressAtMs: MonotonicMillis;
   #lingerUntilMs = Number.POSITIVE_INFINITY;
 
-  constructor(socket: Socket, host: ConnectionHost) {
+  constructor(accepted: Socket, host: ConnectionHost) {
+    const socket = host.input.adopt(accepted, (chunk) => this.#received(chunk));
     this.#socket = socket;
     this.#host = host;
     this.activeAtMs = host.coarseMs;
@@ -87,7 +90,6 @@ export class Connection implements SessionOwner, TurnTask {
       host.ports,
       host.clock,
     );
-    socket.on('data', (chunk: Buffer) => this.#received(chunk));
     socket.on('end', () => this.endInput());
     // A reset by the peer is no event of ours: what it leaves unanswered is in doubt for the peer, not for us.
     socket.on('error', () => this.destroy());
@@ -176,10 +178,12 @@ export class Connection implements SessionOwner, TurnTask {
     this.#decoder.feed(chunk);
     if (this.#halt !== Halt.none) {
       this.#pause();
-      return;
+    } else {
+      this.#run();
+      this.#enqueue();
     }
-    this.#run();
-    this.#enqueue();
+    // The chunk lies in a buffer that all connections share: what is still needed of it is copied out now.
+    this.#decoder.detach(this.#again);
   }
 
   /** Runs commands until there is none, or until one of the reasons to halt. */

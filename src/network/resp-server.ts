@@ -10,6 +10,7 @@ import { OutputPool } from '../resp/output-pool.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import type { ConnectionRegistry } from './connection-registry.ts';
 import type { ConnectionLimits, NetworkLogger } from './ports.ts';
+import { SharedInput } from './shared-input.ts';
 import { TurnQueue } from './turn-queue.ts';
 
 export interface RespServerOptions {
@@ -59,6 +60,7 @@ export class RespServer {
     this.#server = createServer({
       allowHalfOpen: true,
       noDelay: true,
+      pauseOnConnect: true,
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
     });
@@ -155,6 +157,7 @@ class SharedHost implements ConnectionHost {
   readonly logger;
   readonly limits: ConnectionLimits;
   readonly pool = new OutputPool();
+  readonly input = new SharedInput();
   readonly turns: TurnQueue;
   readonly closed: (connection: Connection) => void;
   coarseMs: MonotonicMillis;

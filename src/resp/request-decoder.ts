@@ -34,6 +34,8 @@ export class RequestDecoder {
   /** Fed, but not yet looked at. */
   readonly #queue: Buffer[] = [];
   #bytes: Buffer = NOTHING;
+  /** `#bytes` is a chunk of the caller's. */
+  #isBorrowed = false;
   /** Bytes of `#bytes` that are filled. */
   #end = 0;
   #at = 0;
@@ -50,7 +52,7 @@ export class RequestDecoder {
     this.#limits = limits;
   }
 
-  /** Takes a chunk over; the caller must not change it. */
+  /** Takes a chunk; the caller must not change it before `detach`. */
   feed(chunk: Buffer): void {
     this.#queue.push(chunk);
   }
@@ -66,6 +68,23 @@ export class RequestDecoder {
       }
       this.#append(this.#queue.shift() as Buffer);
     }
+  }
+
+  /**
+   * After it the caller may overwrite the chunks it fed: what is still needed of them is copied. `keepsArguments`: the command in
+   * `args` will be run again, so its bytes are needed and its views must not move.
+   */
+  detach(keepsArguments: boolean): void {
+    for (const [index, chunk] of this.#queue.entries()) this.#queue[index] = Buffer.from(chunk);
+    if (!this.#isBorrowed) return;
+    if (!keepsArguments) {
+      this.#move(this.#end - this.#keptFrom());
+      return;
+    }
+    const borrowed = this.#bytes;
+    this.#bytes = Buffer.from(borrowed.subarray(0, this.#end));
+    if (this.args.bytes === borrowed) this.args.bytes = this.#bytes;
+    this.#isBorrowed = false;
   }
 
   /** Reads from the beginning of a command on. */
@@ -252,6 +271,7 @@ export class RequestDecoder {
     this.failure = `Protocol error: ${text}`;
     this.#queue.length = 0;
     this.#bytes = NOTHING;
+    this.#isBorrowed = false;
     this.#at = 0;
     this.#end = 0;
     this.#missing = 0;
@@ -263,6 +283,7 @@ export class RequestDecoder {
     const kept = this.#keptFrom();
     if (kept === this.#end) {
       this.#bytes = chunk;
+      this.#isBorrowed = true;
       this.#at = 0;
       this.#start = 0;
       this.#searched = 0;
@@ -295,6 +316,7 @@ export class RequestDecoder {
     if (this.#missing > 0 && kept > 0) this.args.shift(-kept);
     this.args.bytes = room;
     this.#bytes = room;
+    this.#isBorrowed = false;
     this.#end -= kept;
     this.#at -= kept;
     this.#start = 0;
@@ -307,6 +329,7 @@ export class RequestDecoder {
     if (kept === 0) {
       if (this.#bytes === NOTHING) return;
       this.#bytes = NOTHING;
+      this.#isBorrowed = false;
       this.#at = 0;
       this.#start = 0;
       this.#end = 0;
