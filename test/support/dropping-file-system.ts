@@ -9,7 +9,18 @@ export function droppingSyncs(fileSystem: FileSystem): FileSystem {
   }));
 }
 
-/** The same for directories: names are never made durable. */
+/** A disk door that says that a sync is done as soon as it has begun. */
+export function answeringEarly(fileSystem: FileSystem): FileSystem {
+  return withHandles(fileSystem, (handle) => ({
+    ...forwarding(handle),
+    path: handle.path,
+    sync: async () => {
+      handle.sync().catch(() => {});
+    },
+  }));
+}
+
+/** Directory syncs do nothing: names are never made durable. */
 export function droppingDirectorySyncs(fileSystem: FileSystem): FileSystem {
   return { ...withHandles(fileSystem, (handle) => handle), syncDirectory: async () => {} };
 }
