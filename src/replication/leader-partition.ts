@@ -18,7 +18,7 @@ export class EntryView {
   bytes: Uint8Array = new Uint8Array(0);
   start = 0;
   end = 0;
-  /** Length of the value; known even when the bytes were not asked for. */
+  /** Length of the value; only filled in when the value was asked for. */
   valueLength = 0;
   /** When the key is due; 0 = never. */
   expiresAtMs = 0;

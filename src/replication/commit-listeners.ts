@@ -1,0 +1,41 @@
+import { CaskadeError } from '../model/errors.ts';
+import type { Offset } from '../model/numbers.ts';
+import type { CommitListener, LeaderPartition } from './leader-partition.ts';
+
+/** Who appended to a partition and waits for the outcome: one entry a listener, however many records it appended. */
+export class CommitListeners {
+  readonly #partition: LeaderPartition;
+  /** With the newest offset that each appended. */
+  readonly #newest = new Map<CommitListener, Offset>();
+
+  constructor(partition: LeaderPartition) {
+    this.#partition = partition;
+  }
+
+  add(listener: CommitListener, newest: Offset): void {
+    this.#newest.set(listener, newest);
+  }
+
+  /** The high watermark has moved: everybody looks whether that is enough; those with nothing left to wait for go. */
+  committed(highWatermark: Offset): void {
+    for (const [listener, newest] of this.#newest) {
+      if (newest < highWatermark) this.#newest.delete(listener);
+      listener.committed(this.#partition);
+    }
+  }
+
+  /**
+   * Offsets from `refusedFrom` on were never written: they are refused with `error`. Those from `firstOffset` to there may
+   * be on the disk or not: in doubt (R22). Told in this order, because a listener takes each offset's first outcome.
+   */
+  giveUp(firstOffset: Offset, refusedFrom: Offset, error: CaskadeError): void {
+    const listeners = [...this.#newest.keys()];
+    this.#newest.clear();
+    for (const listener of listeners) {
+      listener.inDoubt(this.#partition, refusedFrom, error);
+      if (firstOffset >= refusedFrom) continue;
+      const inDoubt = new CaskadeError('inDoubt', error.message, { cause: error });
+      listener.inDoubt(this.#partition, firstOffset, inDoubt);
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import type { Clock } from '../env/clock.ts';
+import type { Logger } from '../env/logger.ts';
+import { CaskadeError } from '../model/errors.ts';
+import type { PartitionId } from '../model/numbers.ts';
+
+const ROOM_PROBE_MS = 500;
+
+/** What the gate asks of its partition. */
+export interface WriteGateHost {
+  readonly id: PartitionId;
+  /** Throws what keeps a batch of the usual size from being written. */
+  probeRoom(): Promise<void>;
+  /** There is room again. */
+  reopened(): void;
+  /** Probing met something worse than a full disk. */
+  failed(error: unknown): void;
+}
+
+/**
+ * Whether a partition takes writes, and if not, why: for good once it is fenced (R24, KAFKA-10778), until there is room when the disk
+ * is full, or because the server is shutting down.
+ */
+export class WriteGate {
+  readonly #host: WriteGateHost;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #refusal: CaskadeError | null = null;
+  #isFenced = false;
+  #isStopped = false;
+
+  constructor(host: WriteGateHost, clock: Clock, logger: Logger) {
+    this.#host = host;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  /** Why writes are refused; null if they are not. */
+  get refusal(): CaskadeError | null {
+    return this.#refusal;
+  }
+
+  get isFenced(): boolean {
+    return this.#isFenced;
+  }
+
+  /** No more writes before a restart. Returns the refusal that clients see from now on. */
+  fence(error: CaskadeError): CaskadeError {
+    const partition = this.#host.id;
+    this.#logger.error({ err: error, partition }, 'partition fenced: no more writes until a restart');
+    this.#isFenced = true;
+    this.#refusal = new CaskadeError(
+      'partitionFenced',
+      `Partition ${partition} takes no writes: ${error.message}. Restart the server when the disk is well again`,
+      { cause: error },
+    );
+    return this.#refusal;
+  }
+
+  /** Refuses writes, and looks every so often whether there is room again. */
+  refuseUntilRoom(error: CaskadeError): void {
+    const partition = this.#host.id;
+    this.#logger.error({ err: error, partition }, 'disk full: writes are refused until there is room');
+    this.#refusal = error;
+    this.#probeLater();
+  }
+
+  /** Refuses writes because the partition is being closed; the probing ends. */
+  shut(): void {
+    this.#isStopped = true;
+    this.#refusal ??= new CaskadeError('shuttingDown', 'The server is shutting down');
+  }
+
+  #probeLater(): void {
+    this.#clock.setTimer(ROOM_PROBE_MS, () => void this.#probe());
+  }
+
+  async #probe(): Promise<void> {
+    if (this.#isFenced || this.#isStopped) return;
+    try {
+      await this.#host.probeRoom();
+    } catch (error) {
+      if (error instanceof CaskadeError && error.code === 'diskFull') this.#probeLater();
+      else this.#host.failed(error);
+      return;
+    }
+    this.#refusal = null;
+    const partition = this.#host.id;
+    this.#logger.info({ partition }, 'there is room on the disk again: writes are accepted');
+    this.#host.reopened();
+  }
+}
