@@ -100,7 +100,7 @@ class ForgetfulFile {
 
   write(bytes: Uint8Array, position: number): void {
     this.cached.write(bytes, position);
-    this.#heldBack.push({ position, bytes: bytes.slice() });
+    this.#heldBack.push({ position, bytes: new Uint8Array(bytes) });
   }
 
   truncate(length: number): void {

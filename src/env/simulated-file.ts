@@ -35,7 +35,8 @@ export class SimulatedFile {
   write(bytes: Uint8Array, position: number): void {
     if (bytes.length === 0) return;
     const lengthBefore = this.cached.length;
-    const copy = bytes.slice();
+    // Not bytes.slice(): that of a Buffer is a view, and its owner goes on using it.
+    const copy = new Uint8Array(bytes);
     this.cached.write(copy, position);
     const lengthAfter = this.cached.length;
     this.#changes.push({ kind: 'write', position, bytes: copy, dropped: false, lengthBefore, lengthAfter });
