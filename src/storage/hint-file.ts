@@ -159,28 +159,26 @@ export async function loadHint(
   const identity = identityOf(segment, doors.hashSeed);
   const path = hintPath(doors.directory, identity);
   if (!(await doors.fileSystem.exists(path))) return 'absent';
-  const bytes = await readAll(doors.fileSystem, path);
-  if (!hintHeaderMatches(bytes, identity) || !blocksHold(bytes)) return 'bad';
+  const bytes = await readWhole(doors.fileSystem, path, identity);
+  if (bytes === null) return 'bad';
   await visitEntries(bytes, doors.clock, (record) => index.apply(record, segment));
   segment.batchCount = hintBatchCount(bytes);
   segment.hasHint = true;
   return 'loaded';
 }
 
-/** Visits what the hint of a segment lists; a damaged one is an error here: it was just written. */
+/** Visits what the hint of a segment lists; false if it cannot be read, and then nothing was visited. */
 export async function visitHint(
   doors: HintDoors,
   segment: Segment,
   visit: (record: IndexedRecord) => void,
-): Promise<void> {
+): Promise<boolean> {
   const identity = identityOf(segment, doors.hashSeed);
-  const path = hintPath(doors.directory, identity);
-  const bytes = await readAll(doors.fileSystem, path);
-  if (!hintHeaderMatches(bytes, identity) || !blocksHold(bytes)) {
-    throw new CaskadeError('corruptHint', `${path}: a hint file just written does not read back`);
-  }
+  const bytes = await readWhole(doors.fileSystem, hintPath(doors.directory, identity), identity);
+  if (bytes === null) return false;
   segment.batchCount = hintBatchCount(bytes);
   await visitEntries(bytes, doors.clock, visit);
+  return true;
 }
 
 export function hintPath(directory: string, identity: Pick<HintIdentity, 'base' | 'generation'>): string {
@@ -190,6 +188,22 @@ export function hintPath(directory: string, identity: Pick<HintIdentity, 'base' 
 function identityOf(segment: Segment, hashSeed: string): HintIdentity {
   const { base, generation, length, end } = segment;
   return { base, generation, segmentLength: length, end, hashSeed };
+}
+
+/** The bytes of a hint that is readable, speaks of this segment and holds its checksums; null on any doubt (C10). */
+async function readWhole(
+  fileSystem: FileSystem,
+  path: string,
+  identity: HintIdentity,
+): Promise<Buffer | null> {
+  try {
+    const bytes = await readAll(fileSystem, path);
+    return hintHeaderMatches(bytes, identity) && blocksHold(bytes) ? bytes : null;
+  } catch (error) {
+    // The data says the same, and a disk that cannot be read there either will be reported then.
+    if (error instanceof CaskadeError) return null;
+    throw error;
+  }
 }
 
 async function readAll(fileSystem: FileSystem, path: string): Promise<Buffer> {

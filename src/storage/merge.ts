@@ -203,11 +203,27 @@ export class Merge {
   async #follow(inputs: readonly Segment[], outputs: readonly Segment[]): Promise<void> {
     for (const output of outputs) {
       let at = 0;
-      await visitHint(this.#doors, output, (record) => {
+      const visit = (record: IndexedRecord): void => {
         while (record.offset >= (inputs[at] as Segment).end) at += 1;
         this.#index.relocate(record, inputs[at] as Segment, output);
-      });
+      };
+      if (!(await visitHint(this.#doors, output, visit))) await this.#visitData(output, visit);
     }
+  }
+
+  /** The manifest names the output already, so a hint that does not read back is no way out: the data says the same (C10). */
+  async #visitData(output: Segment, visit: (record: IndexedRecord) => void): Promise<void> {
+    output.hasHint = false;
+    output.batchCount = 0;
+    const scan = new BatchScan(output.handle, output.length);
+    for await (const batch of scan.batches()) {
+      output.batchCount += 1;
+      for (const _place of this.#records.of(batch, output.path, this.#record)) {
+        visit(this.#record);
+        if (this.#slices.isSpent) await this.#slices.rest();
+      }
+    }
+    assertWhole(scan, output);
   }
 
   async #remove(inputs: readonly Segment[]): Promise<void> {
