@@ -2,8 +2,9 @@ import type { CommandContext } from '../context.ts';
 import type { CommandSpec } from '../spec.ts';
 import { KEY_ARGUMENT, ONE_KEY } from '../spec-parts.ts';
 
+/** With the value: what is known without it is the length of its record, which holds more. */
 function run(context: CommandContext): void {
-  if (!context.read(1, false)) return;
+  if (!context.read(1)) return;
   context.countLookup();
   context.reply.integer(context.entry.found ? context.entry.valueLength : 0);
 }
