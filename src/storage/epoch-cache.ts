@@ -16,7 +16,7 @@ export interface EpochEnd {
 }
 
 const FORMAT = 1;
-const NAME = 'EPOCHS';
+export const EPOCHS_NAME = 'EPOCHS';
 
 /**
  * The leader epochs of a log and the offset at which each began: a file of its own, because a merged log no longer tells
@@ -34,7 +34,7 @@ export class EpochCache {
   }
 
   static async open(fileSystem: FileSystem, directory: string): Promise<EpochCache> {
-    const path = join(directory, NAME);
+    const path = join(directory, EPOCHS_NAME);
     const document = await readDocument(fileSystem, path, FORMAT);
     const raw = (document?.entries ?? []) as [number, number][];
     const entries = raw.map(([epoch, start]) => ({
@@ -88,7 +88,7 @@ export class EpochCache {
   }
 
   async #write(entries: readonly EpochStart[]): Promise<void> {
-    await writeDocument(this.#fileSystem, join(this.#directory, NAME), {
+    await writeDocument(this.#fileSystem, join(this.#directory, EPOCHS_NAME), {
       format: FORMAT,
       entries: entries.map((entry) => [entry.epoch, entry.startOffset]),
     });

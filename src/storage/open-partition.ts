@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import { makeDirectoryDurably } from '../env/make-directory.ts';
 import { CaskadeError } from '../model/errors.ts';
 import { LIMITS } from '../model/limits.ts';
-import { asOffset } from '../model/numbers.ts';
+import { asOffset, type Offset } from '../model/numbers.ts';
+import { BatchScan } from './batch-scan.ts';
 import { CommittedIndex } from './committed-index.ts';
-import { EpochCache } from './epoch-cache.ts';
+import { EPOCHS_NAME, EpochCache } from './epoch-cache.ts';
 import { HASH_SEED_BYTES, KeyHash } from './keydir/key-hash.ts';
 import { EMPTY_MANIFEST, MANIFEST_NAME, type Manifest, readManifest } from './manifest.ts';
 import {
@@ -50,6 +51,7 @@ export async function openPartition(options: OpenOptions, doors: StoreDoors): Pr
   const hintDoors = { ...doors, directory, hasher, hashSeed: meta.hashSeed };
   const recovery = new Recovery(hintDoors, log, index, meta, options);
   const { logEndOffset, report } = await recovery.run();
+  refuseWithoutEpochs(directory, epochs, logEndOffset);
   const lastEpochStart = epochs.latest?.startOffset ?? 0;
   return { ...parts, logEndOffset: asOffset(Math.max(logEndOffset, lastEpochStart)), report };
 }
@@ -92,17 +94,43 @@ async function refuseWithoutMeta(directory: string, doors: StoreDoors): Promise<
   );
 }
 
-/** No manifest: either the very first start was cut short, or somebody removed it; an epoch tells which. */
+/** No manifest: either the very first start was cut short, or somebody removed it; what else is there tells which. */
 async function checkFirstStart(directory: string, epochs: EpochCache, doors: StoreDoors): Promise<void> {
-  if (epochs.latest !== undefined) {
+  const names = (await doors.fileSystem.list(directory)).filter((name) => name !== 'META');
+  if (epochs.latest !== undefined || (await holdsBatches(directory, names, doors))) {
     throw new CaskadeError(
       'corruptMetadata',
       `${join(directory, MANIFEST_NAME)} is missing, but this directory has been in use; restore it from a backup`,
     );
   }
-  for (const name of await doors.fileSystem.list(directory)) {
-    if (name !== 'META') await doors.fileSystem.unlink(join(directory, name));
+  for (const name of names) await doors.fileSystem.unlink(join(directory, name));
+}
+
+/** A first start leaves one segment file with nothing behind its header; anything more was once acknowledged. */
+async function holdsBatches(
+  directory: string,
+  names: readonly string[],
+  doors: StoreDoors,
+): Promise<boolean> {
+  for (const name of names.filter((each) => each.endsWith('.log'))) {
+    const handle = await doors.fileSystem.open(join(directory, name), 'read');
+    try {
+      const scan = new BatchScan(handle, await handle.size());
+      for await (const _batch of scan.batches()) return true;
+    } finally {
+      await handle.close();
+    }
   }
+  return false;
+}
+
+/** A log that holds anything was written in an epoch, and a merged log does not tell in which (C8). */
+function refuseWithoutEpochs(directory: string, epochs: EpochCache, logEndOffset: Offset): void {
+  if (logEndOffset === 0 || epochs.latest !== undefined) return;
+  throw new CaskadeError(
+    'corruptMetadata',
+    `${join(directory, EPOCHS_NAME)} is missing, but the log reaches to offset ${logEndOffset}; restore it from a backup`,
+  );
 }
 
 function newLog(
