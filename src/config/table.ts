@@ -99,12 +99,6 @@ export const CONFIG_TABLE = {
       max: DAY,
       doc: 'How often to look for segments worth merging.',
     }),
-    lagMs: duration({
-      default: 0,
-      min: 0,
-      max: 30 * DAY,
-      doc: 'A record that was superseded is kept at least this long, for readers of older versions.',
-    }),
   }),
   resp: section('The Redis wire protocol.', {
     host: host({

@@ -3,12 +3,12 @@ import type { CommandContext } from '../commands/context.ts';
 import type { Executor } from '../commands/executor.ts';
 import type { ServerPorts } from '../commands/ports.ts';
 import type { Clock, Timer } from '../env/clock.ts';
-import { CaskadeError } from '../model/errors.ts';
 import { LIMITS } from '../model/limits.ts';
 import type { MonotonicMillis } from '../model/numbers.ts';
 import { OutputPool } from '../resp/output-pool.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import type { ConnectionRegistry } from './connection-registry.ts';
+import { listenError } from './listen-error.ts';
 import type { ConnectionLimits, NetworkLogger } from './ports.ts';
 import { SharedInput } from './shared-input.ts';
 import { TurnQueue } from './turn-queue.ts';
@@ -173,42 +173,6 @@ class SharedHost implements ConnectionHost {
     this.turns = new TurnQueue(parts.clock);
     this.closed = closed;
     this.coarseMs = parts.clock.monotonicMs();
-  }
-}
-
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): CaskadeError {
-  const where = `${host}:${port}`;
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return new CaskadeError(
-        'portTaken',
-        `cannot listen on ${where}: another process has this port; choose another (resp.port) or stop that process`,
-        { cause: error },
-      );
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-    case 'EAI_NODATA':
-      return new CaskadeError(
-        'usage',
-        `cannot listen on ${where}: the host name '${host}' does not resolve; give an address of this machine (resp.host)`,
-        { cause: error },
-      );
-    case 'EADDRNOTAVAIL':
-      return new CaskadeError(
-        'usage',
-        `cannot listen on ${where}: '${host}' is no address of this machine; choose one that is (resp.host)`,
-        { cause: error },
-      );
-    case 'EACCES':
-      return new CaskadeError(
-        'usage',
-        `cannot listen on ${where}: this user may not use port ${port}; choose one above 1023 (resp.port)`,
-        { cause: error },
-      );
-    default:
-      return new CaskadeError('connectionFailed', `cannot listen on ${where}: ${error.message}`, {
-        cause: error,
-      });
   }
 }
 

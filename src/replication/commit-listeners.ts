@@ -24,6 +24,14 @@ export class CommitListeners {
     }
   }
 
+  /** Everything that waits is in doubt; the records may still be committed later. */
+  doubtAll(highWatermark: Offset, reason: string): void {
+    const listeners = [...this.#newest.keys()];
+    this.#newest.clear();
+    const error = new CaskadeError('inDoubt', reason);
+    for (const listener of listeners) listener.inDoubt(this.#partition, highWatermark, error);
+  }
+
   /**
    * Offsets from `refusedFrom` on were never written: they are refused with `error`. Those from `firstOffset` to there may
    * be on the disk or not: in doubt (R22). Told in this order, because a listener takes each offset's first outcome.

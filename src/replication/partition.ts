@@ -30,6 +30,7 @@ import {
   TombstoneReason,
 } from './leader-partition.ts';
 import { ResolutionQueue } from './resolution-queue.ts';
+import { type StallTarget, StallWatch } from './stall-watch.ts';
 import { WriteGate } from './write-gate.ts';
 
 export interface PartitionSettings {
@@ -37,6 +38,10 @@ export interface PartitionSettings {
   readonly nodeId: NodeId;
   readonly leaderEpoch: LeaderEpoch;
   readonly minInsync: number;
+  /** A write that is not committed by then is in doubt. */
+  readonly writeTimeoutMs: number;
+  /** How often to look for segments worth merging. */
+  readonly mergeIntervalMs: number;
   readonly flushIntervalMs: number;
   readonly flushMode: 'always' | 'interval' | 'os';
   readonly maintenance: MaintenanceSettings;
@@ -58,7 +63,7 @@ const NO_ERROR = new CaskadeError('tryAgain', 'nothing was refused');
  *
  * All appends and look-ups are synchronous. What awaits (flush, roll, the exchange of merged segments) goes through one serial queue.
  */
-export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
+export class Partition implements LeaderPartition, Flushable, ExpiryTarget, StallTarget {
   readonly id: PartitionId;
   readonly leaderEpoch: LeaderEpoch;
   suspension: Promise<void> = Promise.resolve();
@@ -75,10 +80,12 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
   readonly #listeners = new CommitListeners(this);
   readonly #gate: WriteGate;
   readonly #congestion = new Congestion();
+  readonly #stallWatch: StallWatch;
   #highWatermark: Offset;
   #durableOffsets: Offset[];
   #flushRequested = false;
   #isClosing = false;
+  #isMergeDue = false;
   #segmentCount: number;
   #lastSyncMs = 0;
   #expiredKeys = 0;
@@ -96,6 +103,7 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
     this.#segmentCount = store.log.segments.length;
     this.#sweeper = new ExpirySweeper(doors.clock, this);
     this.#gate = this.#newGate();
+    this.#stallWatch = new StallWatch(doors.clock, this, settings.writeTimeoutMs);
     this.#maintenance = this.#newMaintenance();
   }
 
@@ -259,6 +267,19 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
     return looked;
   }
 
+  // The write deadline: called by the stall watch
+
+  get isWaiting(): boolean {
+    return this.#highWatermark < this.#store.logEndOffset && !this.isFenced;
+  }
+
+  stalled(afterMs: number): void {
+    const reason = `the disk has not answered for ${afterMs} ms`;
+    this.#gate.stall(new CaskadeError('overloaded', `Partition ${this.id} takes no writes now: ${reason}`));
+    this.#listeners.doubtAll(this.#highWatermark, reason);
+    this.#resolutions.resolveAll();
+  }
+
   // Life
 
   async mergeNow(): Promise<void> {
@@ -325,15 +346,13 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
 
   /** A due key is shown neither as there nor as gone before its tombstone is committed (R4). */
   #awaitExpiry(database: DatabaseId, key: KeyView): ReadOutcome {
-    let newest = this.#store.newestUncommitted(database, key);
-    if (newest < 0) {
-      const refused = this.#gate.refusal;
-      if (refused !== null) {
-        this.refusal = refused;
-        return ReadOutcome.refused;
-      }
-      newest = this.#appendExpired(database, key);
+    const refused = this.#gate.refusal;
+    if (refused !== null) {
+      this.refusal = refused;
+      return ReadOutcome.refused;
     }
+    let newest = this.#store.newestUncommitted(database, key);
+    if (newest < 0) newest = this.#appendExpired(database, key);
     return this.#suspend(this.whenResolved(asOffset(newest)));
   }
 
@@ -346,6 +365,7 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
     this.#congestion.appended(this.#store.unflushedBytes);
     if (this.#flushRequested) return;
     this.#flushRequested = true;
+    this.#stallWatch.look();
     this.#doors.scheduler.request(this);
   }
 
@@ -373,6 +393,7 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
     if (next === this.#highWatermark) return;
     this.#store.commitTo(next);
     this.#highWatermark = next;
+    this.#gate.endStall();
     this.#listeners.committed(next);
     this.#resolutions.resolveBelow(next);
     this.#sweeper.look();
@@ -383,7 +404,18 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget {
     const segmentCount = this.#store.log.segments.length;
     if (segmentCount > this.#segmentCount) void this.#maintenance.run();
     this.#segmentCount = segmentCount;
+    this.#mergeAfterWhile();
     this.#syncInIntervals();
+  }
+
+  /** Deletes and overwrites make sealed segments worth merging without a roll. No timer while nothing is written. */
+  #mergeAfterWhile(): void {
+    if (this.#isMergeDue || !this.#settings.maintenance.enabled) return;
+    this.#isMergeDue = true;
+    this.#doors.clock.setTimer(this.#settings.mergeIntervalMs, () => {
+      this.#isMergeDue = false;
+      if (!this.#isClosing && !this.isFenced) void this.#maintenance.run();
+    });
   }
 
   /** flush: interval: the log is synced every so often, and acknowledged before. */

@@ -27,6 +27,7 @@ export class WriteGate {
   #refusal: CaskadeError | null = null;
   #isFenced = false;
   #isStopped = false;
+  #isStalled = false;
 
   constructor(host: WriteGateHost, clock: Clock, logger: Logger) {
     this.#host = host;
@@ -39,6 +40,25 @@ export class WriteGate {
     return this.#refusal;
   }
 
+  /** The disk does not answer: writes are refused, safe to retry, until it does. A stronger refusal stays. */
+  stall(error: CaskadeError): void {
+    if (this.#refusal !== null) return;
+    this.#logger.error(
+      { err: error, partition: this.#host.id },
+      'the disk does not answer: writes are refused',
+    );
+    this.#refusal = error;
+    this.#isStalled = true;
+  }
+
+  /** Something was committed again. */
+  endStall(): void {
+    if (!this.#isStalled) return;
+    this.#isStalled = false;
+    this.#logger.info({ partition: this.#host.id }, 'the disk answers again: writes are accepted');
+    this.#refusal = null;
+  }
+
   get isFenced(): boolean {
     return this.#isFenced;
   }
@@ -48,6 +68,7 @@ export class WriteGate {
     const partition = this.#host.id;
     this.#logger.error({ err: error, partition }, 'partition fenced: no more writes until a restart');
     this.#isFenced = true;
+    this.#isStalled = false;
     this.#refusal = new CaskadeError(
       'partitionFenced',
       `Partition ${partition} takes no writes: ${error.message}. Restart the server when the disk is well again`,
@@ -60,6 +81,7 @@ export class WriteGate {
   refuseUntilRoom(error: CaskadeError): void {
     const partition = this.#host.id;
     this.#logger.error({ err: error, partition }, 'disk full: writes are refused until there is room');
+    this.#isStalled = false;
     this.#refusal = error;
     this.#probeLater();
   }
@@ -67,6 +89,7 @@ export class WriteGate {
   /** Refuses writes because the partition is being closed; the probing ends. */
   shut(): void {
     this.#isStopped = true;
+    this.#isStalled = false;
     this.#refusal ??= new CaskadeError('shuttingDown', 'The server is shutting down');
   }
 

@@ -11,12 +11,15 @@ import { createLogger, type Logger, type LogLevel } from '../env/logger.ts';
 import { LoopLag } from '../env/loop-lag.ts';
 import { makeDirectoryDurably } from '../env/make-directory.ts';
 import { MemoryFileSystem } from '../env/memory-file-system.ts';
+import { PrometheusMetrics } from '../env/metrics.ts';
 import { NodeFileSystem } from '../env/node-file-system.ts';
 import { type Random, SystemRandom } from '../env/random.ts';
 import { ExitCode } from '../model/exit-codes.ts';
 import { VERSION } from '../model/version.ts';
 import { ConnectionRegistry } from '../network/connection-registry.ts';
+import { MetricsServer } from '../network/metrics-server.ts';
 import { RespServer } from '../network/resp-server.ts';
+import { type MetricsParts, registerNodeMetrics } from './node-metrics.ts';
 import { Signals } from './signals.ts';
 import { StoreNode } from './store-node.ts';
 
@@ -115,15 +118,39 @@ async function serve(
     { host, port, idleTimeoutMs },
     { executor, router: node.router, ports, registry, clock, logger },
   );
-  stats.port = await server.listen();
+  const metricsServer = await serveMetrics(config, {
+    partitions: node.router.partitions,
+    registry,
+    counters,
+    stats,
+  });
+  try {
+    stats.port = await server.listen();
+  } catch (error) {
+    await metricsServer?.stop();
+    throw error;
+  }
   loopLag.start();
   logReady(logger, config, node, stats);
   return {
     port: stats.port,
     readyLine: `ready: caskade ${VERSION} answers on ${host}:${stats.port} (data in ${config.data.dir}, ${describeRecovery(node, recoveryMs)})`,
     node,
-    stop: () => stopServer(server, node, lock, loopLag, logger),
+    stop: async () => {
+      await metricsServer?.stop();
+      return stopServer(server, node, lock, loopLag, logger);
+    },
   };
+}
+
+/** `GET /metrics`, if it is configured. */
+async function serveMetrics(config: Config, parts: MetricsParts): Promise<MetricsServer | null> {
+  if (config.metrics.port === 0) return null;
+  const metrics = new PrometheusMetrics();
+  registerNodeMetrics(metrics, parts);
+  const server = new MetricsServer(metrics);
+  await server.listen(config.resp.host, config.metrics.port);
+  return server;
 }
 
 /** Clients are answered first, then everything is written out, then the directory is given free. */

@@ -119,6 +119,8 @@ async function lead(
     minInsync,
     flushMode,
     flushIntervalMs,
+    writeTimeoutMs: config.replication.writeTimeoutMs,
+    mergeIntervalMs: config.merge.checkIntervalMs,
   };
   const partition = new Partition({ ...settings, maintenance }, store, { ...doors, logger }, new KeyView());
   return { partition, report: opened.report };

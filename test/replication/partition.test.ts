@@ -278,8 +278,10 @@ describe('a full disk', () => {
     await clock.settle();
     machine.disk.clearFaults();
     await test.close();
-    await clock.advance(5000);
+    const { operationCount } = machine.disk;
+    await clock.advance(120_000);
     expect(clock.timerCount).to.equal(0);
+    expect(machine.disk.operationCount).to.equal(operationCount);
   });
 });
 
@@ -423,7 +425,10 @@ describe('the close of a partition', () => {
     expect(partition.writeRefusal()?.code).to.equal('shuttingDown');
     await clock.until(closed);
     expect(recorder.committedAt).to.deep.equal([2]);
+    const { operationCount } = machine.disk;
+    await clock.advance(120_000);
     expect(clock.timerCount).to.equal(0);
+    expect(machine.disk.operationCount, 'the files are not touched any more').to.equal(operationCount);
     const again = await machine.openPartition();
     expect(await again.get('k')).to.equal('v');
     expect(again.store.meta.highWatermark).to.equal(2);

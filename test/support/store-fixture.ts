@@ -42,6 +42,7 @@ export interface PartitionOptions extends StoreOptions {
   readonly minInsync?: number;
   readonly flushIntervalMs?: number;
   readonly syncsMax?: number;
+  readonly writeTimeoutMs?: number;
 }
 
 /** One simulated machine with one partition directory: opens stores and partitions over it, life after life. */
@@ -100,6 +101,8 @@ export class StoreMachine {
       leaderEpoch: asLeaderEpoch(this.#leaderEpoch),
       minInsync: options.minInsync ?? 1,
       flushIntervalMs: options.flushIntervalMs ?? 1000,
+      writeTimeoutMs: options.writeTimeoutMs ?? 4000,
+      mergeIntervalMs: 10_000,
       flushMode: changes.flush ?? options.flush ?? ('always' as const),
       maintenance,
     };
