@@ -12,8 +12,8 @@ export interface ExpiryTarget {
 }
 
 const RETRY_MS = 50;
-/** A timer cannot be set further ahead than this. */
-const AHEAD_MS_MAX = 2 ** 30;
+/** Keys are due by the wall clock, timers by the monotonic one: a step of the wall clock is noticed after this at the latest. */
+const AHEAD_MS_MAX = 60_000;
 
 /**
  * Turns due keys into tombstones, on time (R4). One timer, set to the next due key; a long row of due keys is worked off in
