@@ -19,6 +19,7 @@ import { VERSION } from '../model/version.ts';
 import { ConnectionRegistry } from '../network/connection-registry.ts';
 import { MetricsServer } from '../network/metrics-server.ts';
 import { RespServer } from '../network/resp-server.ts';
+import { refuseStoredData } from './engine-of-directory.ts';
 import { type MetricsParts, registerNodeMetrics } from './node-metrics.ts';
 import { Signals } from './signals.ts';
 import { StoreNode } from './store-node.ts';
@@ -174,7 +175,10 @@ async function stopServer(
 }
 
 async function lockData(config: Config): Promise<DirectoryLock | null> {
-  if (config.storage.engine === 'memory') return null;
+  if (config.storage.engine === 'memory') {
+    await refuseStoredData(new NodeFileSystem(), config.data.dir);
+    return null;
+  }
   await makeDirectoryDurably(new NodeFileSystem(), config.data.dir);
   return lockDirectory(config.data.dir);
 }
