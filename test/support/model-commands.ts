@@ -125,13 +125,34 @@ export class ModelRun {
   }
 
   async execute(commands: readonly ModelCommand[]): Promise<void> {
-    await this.#recover();
+    await this.start();
     for (const command of commands) {
-      await this.#do(command);
+      await this.step(command);
       await this.checkNow();
     }
+    await this.finish();
+  }
+
+  async start(): Promise<void> {
+    await this.#recover();
+  }
+
+  async step(command: ModelCommand): Promise<void> {
+    await this.#do(command);
+    await this.#afterCrash();
+  }
+
+  async finish(): Promise<void> {
     await this.#reopen();
     await this.checkNow();
+  }
+
+  /** Everything that was begun, merges included, comes to its end on a disk that is fast again. */
+  async quiet(): Promise<void> {
+    await this.#hurry();
+    await this.#afterCrash();
+    await this.store.settle();
+    await this.#afterCrash();
   }
 
   /** If a crash point was met, the next life begins here. */
