@@ -83,7 +83,7 @@ export class CrashLoad {
 class Writer {
   readonly #client: PipelinedClient;
   readonly #ledger: WriteLedger;
-  #failure: unknown;
+  #failure: Error | undefined;
 
   private constructor(client: PipelinedClient, ledger: WriteLedger) {
     this.#client = client;
@@ -108,7 +108,7 @@ class Writer {
           this.#ledger.acknowledge(plain(reply));
           if (this.#ledger.inFlight <= PIPELINE_DEPTH - BURST) this.write();
         } catch (error) {
-          this.#failure ??= error;
+          this.#failure ??= error instanceof Error ? error : new Error(String(error));
         }
       });
     }

@@ -78,7 +78,8 @@ export class WriteLedger {
     const step = this.#inFlight.shift();
     if (step === undefined) throw new Error('an answer to nothing');
     if (reply !== step.reply) {
-      throw new Error(`${step.command.join(' ').slice(0, 80)}: answered ${reply}, expected ${step.reply}`);
+      const answers = `${String(reply)}, ${String(step.reply)}`;
+      throw new Error(`${step.command.join(' ').slice(0, 80)}: answered and expected: ${answers}`);
     }
     for (const [key, held] of step.changes) this.#settled.set(key, held);
     this.acked += 1;
