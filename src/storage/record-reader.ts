@@ -23,7 +23,6 @@ export class RecordReader {
   readonly #failed = new Map<string, unknown>();
   readonly #fresh = new Map<string, Block>();
   readonly #loading = new Set<string>();
-  #scratch = Buffer.allocUnsafeSlow(4 * blockBytes);
   #outstanding = 0;
   #loaded: Promise<void> = Promise.resolve();
   #resolve: () => void = () => {};
@@ -64,7 +63,8 @@ export class RecordReader {
 
   #gather(segment: Segment, first: number, inBlock: number, length: number): boolean {
     const last = Math.floor((first * blockBytes + inBlock + length - 1) / blockBytes);
-    if (length > this.#scratch.length) this.#scratch = Buffer.allocUnsafeSlow(length * 2);
+    // Memory of its own for each: what was found before stays valid until the end of the turn.
+    const gathered = Buffer.allocUnsafe(length);
     let complete = true;
     let filled = 0;
     this.trusted = true;
@@ -76,13 +76,13 @@ export class RecordReader {
       }
       const from = index === first ? inBlock : 0;
       const to = Math.min(blockBytes, from + length - filled);
-      if (complete) block.bytes.copy(this.#scratch, filled, from, to);
+      if (complete) block.bytes.copy(gathered, filled, from, to);
       filled += to - from;
       this.trusted &&= block.trusted;
     }
     if (!complete) return false;
     this.#cache.hits += 1;
-    this.bytes = this.#scratch;
+    this.bytes = gathered;
     this.start = 0;
     return true;
   }

@@ -1,5 +1,5 @@
 import type { FileHandle, FileSystem } from '../env/file-system.ts';
-import { InvariantError } from '../model/errors.ts';
+import { CaskadeError, InvariantError } from '../model/errors.ts';
 import { LIMITS } from '../model/limits.ts';
 import { asOffset, type Offset } from '../model/numbers.ts';
 import type { Block, BlockCache } from './block-cache.ts';
@@ -101,7 +101,11 @@ export class Segment {
     this.pin();
     try {
       const read = await this.handle.readAt(bytes, position);
-      return read === length ? bytes : bytes.subarray(0, read);
+      if (read === length) return bytes;
+      throw new CaskadeError(
+        'corruptSegment',
+        `${this.path}: position ${position}: ${length} bytes were written here, the file now has ${read} of them; restore the file from a replica or a backup`,
+      );
     } finally {
       this.unpin();
     }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { LIMITS } from '../../src/model/limits.ts';
 import { asOffset } from '../../src/model/numbers.ts';
+import { EntryView } from '../../src/replication/leader-partition.ts';
 import { BlockCache } from '../../src/storage/block-cache.ts';
 import { EMPTY_MANIFEST, readManifest } from '../../src/storage/manifest.ts';
 import { RecordReader } from '../../src/storage/record-reader.ts';
@@ -16,6 +17,7 @@ import {
   readFileBytes,
   StoreMachine,
   type TestStore,
+  textOf,
 } from '../support/store-fixture.ts';
 
 const SEGMENT_BYTES = 8192;
@@ -317,6 +319,16 @@ describe('values from blocks', () => {
       }
     });
   }
+
+  it('stay what they are while others are read in the same turn', async () => {
+    const { test } = await storeWith([20_000, 20_000, 20_000], 2 ** 20);
+    const entries = [0, 1, 2].map((n) => {
+      const entry = new EntryView();
+      expect(test.store.readCommitted(0, test.key(`k${n}`), entry, true)).to.equal(true);
+      return entry;
+    });
+    expect(entries.map((entry) => textOf(entry))).to.deep.equal([0, 1, 2].map((n) => lettersOf(n, 20_000)));
+  });
 
   it('go on in the tail block of a log that was opened again', async () => {
     const { machine, test } = await storeWith([1000, 1000], 2 ** 20);
