@@ -162,13 +162,13 @@ describe('the expiry sweeper (R4)', () => {
     expect(sweeper.lagMs).to.be.within(400, 450);
   });
 
-  it('reaches a key that is due in decades', async () => {
-    const far = 40 * 365 * 24 * 3600 * 1000;
+  it('reaches a key that is due much later than it sets a timer', async () => {
+    const far = 3 * 3600 * 1000;
     const { clock, sweeper, swept } = setUp(far);
     sweeper.look();
     await clock.advance(far - 1);
     expect(swept().reduce((sum, [, count]) => sum + count, 0)).to.equal(0);
-    expect(swept().length, 'the timer is renewed, not spun').to.be.lessThan(2000);
+    expect(swept().length, 'the timer is renewed, not spun').to.be.lessThan(200);
     await clock.advance(1);
     expect(swept().at(-1)).to.deep.equal([far, 1]);
   });
