@@ -177,7 +177,7 @@ export class Recovery {
   ): Promise<{ verdict: RecoveryReport['verdict']; cutBytes: number }> {
     const rest = Buffer.alloc(size - segment.length);
     await segment.handle.readAt(rest, segment.length);
-    const verdict = judgeTail(rest, segment.length);
+    const verdict = judgeTail(rest, segment.length, this.#nextOffset);
     if (verdict === 'clean') return { verdict: 'clean', cutBytes: 0 };
     const isWeak = this.#meta.flush !== 'always';
     if (verdict === 'corrupt' && !isWeak) throw corruptAt(segment, segment.length, scan.end.fault ?? 'crc');

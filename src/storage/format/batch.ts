@@ -1,6 +1,6 @@
 import { LIMITS } from '../../model/limits.ts';
 import { asLeaderEpoch, asOffset, type LeaderEpoch, type Offset } from '../../model/numbers.ts';
-import { continueCrc, crcOf } from './crc.ts';
+import { continueCrc, crcOf, isDifferenceOfOneBit } from './crc.ts';
 import { readUint16, readUint32, readUint64, writeUint16, writeUint32, writeUint64 } from './integers.ts';
 
 /** The batch header of docs/FORMATS.md section 3. */
@@ -80,6 +80,13 @@ export function sealBatch(bytes: Uint8Array, at: number, header: Omit<BatchHeade
 
 export function batchCrcHolds(bytes: Uint8Array, at: number, header: BatchHeader): boolean {
   return batchCrc(bytes, at, header.length) === header.crc;
+}
+
+/** Whether the batch of this length would hold its CRC if one bit, of the CRC itself or of what it covers, were another. */
+export function isOneBitOff(bytes: Uint8Array, at: number, length: number): boolean {
+  const difference = batchCrc(bytes, at, length) ^ readUint32(bytes, at + 12);
+  if (difference === 0) return false;
+  return (difference & (difference - 1)) === 0 || isDifferenceOfOneBit(difference, length - 4);
 }
 
 function batchCrc(bytes: Uint8Array, at: number, length: number): number {

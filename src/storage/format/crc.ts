@@ -5,12 +5,13 @@ import { crc32 } from 'node:zlib';
  * here, four bytes a step over four tables.
  */
 const NATIVE_FROM_BYTES = 160;
+const POLYNOMIAL = 0xedb88320;
 
 const tables = (() => {
   const built = new Int32Array(4 * 256);
   for (let byte = 0; byte < 256; byte += 1) {
     let crc = byte;
-    for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+    for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
     built[byte] = crc;
   }
   for (let byte = 0; byte < 256; byte += 1) {
@@ -32,6 +33,19 @@ export function crcOf(bytes: Uint8Array, start: number, end: number): number {
 /** Continues `previous` with `bytes[start, end)`. */
 export function continueCrc(previous: number, bytes: Uint8Array, start: number, end: number): number {
   return crc32(bytes.subarray(start, end), previous);
+}
+
+/**
+ * Whether `difference`, of the CRCs of two messages of `byteCount` bytes, is that of messages which differ in one bit. Each bit
+ * makes a difference of its own; a message that differs otherwise is taken for one of these with a chance of bits / 2^32.
+ */
+export function isDifferenceOfOneBit(difference: number, byteCount: number): boolean {
+  let ofBit = 1;
+  for (let bit = byteCount * 8; bit > 0; bit -= 1) {
+    ofBit = (ofBit & 1) === 0 ? ofBit >>> 1 : (ofBit >>> 1) ^ POLYNOMIAL;
+    if ((ofBit ^ difference) === 0) return true;
+  }
+  return false;
 }
 
 function shortCrc(bytes: Uint8Array, start: number, end: number): number {
