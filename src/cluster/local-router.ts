@@ -15,12 +15,11 @@ export class LocalRouter implements Router {
   ) {
     this.partitions = partitions;
     const byId = new Map(partitions.map((partition) => [partition.id as number, partition]));
-    this.#bySlot = Array.from({ length: SLOT_COUNT }, (_, slot) => {
-      const range = slots.find(([first, last]) => slot >= first && slot <= last);
-      const partition = byId.get(range?.[2] ?? -1);
-      if (partition === undefined) throw new InvariantError(`slot ${slot} belongs to no partition`);
-      return partition;
-    });
+    const bySlot = new Array<LeaderPartition | undefined>(SLOT_COUNT).fill(undefined);
+    for (const [first, last, id] of slots) bySlot.fill(byId.get(id), first, last + 1);
+    const lost = bySlot.indexOf(undefined);
+    if (lost >= 0) throw new InvariantError(`slot ${lost} belongs to no partition`);
+    this.#bySlot = bySlot as LeaderPartition[];
     this.#only = partitions.length === 1 ? (partitions[0] ?? null) : null;
   }
 
