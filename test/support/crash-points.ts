@@ -1,3 +1,4 @@
+import { expect } from 'chai';
 import type { CrashPointOptions } from '../../src/env/faulty-file-system.ts';
 import { CaskadeError } from '../../src/model/errors.ts';
 import { ModelledStore, ModelViolation } from './modelled-store.ts';
@@ -147,4 +148,30 @@ async function recover({ machine, model }: CrashSubject, tally: CrashTally): Pro
     machine.nextProcess();
     return ModelledStore.recover(machine, model, { 'storage.acceptTornTail': 'true' });
   }
+}
+
+const SOAK = process.env.CASKADE_SOAK === '1';
+const SEED = Number(process.env.CASKADE_SEED ?? 7);
+const SEEDS = SOAK ? 50 : 1;
+
+/** A test for each workload; the soak visits all points again under other seeds, which decide what a crash leaves. */
+export function describeCrashPoints(title: string, workloads: readonly CrashWorkload[]): void {
+  describe(title, () => {
+    for (const workload of workloads) {
+      it(`a crash at any operation of ${workload.name} loses nothing that was acknowledged`, async () => {
+        const sum: CrashTally = { points: 0, visits: 0, tornSectors: 0 };
+        for (let seed = SEED; seed < SEED + SEEDS; seed += 1) {
+          const tally = await visitCrashPoints(workload, seed);
+          expect(tally.points).to.be.greaterThan(5);
+          sum.points += tally.points;
+          sum.visits += tally.visits;
+          sum.tornSectors += tally.tornSectors;
+        }
+        const { points, visits, tornSectors } = sum;
+        console.log(
+          `      ${points} points, ${visits} crashes, 0 failures (${tornSectors} torn inside a sector)`,
+        );
+      }).timeout(SOAK ? 1_800_000 : 60_000);
+    }
+  });
 }

@@ -106,7 +106,7 @@ const TTL_NONE = 0;
 /** Runs commands against one machine and its model, comparing the two after each. */
 export class ModelRun {
   readonly machine: NodeMachine;
-  readonly model = new StoreModel();
+  readonly model: StoreModel;
   #store: ModelledStore | null = null;
   #values = 0;
   crashes = 0;
@@ -117,6 +117,7 @@ export class ModelRun {
 
   constructor(seed: number, settings: Readonly<Record<string, string>> = {}) {
     this.machine = new NodeMachine({ seed, settings: { 'merge.enabled': 'true', ...settings } });
+    this.model = new StoreModel((settings['cluster.flush'] ?? 'always') !== 'always');
   }
 
   get store(): ModelledStore {

@@ -148,7 +148,7 @@ export class ModelledStore implements CommitListener {
   checkLogEnd(): void {
     const logEnd = this.partition.stats().logEndOffset;
     const { acknowledged } = this.model;
-    if (logEnd < acknowledged) {
+    if (logEnd < acknowledged && !this.model.isWeak) {
       throw new ModelViolation(
         `the log ends at ${logEnd}, but ${acknowledged} was acknowledged: writes are lost`,
       );

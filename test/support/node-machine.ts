@@ -118,7 +118,7 @@ export class NodeMachine {
     return document as unknown as Manifest;
   }
 
-  /** What the directory of the partition holds beyond what its manifest names, and what is missing. Empty when in order. */
+  /** What the directories of node and partition hold beyond what its manifest names, and what is missing. Empty when in order. */
   async disorder(): Promise<string[]> {
     const { segments } = await this.manifest();
     const required = new Set(['META', 'MANIFEST', 'EPOCHS']);
@@ -130,6 +130,8 @@ export class NodeMachine {
     const files = await this.files();
     const extra = files.filter((name) => !required.has(name) && !optional.has(name));
     const missing = [...required].filter((name) => !files.includes(name));
+    const above = await this.fileSystem.list(NODE_DIRECTORY);
+    extra.push(...above.filter((name) => !['NODE', 'CLEAN', 'partitions'].includes(name)));
     return [...extra.map((name) => `extra ${name}`), ...missing.map((name) => `missing ${name}`)];
   }
 

@@ -30,8 +30,17 @@ export class StoreModel {
   #records: PlacedRecord[] = [];
   /** Offset after the last record whose commit was told. */
   acknowledged = 0;
+  /**
+   * Flush modes other than `always`: a crash may take acknowledged writes back, but only the newest of them. Nothing may be forgotten
+   * then, since a crash can lead back to any state since the last start.
+   */
+  readonly isWeak: boolean;
   /** The latest wall clock that any life has seen: what was due then may be gone. */
   wallMsMax = 0;
+
+  constructor(isWeak = false) {
+    this.isWeak = isWeak;
+  }
 
   append(offset: number, record: ModelRecord, groupEnd = offset + 1): void {
     this.#records.push({ offset, record, groupEnd });
@@ -65,6 +74,7 @@ export class StoreModel {
 
   /** Forgets records that are committed for good, so that long runs stay fast. */
   settle(): void {
+    if (this.isWeak) return;
     const end = this.acknowledged;
     this.#base = new Map(this.stateAt(end));
     this.#records = this.#records.filter(({ offset }) => offset >= end);
@@ -72,6 +82,7 @@ export class StoreModel {
 
   /** A read of the state below `highWatermark` found a due key gone: it must not come back. */
   noteExpired(key: string, highWatermark: number): void {
+    if (this.isWeak) return;
     this.#base.delete(key);
     this.#records = this.#records.filter(
       ({ offset, record }) => !touches(record, key) || offset >= highWatermark,

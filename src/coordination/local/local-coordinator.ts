@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { readDocument, writeDocument } from '../../env/checked-document.ts';
 import type { FileSystem } from '../../env/file-system.ts';
 import type { Random } from '../../env/random.ts';
+import { TEMPORARY_SUFFIX } from '../../env/replace-file.ts';
 import { CaskadeError } from '../../model/errors.ts';
 import {
   asIncarnation,
@@ -80,6 +81,7 @@ export class LocalCoordinator {
     const stored = await readNodeRecord(fileSystem, directory);
     if (stored !== null) compare(stored, expected, directory);
     const record = raised(stored ?? created(expected, random));
+    await removeTemporaries(fileSystem, directory);
     const wasClean = await takeCleanMarker(fileSystem, directory, stored?.incarnation ?? 0);
     await writeNodeRecord(fileSystem, directory, record);
     return new LocalCoordinator(fileSystem, directory, record, wasClean);
@@ -144,6 +146,13 @@ function compare(stored: NodeRecord, expected: NodeExpectation, directory: strin
       'configurationInvalid',
       `cluster.${key}: ${expected.cluster[key]} is configured, but the store in ${directory} was created with ${stored.cluster[key]}, and that cannot be changed by configuration; set it to ${stored.cluster[key]}`,
     );
+  }
+}
+
+/** What a crash left of a document that was being replaced. */
+async function removeTemporaries(fileSystem: FileSystem, directory: string): Promise<void> {
+  for (const name of await fileSystem.list(directory)) {
+    if (name.endsWith(TEMPORARY_SUFFIX)) await fileSystem.unlink(join(directory, name));
   }
 }
 
