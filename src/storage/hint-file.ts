@@ -110,10 +110,16 @@ export class HintWriter {
 }
 
 /**
- * Writes the hint of a sealed segment: every record that still says something. Call only when all evidence that the index holds is
- * durable: what a hint leaves out must not come back by a crash.
+ * Writes the hint of a sealed segment: every record that still says something. `syncEvidence` makes all that is committed durable. It
+ * comes after the last look at the index: what the hint leaves out must not come back by a crash, and commits go on
+ * while it is written (C2).
  */
-export async function writeHint(doors: HintDoors, segment: Segment, index: CommittedIndex): Promise<void> {
+export async function writeHint(
+  doors: HintDoors,
+  segment: Segment,
+  index: CommittedIndex,
+  syncEvidence: () => Promise<void>,
+): Promise<void> {
   const writer = await HintWriter.create(doors, segment);
   const slices = new Slices(doors.clock);
   const record = new IndexedRecord();
@@ -128,6 +134,7 @@ export async function writeHint(doors: HintDoors, segment: Segment, index: Commi
       }
     }
     assertWhole(scan, segment);
+    await syncEvidence();
     await writer.finish(identityOf(segment, doors.hashSeed), segment.batchCount);
     segment.hasHint = true;
   } catch (error) {

@@ -91,8 +91,7 @@ export class Maintenance {
   async #writeHints(): Promise<void> {
     for (const segment of this.#log.segments.slice(0, -1)) {
       if (segment.hasHint || this.#host.isCancelled()) continue;
-      await this.#host.syncEvidence();
-      await writeHint(this.#doors, segment, this.#index);
+      await writeHint(this.#doors, segment, this.#index, this.#host.syncEvidence);
     }
   }
 

@@ -197,7 +197,9 @@ export class TestStore {
 
   async writeHints(): Promise<void> {
     for (const segment of this.store.log.segments.slice(0, -1)) {
-      if (!segment.hasHint) await writeHint(this.hintDoors, segment, this.store.index);
+      if (!segment.hasHint) {
+        await writeHint(this.hintDoors, segment, this.store.index, () => this.store.syncNow());
+      }
     }
   }
 
