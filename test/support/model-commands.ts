@@ -12,7 +12,8 @@ export type ModelCommand =
   | { readonly do: 'remove' | 'persist'; readonly key: string }
   | { readonly do: 'expire'; readonly key: string; readonly ttlMs: number }
   | { readonly do: 'group'; readonly keys: readonly string[]; readonly length: number }
-  | { readonly do: 'flushDatabase' | 'turn' | 'settle' | 'mergeNow' | 'mergeBehind' | 'reopen' }
+  | { readonly do: 'flushDatabase' | 'turn' | 'settle' | 'mergeBehind' }
+  | { readonly do: 'mergeNow' | 'reopen' }
   | { readonly do: 'advance' | 'wallJump'; readonly ms: number }
   | { readonly do: 'slowDisk'; readonly ms: number }
   | { readonly do: 'crash'; readonly policy: SurvivalPolicy }
@@ -22,6 +23,9 @@ export type ModelCommand =
       readonly operation: number;
       readonly progress: 'before' | 'partly' | 'after';
     };
+
+/** Commands that end what is under way. */
+type EventName = 'mergeNow' | 'reopen' | 'crash' | 'crashAt';
 
 const key = fc.constantFrom(...MODEL_KEYS);
 const policy = fc.constantFrom<SurvivalPolicy>('loseAll', 'random');
@@ -195,12 +199,15 @@ export class ModelRun {
         return machine.disk.slow({ readMs: command.ms, writeMs: command.ms, syncMs: command.ms });
       case 'mergeBehind':
         return void unlessCrashed(machine, store.partition.mergeNow());
-      default:
+      case 'mergeNow':
+      case 'reopen':
+      case 'crash':
+      case 'crashAt':
         return this.#event(command);
     }
   }
 
-  async #event(command: ModelCommand): Promise<void> {
+  async #event(command: Extract<ModelCommand, { do: EventName }>): Promise<void> {
     const { machine, store } = this;
     switch (command.do) {
       case 'mergeNow':

@@ -91,8 +91,8 @@ export class NodeClient implements CommitListener {
     return found;
   }
 
-  /** One attempt: what GET would see now, without waiting. */
-  peek(key: string): 'suspended' | 'refused' | string | null {
+  /** One attempt: what GET would see now, without waiting; `suspended` or `refused` if it would see nothing yet. */
+  peek(key: string): string | null {
     const { partition } = this;
     const entry = new EntryView();
     const outcome = partition.readCommitted(DATABASE, viewOf(key, partition), entry, true);
