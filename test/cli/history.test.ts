@@ -23,9 +23,9 @@ describe('history', () => {
   });
 
   it('the file is CASKADE_HISTFILE, none when that is empty, else one in the home directory', () => {
-    expect(historyPath({ CASKADE_HISTFILE: '/a/b' }, '/home/x')).to.equal('/a/b');
-    expect(historyPath({ CASKADE_HISTFILE: '' }, '/home/x')).to.equal(undefined);
-    expect(historyPath({}, '/home/x')).to.equal('/nowhere/.caskade_history');
+    expect(historyPath({ CASKADE_HISTFILE: '/a/b' }, '/nowhere')).to.equal('/a/b');
+    expect(historyPath({ CASKADE_HISTFILE: '' }, '/nowhere')).to.equal(undefined);
+    expect(historyPath({}, '/nowhere')).to.equal('/nowhere/.caskade_history');
   });
 
   it('a file that cannot be written is named and stops nothing', () => {
