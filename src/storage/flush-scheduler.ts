@@ -8,6 +8,13 @@ export interface Flushable {
 }
 
 /**
+ * After a flush the next one waits for so many turns: those whose writes were just acknowledged send their next ones in them,
+ * and a sync for all costs what a sync for a few does. With one client the turns are empty and take microseconds. Measured in
+ * bench/RESULTS.md.
+ */
+const GATHER_TURNS = 3;
+
+/**
  * Decides when the logs of a node are written and synced. What was appended in one turn of the event loop goes out at its end; while a
  * log is being synced its next batch grows. No more than `syncsMax` run at a time: they share libuv's thread pool with
  * the reads, and past a few the disk gives nothing more.
@@ -18,7 +25,7 @@ export class FlushScheduler {
   readonly #waiting: Flushable[] = [];
   readonly #known = new Set<Flushable>();
   #running = 0;
-  #turnEndAsked = false;
+  #startAsked = false;
   flushes = 0;
 
   constructor(clock: Clock, syncsMax: number) {
@@ -31,10 +38,23 @@ export class FlushScheduler {
     if (this.#known.has(log)) return;
     this.#known.add(log);
     this.#waiting.push(log);
-    if (this.#turnEndAsked) return;
-    this.#turnEndAsked = true;
+    this.#startAfter(1);
+  }
+
+  /** One start is on its way at a time; whatever is waiting when it comes goes with it. */
+  #startAfter(turns: number): void {
+    if (this.#startAsked) return;
+    this.#startAsked = true;
+    this.#countDown(turns);
+  }
+
+  #countDown(turns: number): void {
     this.#clock.atTurnEnd(() => {
-      this.#turnEndAsked = false;
+      if (turns > 1) {
+        this.#countDown(turns - 1);
+        return;
+      }
+      this.#startAsked = false;
       this.#start();
     });
   }
@@ -53,6 +73,6 @@ export class FlushScheduler {
     this.#running -= 1;
     if (log.hasUnflushed) this.#waiting.push(log);
     else this.#known.delete(log);
-    this.#start();
+    this.#startAfter(GATHER_TURNS);
   }
 }
