@@ -103,6 +103,7 @@ async function serve(): Promise<void> {
     counters,
     table: commands,
     valueBytesMax: SLOT_BYTES,
+    mergeFailed: () => undefined,
     shutdown: () => undefined,
   };
   const router = {

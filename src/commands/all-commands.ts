@@ -9,6 +9,7 @@ import { keys } from './generic/keys.ts';
 import { scan } from './generic/scan.ts';
 import { persist, pttl, ttl } from './generic/ttl.ts';
 import { type } from './generic/type.ts';
+import { bgrewriteaof } from './server/bgrewriteaof.ts';
 import { command } from './server/command.ts';
 import { config } from './server/config.ts';
 import { dbsize } from './server/dbsize.ts';
@@ -63,6 +64,7 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   quit,
   select,
   // server
+  bgrewriteaof,
   command,
   config,
   dbsize,

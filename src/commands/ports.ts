@@ -1,4 +1,4 @@
-import type { EpochMillis, MonotonicMillis } from '../model/numbers.ts';
+import type { EpochMillis, MonotonicMillis, PartitionId } from '../model/numbers.ts';
 import { RateMeter } from './rate-meter.ts';
 import type { CommandTable } from './table.ts';
 
@@ -83,6 +83,8 @@ export interface ServerPorts {
   readonly table: CommandTable;
   /** Largest value in bytes that a command may store. */
   readonly valueBytesMax: number;
+  /** A merge that a command started has failed: for the log, the command was answered long ago. */
+  readonly mergeFailed: (partition: PartitionId, error: unknown) => void;
   /** Starts an orderly shutdown and returns at once. */
   readonly shutdown: () => void;
 }

@@ -91,7 +91,7 @@ export const CONFIG_TABLE = {
       default: 32 * MiB,
       min: 0,
       max: 16 * GiB,
-      doc: 'Most bytes a second that merge reads and writes; 0 is no limit.',
+      doc: 'Most bytes a second that merge reads; it writes no more than that. 0 is no limit.',
     }),
     checkIntervalMs: duration({
       default: 10 * SECOND,
@@ -106,7 +106,7 @@ export const CONFIG_TABLE = {
       doc: 'Address to listen on. There is no authentication yet: do not listen on a public one.',
     }),
     port: port({ default: 6379, doc: 'Port for plain clients; 0 takes any free one.' }),
-    clusterPort: port({ default: 0, doc: 'Port for cluster clients; 0 is off.' }),
+    clusterPort: port({ default: 0, doc: 'Port for cluster clients; 0 is off. Not in this version.' }),
     clientsMax: integer({
       default: LIMITS.clientsMaxDefault,
       min: 1,
@@ -125,7 +125,7 @@ export const CONFIG_TABLE = {
       default: '127.0.0.1',
       doc: 'Address to listen on for other nodes.',
     }),
-    port: port({ default: 0, doc: 'Port for other nodes; 0 is off.' }),
+    port: port({ default: 0, doc: 'Port for other nodes; 0 is off. Not in this version.' }),
     advertised: text({
       default: '',
       pattern: /^(?:[^\s/@,]+:\d{1,5})?$/,

@@ -29,7 +29,7 @@ export function decodeDocument(bytes: Buffer, path: string, formatKnown: number)
       `${path}: fails its checksum; restore the file from a backup of this directory, or rebuild the node`,
     );
   }
-  const document = JSON.parse(bytes.toString('utf8', 0, end)) as CheckedDocument;
+  const document = parseObject(bytes.toString('utf8', 0, end), path);
   if (!Number.isSafeInteger(document.format) || document.format > formatKnown) {
     throw new CaskadeError(
       'futureFormat',
@@ -37,6 +37,18 @@ export function decodeDocument(bytes: Buffer, path: string, formatKnown: number)
     );
   }
   return document;
+}
+
+function parseObject(line: string, path: string): CheckedDocument {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value === 'object' && value !== null) return value as CheckedDocument;
+  } catch (error) {
+    throw new CaskadeError('corruptMetadata', `${path}: is not JSON although its checksum holds`, {
+      cause: error,
+    });
+  }
+  throw new CaskadeError('corruptMetadata', `${path}: holds no JSON object although its checksum holds`);
 }
 
 export async function readDocument(

@@ -44,6 +44,7 @@ const STOP_MS_MAX = 10_000;
 export async function runServer(config: Config, notes: ServerNotes): Promise<number> {
   const logger = createLogger({ level: logLevel(config.log.level), ...prettiness(config.log.format) });
   for (const warning of notes.warnings) logger.warn({ component: 'config' }, warning);
+  warnOfUnused(config, logger);
   const fileSystem = config.storage.engine === 'memory' ? new MemoryFileSystem() : new NodeFileSystem();
   const doors = { fileSystem, clock: new SystemClock(), random: new SystemRandom(), logger };
   const signals = new Signals();
@@ -51,6 +52,15 @@ export async function runServer(config: Config, notes: ServerNotes): Promise<num
   process.stdout.write(`${server.readyLine}\n`);
   await signals.stopped;
   return server.stop();
+}
+
+/** Listeners of a cluster may be configured already; they come with it. */
+function warnOfUnused(config: Config, logger: Logger): void {
+  const ports = { 'resp.clusterPort': config.resp.clusterPort, 'rpc.port': config.rpc.port };
+  for (const [key, port] of Object.entries(ports)) {
+    if (port !== 0)
+      logger.warn({ component: 'config' }, `${key} is ${port}, but this version does not listen there yet`);
+  }
 }
 
 /** A server that accepts clients. */
@@ -111,6 +121,8 @@ async function serve(
     counters,
     table,
     valueBytesMax: config.storage.valueBytesMax,
+    mergeFailed: (partition, error) =>
+      logger.error({ component: 'merge', partition, err: error }, 'a merge by hand failed'),
     shutdown,
   };
   const executor = new Executor(table, counters);
@@ -135,7 +147,7 @@ async function serve(
   logReady(logger, config, node, stats);
   return {
     port: stats.port,
-    readyLine: `ready: caskade ${VERSION} answers on ${host}:${stats.port} (data in ${config.data.dir}, ${describeRecovery(node, recoveryMs)})`,
+    readyLine: `ready: caskade ${VERSION} answers on ${host}:${stats.port} (${dataPlace(config)}, ${describeRecovery(node, recoveryMs)})`,
     node,
     stop: async () => {
       await metricsServer?.stop();
@@ -244,6 +256,10 @@ function logReady(logger: Logger, config: Config, node: StoreNode, stats: OwnSta
     port: stats.port,
   };
   logger.info({ component: 'server', ...fields }, 'serving');
+}
+
+function dataPlace(config: Config): string {
+  return config.storage.engine === 'memory' ? 'data in memory only' : `data in ${config.data.dir}`;
 }
 
 function describeRecovery(node: StoreNode, recoveryMs: number): string {

@@ -70,6 +70,7 @@ export class StoreNode {
       partitions.push(partition);
       reports.push(report);
     }
+    await coordinator.markInUse();
     for (const partition of partitions) partition.start();
     return new StoreNode(coordinator, partitions, reports);
   }
@@ -105,6 +106,7 @@ async function lead(
       flush: flushMode,
       segmentBytesMax,
       acceptTornTail,
+      mustExist: local.mustExist,
     },
     { ...doors, logger },
   );

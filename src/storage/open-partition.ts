@@ -27,6 +27,8 @@ export interface OpenOptions extends MetaExpectation {
   readonly partitionUuid: string;
   readonly segmentBytesMax: number;
   readonly acceptTornTail: boolean;
+  /** The directory was in use before: one without META has lost it. */
+  readonly mustExist: boolean;
 }
 
 /**
@@ -71,7 +73,7 @@ async function settleMeta(options: OpenOptions, doors: StoreDoors): Promise<Part
   const { directory } = options;
   const stored = await readPartitionMeta(doors.fileSystem, directory);
   if (stored === null) {
-    await refuseWithoutMeta(directory, doors);
+    await refuseWithoutMeta(options, doors);
     const meta = newPartitionMeta(options, options.partitionUuid, doors.random, doors.clock.wallMs());
     await writePartitionMeta(doors.fileSystem, directory, meta);
     return meta;
@@ -85,7 +87,13 @@ async function settleMeta(options: OpenOptions, doors: StoreDoors): Promise<Part
 }
 
 /** META is the first file of a directory: without it there is nothing but what a crash left of writing it. */
-async function refuseWithoutMeta(directory: string, doors: StoreDoors): Promise<void> {
+async function refuseWithoutMeta({ directory, mustExist }: OpenOptions, doors: StoreDoors): Promise<void> {
+  if (mustExist) {
+    throw new CaskadeError(
+      'corruptMetadata',
+      `${join(directory, 'META')} is missing, but this partition has been in use; restore its directory from a backup`,
+    );
+  }
   const others = (await doors.fileSystem.list(directory)).filter((name) => name !== 'META.tmp');
   if (others.length === 0) return;
   throw new CaskadeError(

@@ -131,6 +131,10 @@ export class RecordReader {
     );
   }
 
+  #forget(): void {
+    if (this.#outstanding === 0) this.#fresh.clear();
+  }
+
   #throwFailure(key: string): void {
     const failure = this.#failed.get(key);
     if (failure === undefined) return;
@@ -149,8 +153,7 @@ export class RecordReader {
     this.#outstanding -= 1;
     if (this.#outstanding > 0) return;
     this.#resolve();
-    this.#clock.atTurnEnd(() => {
-      if (this.#outstanding === 0) this.#fresh.clear();
-    });
+    // Whoever waited may run at the end of this turn only, or in the next one.
+    this.#clock.atTurnEnd(() => this.#clock.atTurnEnd(() => this.#forget()));
   }
 }

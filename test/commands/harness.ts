@@ -164,6 +164,7 @@ function serverPorts(options: HarnessOptions, clock: SimulatedClock, shutdown: (
     counters: new CommandCounters(),
     table: new CommandTable(ALL_COMMANDS),
     valueBytesMax: options.valueBytesMax ?? 64 * 1024 * 1024,
+    mergeFailed: () => undefined,
     shutdown,
   };
 }

@@ -242,3 +242,11 @@ describe('the end of a connection', () => {
     expect(harness.session.closeAfterReply).to.equal(true);
   });
 });
+
+describe('BGREWRITEAOF', () => {
+  it('starts a merge of every partition and answers at once', () => {
+    const harness = new Harness({ partitions: 3 });
+    expect(harness.run('bgrewriteaof')).to.equal('+Background append only file rewriting started\r\n');
+    expect(harness.router.partitions.map((partition) => partition.mergeCount)).to.deep.equal([1, 1, 1]);
+  });
+});

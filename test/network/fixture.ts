@@ -220,6 +220,7 @@ function serverPorts(
     counters,
     table,
     valueBytesMax: 1_000_000,
+    mergeFailed: () => undefined,
     shutdown: () => undefined,
   };
 }

@@ -82,6 +82,7 @@ export class StoreMachine {
       flush: flush ?? 'always',
       segmentBytesMax: segmentBytesMax ?? 16 * 1024,
       acceptTornTail: acceptTornTail ?? false,
+      mustExist: false,
     };
     const opened = await openPartition(options, doors);
     this.#leaderEpoch = Math.max(this.#leaderEpoch, opened.epochs.latest?.epoch ?? 0) + 1;

@@ -37,6 +37,8 @@ export interface LocalPartition {
   readonly id: PartitionId;
   readonly uuid: string;
   readonly leaderEpoch: LeaderEpoch;
+  /** False only until the first start of the node is done. */
+  readonly mustExist: boolean;
 }
 
 const CLEAN_NAME = 'CLEAN';
@@ -56,6 +58,7 @@ export class LocalCoordinator {
   readonly wasClean: boolean;
   readonly #fileSystem: FileSystem;
   readonly #directory: string;
+  #record: NodeRecord;
 
   private constructor(fileSystem: FileSystem, directory: string, record: NodeRecord, wasClean: boolean) {
     this.#fileSystem = fileSystem;
@@ -68,7 +71,9 @@ export class LocalCoordinator {
       id: asPartitionId(Number(id)),
       uuid,
       leaderEpoch: asLeaderEpoch(leaderEpoch),
+      mustExist: record.inUse,
     }));
+    this.#record = record;
   }
 
   /** Throws `wrongEngine`, `foreignDirectory` or `configurationInvalid` for a directory that is not what is expected. */
@@ -85,6 +90,13 @@ export class LocalCoordinator {
     const wasClean = await takeCleanMarker(fileSystem, directory, stored?.incarnation ?? 0);
     await writeNodeRecord(fileSystem, directory, record);
     return new LocalCoordinator(fileSystem, directory, record, wasClean);
+  }
+
+  /** Every partition has been opened. Called before anything is served; writes only the first time. */
+  async markInUse(): Promise<void> {
+    if (this.#record.inUse) return;
+    this.#record = { ...this.#record, inUse: true };
+    await writeNodeRecord(this.#fileSystem, this.#directory, this.#record);
   }
 
   /** The last write of an orderly shutdown. */
@@ -113,6 +125,7 @@ function created(expected: NodeExpectation, random: Random): NodeRecord {
     engine: expected.engine,
     partitions,
     cluster: { ...expected.cluster, slots },
+    inUse: false,
   };
 }
 

@@ -30,6 +30,8 @@ export interface NodeRecord {
   readonly engine: string;
   readonly partitions: Readonly<Record<string, PartitionRecord>>;
   readonly cluster: ClusterFacts;
+  /** True once every partition was opened: from then on a missing partition directory is a loss, not a first start. */
+  readonly inUse: boolean;
 }
 
 export const NODE_FORMAT = 1;

@@ -214,6 +214,7 @@ describe('NODE', () => {
         [8192, 16383, 1],
       ],
     },
+    inUse: true,
   };
 
   it('is written as the golden bytes say, and understood', async () => {
