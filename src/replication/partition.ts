@@ -17,7 +17,8 @@ import { FlushFailure, type PartitionStore } from '../storage/partition-store.ts
 import { SerialQueue } from '../storage/serial-queue.ts';
 import { CommitListeners } from './commit-listeners.ts';
 import { Congestion } from './congestion.ts';
-import { ExpirySweeper, type ExpiryTarget } from './expiry-sweeper.ts';
+import { DueKeys } from './due-keys.ts';
+import { ExpirySweeper } from './expiry-sweeper.ts';
 import { highWatermark } from './high-watermark.ts';
 import {
   type CommitListener,
@@ -63,7 +64,7 @@ const NO_ERROR = new CaskadeError('tryAgain', 'nothing was refused');
  *
  * All appends and look-ups are synchronous. What awaits (flush, roll, the exchange of merged segments) goes through one serial queue.
  */
-export class Partition implements LeaderPartition, Flushable, ExpiryTarget, StallTarget {
+export class Partition implements LeaderPartition, Flushable, StallTarget {
   readonly id: PartitionId;
   readonly leaderEpoch: LeaderEpoch;
   suspension: Promise<void> = Promise.resolve();
@@ -76,7 +77,6 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget, Stal
   readonly #resolutions = new ResolutionQueue();
   readonly #maintenance: Maintenance;
   readonly #sweeper: ExpirySweeper;
-  readonly #sweepKey: KeyView;
   readonly #listeners = new CommitListeners(this);
   readonly #gate: WriteGate;
   readonly #congestion = new Congestion();
@@ -97,11 +97,10 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget, Stal
     this.#settings = settings;
     this.#doors = doors;
     this.#store = store;
-    this.#sweepKey = sweepKey;
     this.#highWatermark = store.durableOffset;
     this.#durableOffsets = [store.durableOffset];
     this.#segmentCount = store.log.segments.length;
-    this.#sweeper = new ExpirySweeper(doors.clock, this);
+    this.#sweeper = this.#newSweeper(sweepKey);
     this.#gate = this.#newGate();
     this.#stallWatch = new StallWatch(doors.clock, this, settings.writeTimeoutMs);
     this.#maintenance = this.#newMaintenance();
@@ -236,35 +235,6 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget, Stal
       this.#fence(error);
     }
     if (!this.#store.hasUnflushed) this.#flushRequested = false;
-  }
-
-  // Expiry: called by the sweeper
-
-  nextDueMs(): number {
-    let next = Number.POSITIVE_INFINITY;
-    for (const keydir of this.#store.index.keydirs) next = Math.min(next, keydir?.nextDueMs() ?? next);
-    return next;
-  }
-
-  get isBusy(): boolean {
-    return this.#gate.refusal !== null || this.congestion !== null;
-  }
-
-  expireDue(nowMs: number, countMax: number): number {
-    let looked = 0;
-    const key = this.#sweepKey;
-    for (const [database, keydir] of this.#store.index.keydirs.entries()) {
-      looked +=
-        keydir?.popDue(nowMs, countMax - looked, (bytes, start, end, hash) => {
-          key.bytes = bytes;
-          key.start = start;
-          key.end = end;
-          key.hash = hash;
-          if (this.#store.newestUncommitted(database, key) < 0)
-            this.#appendExpired(database as DatabaseId, key);
-        }) ?? 0;
-    }
-    return looked;
   }
 
   // The write deadline: called by the stall watch
@@ -457,6 +427,17 @@ export class Partition implements LeaderPartition, Flushable, ExpiryTarget, Stal
     this.#listeners.giveUp(firstOffset, refusedFrom, error);
     this.#resolutions.resolveAll();
     this.#congestion.end();
+  }
+
+  #newSweeper(key: KeyView): ExpirySweeper {
+    const isBusy = (): boolean => this.#gate.refusal !== null || this.congestion !== null;
+    const host = {
+      get isBusy() {
+        return isBusy();
+      },
+      appendExpired: (database: DatabaseId, due: KeyView) => void this.#appendExpired(database, due),
+    };
+    return new ExpirySweeper(this.#doors.clock, new DueKeys(this.#store, host, key));
   }
 
   #newGate(): WriteGate {

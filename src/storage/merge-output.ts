@@ -4,8 +4,8 @@ import type { Offset } from '../model/numbers.ts';
 import type { IndexedRecord } from './committed-index.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './format/segment-header.ts';
 import { type HintDoors, HintWriter } from './hint-file.ts';
+import type { LogSettings } from './log-settings.ts';
 import { type ManifestSegment, segmentFileName } from './manifest.ts';
-import type { LogSettings } from './segmented-log.ts';
 
 const WRITE_BYTES = 1024 * 1024;
 

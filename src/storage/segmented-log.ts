@@ -7,18 +7,10 @@ import { asOffset, type Offset } from '../model/numbers.ts';
 import type { BatchBuilder } from './batch-builder.ts';
 import type { BlockCache } from './block-cache.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './format/segment-header.ts';
+import type { LogSettings } from './log-settings.ts';
 import { type Manifest, type ManifestSegment, segmentFileName, writeManifest } from './manifest.ts';
 import { Segment } from './segment.ts';
 import { ZeroFill } from './zero-fill.ts';
-
-export interface LogSettings {
-  readonly directory: string;
-  readonly partitionUuid: string;
-  readonly directoryId: string;
-  readonly segmentBytesMax: number;
-  /** Zeros kept ahead of the tail; 0 for a file system without a disk below it. */
-  readonly preallocationBytes: number;
-}
 
 /**
  * The log of one partition: sealed segments and one active one. Its caller is serial: one append, roll or exchange at a time.

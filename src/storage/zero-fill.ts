@@ -1,6 +1,6 @@
 import type { FileHandle, FileSystem } from '../env/file-system.ts';
 import { CaskadeError } from '../model/errors.ts';
-import type { LogSettings } from './segmented-log.ts';
+import type { LogSettings } from './log-settings.ts';
 
 const PIECE_BYTES = 1024 * 1024;
 const ZEROS = Buffer.alloc(PIECE_BYTES);
