@@ -46,3 +46,8 @@ export async function readWholeFile(
     await handle.close();
   }
 }
+
+/** Removes a file that may be gone already. */
+export async function removeIfThere(fileSystem: FileSystem, path: string): Promise<void> {
+  if (await fileSystem.exists(path)) await fileSystem.unlink(path);
+}

@@ -144,7 +144,9 @@ export class Connection implements SessionOwner, TurnTask {
   onInDoubt(partition: Partition, firstOffset: Offset, error: CaskadeError): void {
     if (this.#closed) return;
     this.#holds.fail(partition, firstOffset, (hold) => {
-      const text = hold.own ? givenUpText(partition, hold.offset, error) : sawUncommittedText(error.message);
+      const text = hold.own
+        ? givenUpText(partition, hold.offset, error, hold.isPart)
+        : sawUncommittedText(error.message);
       this.#reply.replaceByError(hold.start, hold.end, text);
       return true;
     });
@@ -259,7 +261,7 @@ export class Connection implements SessionOwner, TurnTask {
       const partition = context.holdPartitions[index] as Partition;
       const offset = context.holdOffsets[index] as Offset;
       if (offset < partition.highWatermark) continue;
-      this.#holds.add(start, end, partition, offset, own);
+      this.#holds.add(start, end, partition, offset, own, context.holdCount > 1);
       if ((this.session.appended[partition.id] ?? -1) < offset) this.#watch(partition, offset);
     }
   }

@@ -14,6 +14,8 @@ export interface Hold<Partition> {
   readonly offset: Offset;
   /** The command appended the record itself; else it only saw it. */
   readonly own: boolean;
+  /** The reply rests on other partitions too. */
+  readonly isPart: boolean;
 }
 
 /**
@@ -27,7 +29,8 @@ export class HoldRing<Partition extends HeldPartition> {
   #starts = new Float64Array(0);
   #ends = new Float64Array(0);
   #offsets = new Float64Array(0);
-  #own = new Uint8Array(0);
+  /** Bit 0: own, bit 1: part. */
+  #flags = new Uint8Array(0);
   #partitions: (Partition | undefined)[] = [];
   /** Both count up for ever; the slot is the count modulo the capacity, a power of two. */
   #head = 0;
@@ -38,13 +41,13 @@ export class HoldRing<Partition extends HeldPartition> {
   }
 
   /** Ranges come in ascending order; entries of one reply have the same range. */
-  add(start: number, end: number, partition: Partition, offset: Offset, own: boolean): void {
+  add(start: number, end: number, partition: Partition, offset: Offset, own: boolean, isPart = false): void {
     if (this.#tail - this.#head === this.#starts.length) this.#resize(Math.max(16, this.#starts.length * 2));
     const slot = this.#tail & (this.#starts.length - 1);
     this.#starts[slot] = start;
     this.#ends[slot] = end;
     this.#offsets[slot] = offset;
-    this.#own[slot] = own ? 1 : 0;
+    this.#flags[slot] = (own ? OWN : 0) | (isPart ? PART : 0);
     this.#partitions[slot] = partition;
     this.#tail += 1;
   }
@@ -75,7 +78,8 @@ export class HoldRing<Partition extends HeldPartition> {
         end: this.#ends[slot] as number,
         partition,
         offset,
-        own: this.#own[slot] === 1,
+        own: ((this.#flags[slot] as number) & OWN) !== 0,
+        isPart: ((this.#flags[slot] as number) & PART) !== 0,
       };
       if (visit(hold)) this.#offsets[slot] = RESOLVED;
     }
@@ -85,7 +89,7 @@ export class HoldRing<Partition extends HeldPartition> {
     const starts = new Float64Array(capacity);
     const ends = new Float64Array(capacity);
     const offsets = new Float64Array(capacity);
-    const own = new Uint8Array(capacity);
+    const flags = new Uint8Array(capacity);
     const partitions: (Partition | undefined)[] = new Array<Partition | undefined>(capacity);
     const count = this.#tail - this.#head;
     for (let index = 0; index < count; index += 1) {
@@ -93,13 +97,13 @@ export class HoldRing<Partition extends HeldPartition> {
       starts[index] = this.#starts[slot] as number;
       ends[index] = this.#ends[slot] as number;
       offsets[index] = this.#offsets[slot] as number;
-      own[index] = this.#own[slot] as number;
+      flags[index] = this.#flags[slot] as number;
       partitions[index] = this.#partitions[slot];
     }
     this.#starts = starts;
     this.#ends = ends;
     this.#offsets = offsets;
-    this.#own = own;
+    this.#flags = flags;
     this.#partitions = partitions;
     this.#head = 0;
     this.#tail = count;
@@ -109,3 +113,5 @@ export class HoldRing<Partition extends HeldPartition> {
 /** Below every high watermark. */
 const RESOLVED = -1;
 const CAPACITY_KEPT_MAX = 64;
+const OWN = 1;
+const PART = 2;

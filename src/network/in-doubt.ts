@@ -11,8 +11,15 @@ export function inDoubtText(partition: Partition, offset: Offset, reason: string
 }
 
 /** The same for a record that the partition gave up: in doubt, or refused before anything of it was written. */
-export function givenUpText(partition: Partition, offset: Offset, error: CaskadeError): string {
-  return error.code === 'inDoubt' ? inDoubtText(partition, offset, error.message) : error.respText;
+export function givenUpText(
+  partition: Partition,
+  offset: Offset,
+  error: CaskadeError,
+  isPart: boolean,
+): string {
+  // Of a command over several partitions the other parts may be done: "refused" would be a lie (R21).
+  const isInDoubt = isPart || error.code === 'inDoubt';
+  return isInDoubt ? inDoubtText(partition, offset, error.message) : error.respText;
 }
 
 /** Reply to a command that appended nothing itself but saw a record that was not committed in the end (R3): safe to retry. */

@@ -248,12 +248,13 @@ export class Partition implements LeaderPartition, Flushable, StallTarget {
     this.#gate.stall(new CaskadeError('overloaded', `Partition ${this.id} takes no writes now: ${reason}`));
     this.#listeners.doubtAll(this.#highWatermark, reason);
     this.#resolutions.resolveAll();
+    this.#congestion.end();
   }
 
   // Life
 
   async mergeNow(): Promise<void> {
-    await this.#serial.run(() => this.#store.rollNow());
+    await this.#serial.run(() => this.#rollForMerge());
     await this.#maintenance.mergeAll();
   }
 
@@ -331,6 +332,20 @@ export class Partition implements LeaderPartition, Flushable, StallTarget {
     return this.remove(database, key, TombstoneReason.expired);
   }
 
+  /**
+   * A roll that failed after it had replaced the manifest leaves memory and disk at odds about which segment is active: no write may
+   * follow. Only a full disk is met before that.
+   */
+  async #rollForMerge(): Promise<void> {
+    if (this.isFenced || this.#isClosing) return;
+    try {
+      await this.#store.rollNow();
+    } catch (error) {
+      if (asCaskadeError(error).code !== 'diskFull') this.#fence(error);
+      throw error;
+    }
+  }
+
   #requestFlush(): void {
     this.#congestion.appended(this.#store.unflushedBytes);
     if (this.#flushRequested) return;
@@ -340,6 +355,10 @@ export class Partition implements LeaderPartition, Flushable, StallTarget {
   }
 
   async #flush(): Promise<void> {
+    if (this.isFenced) {
+      this.#store.discardUnwritten();
+      return;
+    }
     try {
       await this.#store.flushOne();
     } catch (error) {

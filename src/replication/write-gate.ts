@@ -28,6 +28,8 @@ export class WriteGate {
   #isFenced = false;
   #isStopped = false;
   #isStalled = false;
+  /** A probe is on its way: one timer at a time. */
+  #isProbing = false;
 
   constructor(host: WriteGateHost, clock: Clock, logger: Logger) {
     this.#host = host;
@@ -94,21 +96,36 @@ export class WriteGate {
   }
 
   #probeLater(): void {
+    if (this.#isProbing) return;
+    this.#isProbing = true;
     this.#clock.setTimer(ROOM_PROBE_MS, () => void this.#probe());
   }
 
   async #probe(): Promise<void> {
+    this.#isProbing = false;
     if (this.#isFenced || this.#isStopped) return;
+    const failure = await this.#failureOfProbe();
+    // Somebody may have fenced or closed the partition while the probe waited for its turn.
+    if (this.#isFenced || this.#isStopped) return;
+    if (failure === null) {
+      this.#refusal = null;
+      const partition = this.#host.id;
+      this.#logger.info({ partition }, 'there is room on the disk again: writes are accepted');
+      this.#host.reopened();
+    } else if (failure instanceof CaskadeError && failure.code === 'diskFull') {
+      this.#probeLater();
+    } else {
+      this.#host.failed(failure);
+    }
+  }
+
+  /** Null: there is room. */
+  async #failureOfProbe(): Promise<unknown> {
     try {
       await this.#host.probeRoom();
+      return null;
     } catch (error) {
-      if (error instanceof CaskadeError && error.code === 'diskFull') this.#probeLater();
-      else this.#host.failed(error);
-      return;
+      return error;
     }
-    this.#refusal = null;
-    const partition = this.#host.id;
-    this.#logger.info({ partition }, 'there is room on the disk again: writes are accepted');
-    this.#host.reopened();
   }
 }

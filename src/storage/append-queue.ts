@@ -30,7 +30,7 @@ export class AppendQueue {
   }
 
   get isEmpty(): boolean {
-    return this.#open === null && this.#closed.length === 0;
+    return this.#closed.length === 0 && (this.#open === null || this.#open.count === 0);
   }
 
   get bytes(): number {
@@ -62,7 +62,10 @@ export class AppendQueue {
 
   /** Takes the oldest batch off the queue, closing the open one if it is the only one. */
   take(): BatchBuilder | null {
-    if (this.#closed.length === 0 && this.#open !== null && this.#groupDepth === 0) this.#close(this.#open);
+    const open = this.#open;
+    // An open batch is empty when memory for its first record was not to be had: it stays open.
+    if (this.#closed.length === 0 && open !== null && open.count > 0 && this.#groupDepth === 0)
+      this.#close(open);
     const batch = this.#closed.shift() ?? null;
     if (batch !== null) this.#closedBytes -= batch.length;
     return batch;

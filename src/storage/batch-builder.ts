@@ -96,6 +96,7 @@ export class BatchBuilder {
 
   /** Writes the header and the checksum; nothing is appended any more. */
   seal(): void {
+    if (this.count === 0) throw new InvariantError('an empty batch was sealed');
     this.sealed = true;
     sealBatch(this.bytes, 0, {
       flags: 0,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../env/clock.ts';
 import type { FileHandle, FileSystem } from '../env/file-system.ts';
+import { removeIfThere } from '../env/replace-file.ts';
 import { CaskadeError } from '../model/errors.ts';
 import { BatchScan } from './batch-scan.ts';
 import { type CommittedIndex, IndexedRecord } from './committed-index.ts';
@@ -91,7 +92,7 @@ export class HintWriter {
 
   async abort(): Promise<void> {
     await this.#handle.close();
-    await this.#doors.fileSystem.unlink(this.#path);
+    await removeIfThere(this.#doors.fileSystem, this.#path);
   }
 
   async #push(block: Buffer): Promise<void> {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { FileHandle } from '../env/file-system.ts';
+import { removeIfThere } from '../env/replace-file.ts';
 import type { Offset } from '../model/numbers.ts';
 import type { IndexedRecord } from './committed-index.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './format/segment-header.ts';
@@ -61,7 +62,13 @@ export class MergeOutput {
     const identity = { partitionUuid, directoryId, baseOffset: base, generation };
     const header = encodeSegmentHeader(identity, doors.clock.wallMs());
     const name = { base, generation };
-    return new MergeOutput(doors, name, path, handle, await HintWriter.create(doors, name), header);
+    try {
+      return new MergeOutput(doors, name, path, handle, await HintWriter.create(doors, name), header);
+    } catch (error) {
+      await handle.close();
+      await removeIfThere(doors.fileSystem, path);
+      throw error;
+    }
   }
 
   /** Where the next batch will begin. */
@@ -98,7 +105,7 @@ export class MergeOutput {
   async abort(): Promise<void> {
     await this.#hint.abort();
     await this.#handle.close();
-    await this.#doors.fileSystem.unlink(this.path);
+    await removeIfThere(this.#doors.fileSystem, this.path);
   }
 
   async #flush(): Promise<void> {

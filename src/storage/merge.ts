@@ -1,4 +1,5 @@
-import { InvariantError } from '../model/errors.ts';
+import { removeIfThere } from '../env/replace-file.ts';
+import { CaskadeError, InvariantError } from '../model/errors.ts';
 import { asOffset, type Offset } from '../model/numbers.ts';
 import { BatchScan, type ScannedBatch } from './batch-scan.ts';
 import { type CommittedIndex, IndexedRecord } from './committed-index.ts';
@@ -192,11 +193,25 @@ export class Merge {
       if (cancelled) return;
       for (const { entry, path } of this.#finished) outputs.push(await this.#log.admitMerged(entry, path));
       for (const output of outputs) output.hasHint = true;
-      await this.#log.exchange(inputs, outputs, this.#removedFloor);
+      await this.#exchange(inputs, outputs);
     });
     if (!cancelled) return outputs;
     await this.#abort();
     return null;
+  }
+
+  /** A full disk is met before the rename: then the outputs are nobody's, and go. */
+  async #exchange(inputs: readonly Segment[], outputs: readonly Segment[]): Promise<void> {
+    try {
+      await this.#log.exchange(inputs, outputs, this.#removedFloor);
+    } catch (error) {
+      if (!(error instanceof CaskadeError) || error.code !== 'diskFull') throw error;
+      for (const output of outputs) {
+        await this.#log.retire(output);
+        await removeIfThere(this.#doors.fileSystem, hintPath(this.#doors.directory, output));
+      }
+      throw error;
+    }
   }
 
   /** Every record that is still the newest is now read from its new place. */
@@ -234,21 +249,17 @@ export class Merge {
         );
       }
       await this.#log.retire(input);
-      await this.#removeIfThere(hintPath(this.#doors.directory, input));
+      await removeIfThere(this.#doors.fileSystem, hintPath(this.#doors.directory, input));
     }
   }
 
   async #abort(): Promise<void> {
     await this.#output?.abort();
     for (const { entry, path } of this.#finished) {
-      await this.#removeIfThere(path);
-      await this.#removeIfThere(hintPath(this.#doors.directory, entry));
+      await removeIfThere(this.#doors.fileSystem, path);
+      await removeIfThere(this.#doors.fileSystem, hintPath(this.#doors.directory, entry));
     }
     this.#finished = [];
-  }
-
-  async #removeIfThere(path: string): Promise<void> {
-    if (await this.#doors.fileSystem.exists(path)) await this.#doors.fileSystem.unlink(path);
   }
 }
 

@@ -53,6 +53,7 @@ export async function openPartition(options: OpenOptions, doors: StoreDoors): Pr
   const hintDoors = { ...doors, directory, hasher, hashSeed: meta.hashSeed };
   const recovery = new Recovery(hintDoors, log, index, meta, options);
   const { logEndOffset, report } = await recovery.run();
+  await lowerHighWatermark(meta, logEndOffset, directory, doors);
   refuseWithoutEpochs(directory, epochs, logEndOffset);
   const lastEpochStart = epochs.latest?.startOffset ?? 0;
   return { ...parts, logEndOffset: asOffset(Math.max(logEndOffset, lastEpochStart)), report };
@@ -67,6 +68,17 @@ const NEW: RecoveryReport = {
   cutBytes: 0,
   removedFiles: 0,
 };
+
+/** The operator gave up the end of the log, or a weak flush mode lost it: META may claim no more than there is. */
+async function lowerHighWatermark(
+  meta: PartitionMeta,
+  logEndOffset: number,
+  directory: string,
+  doors: StoreDoors,
+): Promise<void> {
+  if (meta.highWatermark <= logEndOffset) return;
+  await writePartitionMeta(doors.fileSystem, directory, { ...meta, highWatermark: logEndOffset });
+}
 
 /** Reads META or writes the first one; the flush mark only ever gets weaker. */
 async function settleMeta(options: OpenOptions, doors: StoreDoors): Promise<PartitionMeta> {

@@ -2,14 +2,15 @@ import type { Clock } from '../env/clock.ts';
 import { CaskadeError } from '../model/errors.ts';
 import { LIMITS } from '../model/limits.ts';
 import type { Block, BlockCache } from './block-cache.ts';
+import { HeldBlocks, LoadRound } from './held-blocks.ts';
 import type { Segment } from './segment.ts';
 
 const { blockBytes } = LIMITS;
 
 /**
  * Finds the bytes of a record in memory or has them loaded. `find` never waits: if something is missing it starts the load and
- * returns false; `loaded` resolves when everything asked for so far is there. What was loaded is kept until the end of
- * the turn after that, however small the cache, so that whoever waited finds it.
+ * returns false; `loaded` resolves when what the last miss waits for is there. That is kept until the end of the turn after
+ * it, however small the cache, so that whoever waited finds it.
  */
 export class RecordReader {
   /** The record lies in `bytes[start, start + length)`; valid for this turn. */
@@ -21,11 +22,11 @@ export class RecordReader {
   readonly #cache: BlockCache;
   readonly #clock: Clock;
   readonly #failed = new Map<string, unknown>();
-  readonly #fresh = new Map<string, Block>();
-  readonly #loading = new Set<string>();
-  #outstanding = 0;
-  #loaded: Promise<void> = Promise.resolve();
-  #resolve: () => void = () => {};
+  readonly #held = new HeldBlocks();
+  readonly #loading = new Map<string, LoadRound>();
+  #open: LoadRound | null = null;
+  /** The round that the last miss waits for. */
+  #awaited = new LoadRound();
 
   constructor(cache: BlockCache, clock: Clock) {
     this.#cache = cache;
@@ -33,7 +34,7 @@ export class RecordReader {
   }
 
   get loaded(): Promise<void> {
-    return this.#loaded;
+    return this.#awaited.promise;
   }
 
   /** Throws the disk's error if an earlier load of these bytes failed; the next call tries again. */
@@ -80,18 +81,30 @@ export class RecordReader {
       filled += to - from;
       this.trusted &&= block.trusted;
     }
-    if (!complete) return false;
+    if (!complete) {
+      this.#holdPresent(segment, first, last);
+      return false;
+    }
     this.#cache.hits += 1;
     this.bytes = gathered;
     this.start = 0;
     return true;
   }
 
+  /** Blocks of a record that are in memory stay there until those that are not have come: a small cache would swap them for ever. */
+  #holdPresent(segment: Segment, first: number, last: number): void {
+    for (let index = first; index <= last; index += 1) {
+      const key = `${segment.cacheId}/${index}`;
+      const block = segment.block(index) ?? this.#held.get(key);
+      if (block !== undefined) this.#hold(this.#awaited, key, block);
+    }
+  }
+
   #cached(segment: Segment, index: number): Block | undefined {
     const block = this.#cache.get(segment.cacheId, index);
     if (block !== undefined) return block;
     const key = `${segment.cacheId}/${index}`;
-    const fresh = this.#fresh.get(key);
+    const fresh = this.#held.get(key);
     if (fresh !== undefined) return fresh;
     this.#load(key, () => segment.loadBlock(index));
     return undefined;
@@ -100,7 +113,7 @@ export class RecordReader {
   /** A large record would only push everything else out of the cache. */
   #findLarge(segment: Segment, position: number, length: number): boolean {
     const key = `${segment.cacheId}@${position}`;
-    const fresh = this.#fresh.get(key);
+    const fresh = this.#held.get(key);
     if (fresh === undefined) {
       this.#load(key, async () => ({ bytes: await segment.load(position, length), trusted: false }));
       return false;
@@ -112,27 +125,25 @@ export class RecordReader {
   }
 
   #load(key: string, load: () => Promise<Block>): void {
-    if (this.#loading.has(key)) return;
-    this.#throwFailure(key);
-    this.#loading.add(key);
-    this.#cache.misses += 1;
-    if (this.#outstanding === 0) {
-      this.#loaded = new Promise((resolve) => {
-        this.#resolve = resolve;
-      });
+    const running = this.#loading.get(key);
+    if (running !== undefined) {
+      this.#awaited = running;
+      return;
     }
-    this.#outstanding += 1;
+    this.#throwFailure(key);
+    this.#cache.misses += 1;
+    this.#open ??= new LoadRound();
+    const round = this.#open;
+    round.outstanding += 1;
+    this.#loading.set(key, round);
+    this.#awaited = round;
     load().then(
-      (block) => this.#arrived(key, block),
+      (block) => this.#arrived(round, key, block),
       (error: unknown) => {
         this.#failed.set(key, error);
-        this.#arrived(key, null);
+        this.#arrived(round, key, null);
       },
     );
-  }
-
-  #forget(): void {
-    if (this.#outstanding === 0) this.#fresh.clear();
   }
 
   #throwFailure(key: string): void {
@@ -147,13 +158,23 @@ export class RecordReader {
     );
   }
 
-  #arrived(key: string, block: Block | null): void {
+  #arrived(round: LoadRound, key: string, block: Block | null): void {
     this.#loading.delete(key);
-    if (block !== null) this.#fresh.set(key, block);
-    this.#outstanding -= 1;
-    if (this.#outstanding > 0) return;
-    this.#resolve();
+    if (block !== null) this.#hold(round, key, block);
+    round.outstanding -= 1;
+    if (this.#open === round) this.#open = null;
+    if (round.outstanding > 0) return;
+    round.resolve();
     // Whoever waited may run at the end of this turn only, or in the next one.
-    this.#clock.atTurnEnd(() => this.#clock.atTurnEnd(() => this.#forget()));
+    this.#clock.atTurnEnd(() => this.#clock.atTurnEnd(() => this.#forget(round)));
+  }
+
+  #hold(round: LoadRound, key: string, block: Block): void {
+    this.#held.hold(key, block);
+    round.keys.push(key);
+  }
+
+  #forget(round: LoadRound): void {
+    for (const key of round.keys) this.#held.release(key);
   }
 }

@@ -77,7 +77,7 @@ export class Recovery {
       if (entry.state !== 'active') await this.#loadSealed(segment, entry);
       else ({ verdict, cutBytes } = await this.#loadActive(segment));
     }
-    this.#checkHighWatermark();
+    if (verdict !== 'lossy') this.#checkHighWatermark();
     const report: RecoveryReport = {
       verdict,
       segments: this.#log.segments.length,
@@ -135,7 +135,7 @@ export class Recovery {
     segment.length = entry.length;
     segment.end = entry.end;
     const size = await segment.handle.size();
-    if (size < entry.length) {
+    if (size !== entry.length) {
       throw new CaskadeError(
         'corruptSegment',
         `${segment.path}: has ${size} bytes, but ${entry.length} were sealed; restore the file from a backup`,
@@ -187,9 +187,12 @@ export class Recovery {
         `${segment.path}: position ${segment.length}: the last batch is damaged and does not look cut short by a crash, so an acknowledged write may be in it; restore the file from a backup, or start once with --accept-torn-tail to give the batch up`,
       );
     }
+    // Before anything is cut: a batch that was once known to be committed is not given up without the operator's word.
+    if (!this.#options.acceptTornTail) this.#checkHighWatermark();
     const cutBytes = lastNonZero(rest);
     await this.#zero(segment, segment.length, cutBytes);
-    return { verdict: verdict === 'torn' && !isWeak ? 'torn' : 'lossy', cutBytes };
+    const isProved = verdict === 'torn' && !isWeak && this.#nextOffset >= this.#meta.highWatermark;
+    return { verdict: isProved ? 'torn' : 'lossy', cutBytes };
   }
 
   async #zero(segment: Segment, position: number, bytes: number): Promise<void> {

@@ -12,6 +12,9 @@ import { type Manifest, type ManifestSegment, segmentFileName, writeManifest } f
 import { Segment } from './segment.ts';
 import { ZeroFill } from './zero-fill.ts';
 
+/** The keydir names a segment with 16 bits. */
+const SLOT_MAX = 0xffff;
+
 /**
  * The log of one partition: sealed segments and one active one. Its caller is serial: one append, roll or exchange at a time.
  * The manifest is the truth about which files belong to it (C9).
@@ -238,6 +241,12 @@ export class SegmentedLog {
   #admit(entry: ManifestSegment, path: string, handle: Segment['handle']): Segment {
     let slot = this.#bySlot.indexOf(null);
     if (slot < 0) slot = this.#bySlot.length;
+    if (slot > SLOT_MAX) {
+      throw new CaskadeError(
+        'limitExceeded',
+        `${path}: more than ${SLOT_MAX + 1} segments are open; raise storage.segmentBytesMax`,
+      );
+    }
     const { base, generation } = entry;
     const merged = entry.state === 'merged';
     const segment = new Segment({ slot, base, generation, path, handle, merged }, this.#cache);

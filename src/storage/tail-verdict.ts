@@ -34,11 +34,21 @@ export function judgeTail(bytes: Buffer, position: number, nextOffset = -1): Tai
   const dataEnd = endOfData(bytes);
   if (dataEnd === 0) return 'clean';
   if (hasValidBatch(bytes, 1, nextOffset)) return 'corrupt';
+  if (lacksFirstSector(bytes, position)) return 'torn';
   if (hasAllRecords(bytes) || isWholeButForOneBit(bytes)) return 'rotten';
   const claimed = claimedLength(bytes);
   return hasZeroSector(bytes, position, Math.min(bytes.length, Math.max(claimed, dataEnd)))
     ? 'torn'
     : 'rotten';
+}
+
+/**
+ * The header lies over a border, and of its two sectors only the second was written: its count and every record may be whole, and
+ * yet a crash did it.
+ */
+function lacksFirstSector(bytes: Buffer, position: number): boolean {
+  const first = SECTOR_BYTES - (position % SECTOR_BYTES);
+  return first < BATCH_HEADER_BYTES && isAllZero(bytes, 0, Math.min(first, bytes.length));
 }
 
 /** Every record that the header counts is there and whole: only the header is bad, and no crash did that. */

@@ -8,6 +8,8 @@ export const BATCH_HEADER_BYTES = 56;
 export const BATCH_MAGIC = 0x424b5343;
 const VERSION = 1;
 const MUST_UNDERSTAND = 0xff00;
+/** No batch within LIMITS.batchBytesMax holds more records. */
+const DELTA_MAX = 2 ** 31 - 1;
 
 export const BatchFlag = { merged: 1 } as const;
 
@@ -44,7 +46,8 @@ export function readBatchHeader(bytes: Uint8Array, at: number, limit: number): B
     maxTimestampMs: readUint64(bytes, at + 48),
   };
   if (!Number.isSafeInteger(header.baseOffset + header.lastOffsetDelta)) return 'fields';
-  if (header.count > header.lastOffsetDelta + 1) return 'fields';
+  if (header.lastOffsetDelta > DELTA_MAX) return 'fields';
+  if (header.count === 0 || header.count > header.lastOffsetDelta + 1) return 'fields';
   return header;
 }
 
