@@ -6,15 +6,18 @@ describe('a put for which there is no memory', () => {
     const machine = new StoreMachine();
     const { store } = await machine.openStore();
     const key = { bytes: Buffer.from('k'), start: 0, end: 1, hash: store.hash(Buffer.from('k'), 0, 1) };
-    const allocate = Buffer.allocUnsafeSlow;
-    Buffer.allocUnsafeSlow = () => {
-      throw new RangeError('no memory');
-    };
+    const allocate = Object.getOwnPropertyDescriptor(Buffer, 'allocUnsafeSlow') as PropertyDescriptor;
+    Object.defineProperty(Buffer, 'allocUnsafeSlow', {
+      ...allocate,
+      value: () => {
+        throw new RangeError('no memory');
+      },
+    });
     try {
       const value = new Uint8Array(1024 * 1024);
       expect(() => store.put(0, key, value, 0, value.length, 0)).to.throw(RangeError);
     } finally {
-      Buffer.allocUnsafeSlow = allocate;
+      Object.defineProperty(Buffer, 'allocUnsafeSlow', allocate);
     }
     expect(store.hasUnflushed).to.equal(false);
     await store.flushOne();
