@@ -36,7 +36,11 @@ export class Executor {
   #find(context: CommandContext): CommandEntry | null {
     const { args } = context;
     const entry = this.#table.find(args, 0);
-    if (entry === undefined) return this.#reject(context, null, unknownCommand(context));
+    if (entry === undefined) {
+      if (!isHttp(context)) return this.#reject(context, null, unknownCommand(context));
+      context.session.closeAfterReply = true;
+      return null;
+    }
     if (entry.subcommands === null || args.count < 2) return this.#checkArity(entry, context);
     const subcommand = entry.subcommands.find(args, 1);
     if (subcommand !== undefined) return this.#checkArity(subcommand, context);
@@ -119,6 +123,13 @@ function runTimed(
   if (context.suspension !== null) return;
   entry.timedCalls += 1;
   entry.timedMs += context.clock.monotonicMs() - startedMs;
+}
+
+/**
+ * A browser that was made to send a request here: what stands in its body must not run. Closed without an answer, as Redis does.
+ */
+function isHttp({ args }: CommandContext): boolean {
+  return args.is(0, 'POST') || args.is(0, 'HOST:');
 }
 
 const QUOTED_BYTES_MAX = 128;

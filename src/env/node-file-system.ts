@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import { dirname } from 'node:path';
 import { type CaskadeError, invariant } from '../model/errors.ts';
 import { diskError, errnoName, PosixError, poisonedError, syncError } from './disk-errors.ts';
 import type { FileHandle, FileSystem, OpenMode } from './file-system.ts';
@@ -227,8 +228,14 @@ export class NodeFileSystem implements FileSystem {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    await call<string | undefined>('make the directory', path, (settle) =>
-      fs.mkdir(path, { recursive: true, mode: DIRECTORY_PERMISSIONS }, settle),
+    // Not `recursive`: Node goes round for ever where a file system answers ENOENT to mkdir, as /proc does.
+    const parent = dirname(path);
+    if (parent !== path && !(await this.exists(parent))) await this.makeDirectory(parent);
+    await callVoid('make the directory', path, (settle) =>
+      fs.mkdir(path, { mode: DIRECTORY_PERMISSIONS }, (error) => {
+        if (error?.code !== 'EEXIST') settle(error);
+        else fs.stat(path, (_failure, stats) => settle(stats?.isDirectory() ? null : error));
+      }),
     );
   }
 

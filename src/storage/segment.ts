@@ -111,9 +111,8 @@ export class Segment {
     }
   }
 
-  /** Remembers bytes just written at `position`; large ones only as far as the tail block needs them. */
-  remember(bytes: Uint8Array, position: number): void {
-    const cached = bytes.length <= LIMITS.batchBytesTarget * 2;
+  /** Remembers bytes just written at `position`; a large value, which is read past the cache, only as far as the tail block needs it. */
+  remember(bytes: Uint8Array, position: number, isLargeValue = false): void {
     let from = 0;
     while (from < bytes.length) {
       const at = position + from;
@@ -121,7 +120,8 @@ export class Segment {
       const inBlock = at - index * blockBytes;
       const count = Math.min(blockBytes - inBlock, bytes.length - from);
       const isLast = from + count === bytes.length;
-      if (cached || isLast || from === 0) this.#fill(bytes.subarray(from, from + count), index, inBlock);
+      if (!isLargeValue || isLast || from === 0)
+        this.#fill(bytes.subarray(from, from + count), index, inBlock);
       from += count;
     }
   }

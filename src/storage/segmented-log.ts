@@ -121,7 +121,7 @@ export class SegmentedLog {
     await active.handle.writeAt([bytes], position);
     batch.segment = active.slot;
     batch.position = position;
-    active.remember(bytes, position);
+    active.remember(bytes, position, batch.count === 1 && batch.length > LIMITS.largeValueBytes);
     active.length = position + batch.length;
     active.end = batch.nextOffset;
     active.batchCount += 1;

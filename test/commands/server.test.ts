@@ -151,7 +151,7 @@ describe('HELLO', () => {
       ['4'],
       ['3', 'foo'],
       ['3', 'setname', 'a b'],
-      ['3', 'setname', 'x', 'auth', 'default', 'y'],
+      ['3', 'setname', 'x', 'auth', 'bob', 'y'],
     ]) {
       expect(harness.run('hello', ...words)).to.match(/^-/);
     }
@@ -159,11 +159,10 @@ describe('HELLO', () => {
     expect(harness.session.name).to.equal('');
   });
 
-  it('refuses a password: nothing here is protected by one', () => {
+  it('takes any password for the default user, which has none, and no other user', () => {
     const harness = new Harness();
-    expect(harness.run('hello', '3', 'auth', 'default', 'x')).to.match(
-      /^-ERR AUTH <password> called without any password/,
-    );
+    expect(harness.run('hello', '3', 'auth', 'default', 'x', 'setname', 'app')).to.match(/^%7\r\n/);
+    expect(harness.session.name).to.equal('app');
     expect(harness.run('hello', '3', 'auth', 'bob', 'x')).to.match(/^-WRONGPASS /);
   });
 });
@@ -248,5 +247,18 @@ describe('BGREWRITEAOF', () => {
     const harness = new Harness({ partitions: 3 });
     expect(harness.run('bgrewriteaof')).to.equal('+Background append only file rewriting started\r\n');
     expect(harness.router.partitions.map((partition) => partition.mergeCount)).to.deep.equal([1, 1, 1]);
+  });
+});
+
+describe('a request of HTTP', () => {
+  it('ends the connection without an answer, so that nothing in its body runs', () => {
+    for (const words of [
+      ['POST', '/', 'HTTP/1.1'],
+      ['host:', 'localhost'],
+    ]) {
+      const harness = new Harness();
+      expect(harness.run(...words)).to.equal('');
+      expect(harness.session.closeAfterReply).to.equal(true);
+    }
   });
 });

@@ -36,7 +36,11 @@ function parseOptions(context: CommandContext): string | undefined | null {
   let name: string | undefined;
   for (let index = 2; index < args.count; index += 1) {
     const following = args.count - 1 - index;
-    if (args.is(index, 'AUTH') && following >= 2) return refuseAuth(context, index);
+    if (args.is(index, 'AUTH') && following >= 2) {
+      if (!isDefaultUser(context, index + 1)) return null;
+      index += 2;
+      continue;
+    }
     if (!args.is(index, 'SETNAME') || following < 1) {
       context.fail(`ERR Syntax error in HELLO option '${args.text(index)}'`);
       return null;
@@ -49,16 +53,11 @@ function parseOptions(context: CommandContext): string | undefined | null {
   return name;
 }
 
-/** There are no users and no passwords: a client that sends one expects a protection that is not there. */
-function refuseAuth(context: CommandContext, index: number): null {
-  if (context.args.is(index + 1, 'DEFAULT')) {
-    context.fail(
-      'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
-    );
-  } else {
-    context.fail('WRONGPASS invalid username-password pair or user is disabled.');
-  }
-  return null;
+/** There is one user, `default`, and it has no password: as with Redis, any password will do for it. */
+function isDefaultUser(context: CommandContext, index: number): boolean {
+  if (context.args.text(index) === 'default') return true;
+  context.fail('WRONGPASS invalid username-password pair or user is disabled.');
+  return false;
 }
 
 function greet({ reply, session }: CommandContext): void {

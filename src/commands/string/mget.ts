@@ -11,6 +11,8 @@ const LOADS_MAX = 64;
  * is the state of one instant.
  */
 class LoadedValues {
+  /** The first argument whose value was not at hand. */
+  next = 1;
   readonly #versions = new Map<number, number>();
   readonly #values = new Map<number, Buffer>();
 
@@ -87,18 +89,33 @@ function run(context: CommandContext): void {
   found.clear();
 }
 
-/** Reads all keys before the first byte of the reply. Values that lie on disk are loaded together, not one by one. */
+/**
+ * Reads all keys before the first byte of the reply. Values that lie on disk are loaded together, some at a time; each run goes on where
+ * the one before it had to stop. At the end those of earlier runs are looked at again, in the same run: only their versions, if
+ * nothing has changed.
+ */
 function readAll(context: CommandContext): boolean {
-  const loads: Promise<void>[] = [];
-  for (let index = 1; index < context.args.count && loads.length < LOADS_MAX; index += 1) {
+  const from = context.progress instanceof LoadedValues ? context.progress.next : 1;
+  return readRange(context, from, context.args.count) && readRange(context, 1, from);
+}
+
+function readRange(context: CommandContext, from: number, to: number): boolean {
+  const loads = new Set<Promise<void>>();
+  let misses = 0;
+  let firstMiss = 0;
+  for (let index = from; index < to && misses < LOADS_MAX; index += 1) {
     if (found.read(context, index)) continue;
     if (context.suspension === null) return false;
-    loads.push(context.suspension);
+    loads.add(context.suspension);
     context.suspension = null;
+    if (misses === 0) firstMiss = index;
+    misses += 1;
   }
-  if (loads.length === 0) return true;
-  if (!(context.progress instanceof LoadedValues)) context.progress = new LoadedValues();
-  found.keepIn(context.progress as LoadedValues);
+  if (misses === 0) return true;
+  const loaded = context.progress instanceof LoadedValues ? context.progress : new LoadedValues();
+  context.progress = loaded;
+  loaded.next = firstMiss;
+  found.keepIn(loaded);
   context.suspend(Promise.all(loads).then(() => undefined));
   return false;
 }
