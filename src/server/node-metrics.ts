@@ -93,68 +93,69 @@ function registerPartitionCounters(metrics: Metrics, parts: MetricsParts): void 
   }
 }
 
-function registerProcess(metrics: Metrics, { registry, counters, stats, partitions }: MetricsParts): void {
-  const first = (): PartitionStats | undefined => partitions[0]?.stats();
-  metrics.counter({
-    name: 'commands_processed_total',
-    help: 'Commands run.',
-    collect: () => counters.commandsProcessed,
-  });
-  metrics.counter({
-    name: 'error_replies_total',
-    help: 'Error replies.',
-    collect: () => counters.errorReplies,
-  });
-  metrics.counter({
-    name: 'connections_received_total',
-    help: 'Connections accepted.',
-    collect: () => registry.connectionsReceived,
-  });
-  metrics.counter({
-    name: 'connections_rejected_total',
-    help: 'Connections refused.',
-    collect: () => registry.connectionsRejected,
-  });
-  metrics.counter({
-    name: 'net_input_bytes_total',
-    help: 'Bytes received from clients.',
-    collect: () => registry.netInputBytes,
-  });
-  metrics.counter({
-    name: 'net_output_bytes_total',
-    help: 'Bytes sent to clients.',
-    collect: () => registry.netOutputBytes,
-  });
-  metrics.counter({
-    name: 'cache_hits_total',
-    help: 'Values found in memory.',
-    collect: () => first()?.cacheHits ?? 0,
-  });
-  metrics.counter({
-    name: 'cache_misses_total',
-    help: 'Blocks read from disk for a value.',
-    collect: () => first()?.cacheMisses ?? 0,
-  });
-  metrics.gauge({
-    name: 'cache_bytes',
-    help: 'Memory of the block cache.',
-    collect: () => first()?.cacheBytes ?? 0,
-  });
-  metrics.gauge({
-    name: 'connected_clients',
-    help: 'Connections now.',
-    collect: () => registry.connectedClients,
-  });
-  metrics.gauge({
-    name: 'memory_resident_bytes',
-    help: 'Resident memory.',
-    collect: () => stats.memory().rssBytes,
-  });
-  metrics.gauge({
-    name: 'event_loop_lag_seconds',
-    help: 'Largest delay of the event loop in the last seconds.',
-    collect: () => stats.loopLagMs() / 1000,
-  });
+interface ProcessMetric {
+  readonly kind: 'counter' | 'gauge';
+  readonly name: string;
+  readonly help: string;
+  readonly read: (parts: MetricsParts) => number;
+}
+
+/** The cache belongs to the node: each partition's numbers about it are the same. */
+const ofCache =
+  (read: (stats: PartitionStats) => number) =>
+  (parts: MetricsParts): number => {
+    const stats = parts.partitions[0]?.stats();
+    return stats === undefined ? 0 : read(stats);
+  };
+
+const counter = (name: string, help: string, read: ProcessMetric['read']): ProcessMetric => ({
+  kind: 'counter',
+  name: `${name}_total`,
+  help,
+  read,
+});
+const gauge = (name: string, help: string, read: ProcessMetric['read']): ProcessMetric => ({
+  kind: 'gauge',
+  name,
+  help,
+  read,
+});
+
+const PROCESS_METRICS: readonly ProcessMetric[] = [
+  counter('commands_processed', 'Commands run.', ({ counters }) => counters.commandsProcessed),
+  counter('error_replies', 'Error replies.', ({ counters }) => counters.errorReplies),
+  counter('connections_received', 'Connections accepted.', ({ registry }) => registry.connectionsReceived),
+  counter('connections_rejected', 'Connections refused.', ({ registry }) => registry.connectionsRejected),
+  counter('net_input_bytes', 'Bytes received from clients.', ({ registry }) => registry.netInputBytes),
+  counter('net_output_bytes', 'Bytes sent to clients.', ({ registry }) => registry.netOutputBytes),
+  counter(
+    'cache_hits',
+    'Values found in memory.',
+    ofCache((stats) => stats.cacheHits),
+  ),
+  counter(
+    'cache_misses',
+    'Blocks read from disk for a value.',
+    ofCache((stats) => stats.cacheMisses),
+  ),
+  gauge(
+    'cache_bytes',
+    'Memory of the block cache.',
+    ofCache((stats) => stats.cacheBytes),
+  ),
+  gauge('connected_clients', 'Connections now.', ({ registry }) => registry.connectedClients),
+  gauge('memory_resident_bytes', 'Resident memory.', ({ stats }) => stats.memory().rssBytes),
+  gauge(
+    'event_loop_lag_seconds',
+    'Largest delay of the event loop in the last seconds.',
+    ({ stats }) => stats.loopLagMs() / 1000,
+  ),
+];
+
+function registerProcess(metrics: Metrics, parts: MetricsParts): void {
+  for (const { kind, name, help, read } of PROCESS_METRICS) {
+    metrics[kind]({ name, help, collect: () => read(parts) });
+  }
 }
 
 function samples({ partitions }: MetricsParts, read: (stats: PartitionStats) => number): Sample[] {
