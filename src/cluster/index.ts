@@ -10,4 +10,4 @@ export {
   TombstoneReason,
 } from '../replication/leader-partition.ts';
 export type { Router } from './router.ts';
-export { SLOT_COUNT, slotOf } from './slots.ts';
+export { slotOf } from './slots.ts';

@@ -1,6 +1,4 @@
-import { asSlot, type Slot } from '../model/numbers.ts';
-
-export const SLOT_COUNT = 16384;
+import { asSlot, SLOT_COUNT, type Slot } from '../model/numbers.ts';
 
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;

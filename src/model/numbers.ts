@@ -36,5 +36,8 @@ export const asEpochMillis = (value: number): EpochMillis => value as EpochMilli
 export const asMonotonicMillis = (value: number): MonotonicMillis => value as MonotonicMillis;
 export const asSlot = (value: number): Slot => value as Slot;
 
+/** Hash slots of a keyspace, as Redis Cluster has them. */
+export const SLOT_COUNT = 16384;
+
 /** "No expiry", wherever an expiry is asked for. */
 export const NO_EXPIRY = asEpochMillis(0);

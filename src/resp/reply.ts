@@ -29,5 +29,3 @@ export type Reply =
       readonly entries: readonly (readonly [Reply, Reply])[];
       readonly reply: Reply;
     };
-
-export type ReplyKind = Reply['kind'];

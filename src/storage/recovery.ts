@@ -4,6 +4,7 @@ import { asOffset, type Offset } from '../model/numbers.ts';
 import { BatchScan, type ScannedBatch } from './batch-scan.ts';
 import { type CommittedIndex, IndexedRecord } from './committed-index.ts';
 import { nextOffsetOf } from './format/batch.ts';
+import { endOfData } from './format/integers.ts';
 import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from './format/segment-header.ts';
 import { type HintDoors, hintPath, loadHint } from './hint-file.ts';
 import { MANIFEST_NAME, type ManifestSegment, segmentFileName } from './manifest.ts';
@@ -189,7 +190,7 @@ export class Recovery {
     }
     // Before anything is cut: a batch that was once known to be committed is not given up without the operator's word.
     if (!this.#options.acceptTornTail) this.#checkHighWatermark();
-    const cutBytes = lastNonZero(rest);
+    const cutBytes = endOfData(rest);
     await this.#zero(segment, segment.length, cutBytes);
     const isProved = verdict === 'torn' && !isWeak && this.#nextOffset >= this.#meta.highWatermark;
     return { verdict: isProved ? 'torn' : 'lossy', cutBytes };
@@ -247,10 +248,4 @@ function corruptAt(segment: Segment, position: number, fault: string): CaskadeEr
     'corruptSegment',
     `${segment.path}: position ${position}: a batch that was once acknowledged cannot be read (${fault}); restore the file from a replica or a backup`,
   );
-}
-
-function lastNonZero(bytes: Buffer): number {
-  let end = bytes.length;
-  while (end > 0 && bytes[end - 1] === 0) end -= 1;
-  return end;
 }

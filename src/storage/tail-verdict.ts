@@ -6,7 +6,7 @@ import {
   isOneBitOff,
   readBatchHeader,
 } from './format/batch.ts';
-import { isAllZero, readUint32 } from './format/integers.ts';
+import { endOfData, isAllZero, readUint32 } from './format/integers.ts';
 import { RecordView } from './format/record.ts';
 
 /**
@@ -69,13 +69,6 @@ function isWholeButForOneBit(bytes: Buffer): boolean {
   const length = claimedLength(bytes);
   if (length < BATCH_HEADER_BYTES || length > Math.min(bytes.length, ONE_BIT_BYTES_MAX)) return false;
   return isOneBitOff(bytes, 0, length);
-}
-
-/** Index after the last byte that is not zero. */
-function endOfData(bytes: Buffer): number {
-  let end = bytes.length;
-  while (end > 0 && bytes[end - 1] === 0) end -= 1;
-  return end;
 }
 
 /** The length in the header of the bad batch, if what stands there may be one; else 0. */

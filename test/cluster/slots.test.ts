@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { LocalRouter } from '../../src/cluster/local-router.ts';
-import { SLOT_COUNT, slotOf } from '../../src/cluster/slots.ts';
+import { slotOf } from '../../src/cluster/slots.ts';
+import { SLOT_COUNT } from '../../src/model/numbers.ts';
 import type { LeaderPartition } from '../../src/replication/leader-partition.ts';
 
 function slot(key: string, before = '', after = ''): number {

@@ -1,4 +1,5 @@
-import { type Router, SLOT_COUNT, slotOf } from '../../src/cluster/index.ts';
+import { type Router, slotOf } from '../../src/cluster/index.ts';
+import { SLOT_COUNT } from '../../src/model/numbers.ts';
 import { FakePartition, type FakePartitionOptions } from './fake-partition.ts';
 
 /** A router over fake partitions that own equal contiguous slot ranges. */

@@ -12,6 +12,7 @@ import {
   type LeaderEpoch,
   type NodeId,
   type PartitionId,
+  SLOT_COUNT,
 } from '../../model/numbers.ts';
 import {
   type ClusterFacts,
@@ -42,7 +43,6 @@ export interface LocalPartition {
 }
 
 const CLEAN_NAME = 'CLEAN';
-const SLOT_COUNT = 16384;
 
 /**
  * The coordinator of a node alone: cluster id, incarnation and leader epochs are kept in the data directory. `open` raises

@@ -59,3 +59,10 @@ export function isAllZero(bytes: Uint8Array, start: number, end: number): boolea
   for (let at = start; at < end; at += 1) if (bytes[at] !== 0) return false;
   return true;
 }
+
+/** Index after the last byte that is not zero. */
+export function endOfData(bytes: Uint8Array): number {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end -= 1;
+  return end;
+}

@@ -121,8 +121,3 @@ function endOfExtras(bytes: Uint8Array, at: number, end: number): number {
   }
   return next === blockEnd ? blockEnd : -1;
 }
-
-/** Length of a record that carries no extras. */
-export function recordLength(keyLength: number, valueLength: number, hasExpiry: boolean): number {
-  return RECORD_HEADER_BYTES + (hasExpiry ? 8 : 0) + keyLength + valueLength;
-}
