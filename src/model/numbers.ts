@@ -16,6 +16,10 @@ export type PartitionId = Branded<'PartitionId'>;
 export type NodeId = Branded<'NodeId'>;
 /** One life of one node; grows with every start. */
 export type Incarnation = Branded<'Incarnation'>;
+/** Epoch of one controller's reign. */
+export type ControllerEpoch = Branded<'ControllerEpoch'>;
+/** Version of a partition's znode; grows by one with every change of its state. */
+export type PartitionVersion = Branded<'PartitionVersion'>;
 /** Internal id of a database (SELECT's number is mapped to it, so that SWAPDB can be a record). */
 export type DatabaseId = Branded<'DatabaseId'>;
 /** Milliseconds since 1970 by a wall clock. 0 where it stands for "no expiry". */
@@ -31,6 +35,8 @@ export const asLeaderEpoch = (value: number): LeaderEpoch => value as LeaderEpoc
 export const asPartitionId = (value: number): PartitionId => value as PartitionId;
 export const asNodeId = (value: number): NodeId => value as NodeId;
 export const asIncarnation = (value: number): Incarnation => value as Incarnation;
+export const asControllerEpoch = (value: number): ControllerEpoch => value as ControllerEpoch;
+export const asPartitionVersion = (value: number): PartitionVersion => value as PartitionVersion;
 export const asDatabaseId = (value: number): DatabaseId => value as DatabaseId;
 export const asEpochMillis = (value: number): EpochMillis => value as EpochMillis;
 export const asMonotonicMillis = (value: number): MonotonicMillis => value as MonotonicMillis;

@@ -10,7 +10,7 @@ import { makeDirectoryDurably } from '../env/make-directory.ts';
 import type { Random } from '../env/random.ts';
 import { LIMITS } from '../model/limits.ts';
 import { asNodeId } from '../model/numbers.ts';
-import { Partition } from '../replication/partition.ts';
+import { Partition } from '../replication/leader/partition.ts';
 import { BlockCache } from '../storage/block-cache.ts';
 import { FlushScheduler } from '../storage/flush-scheduler.ts';
 import { openPartition } from '../storage/open-partition.ts';

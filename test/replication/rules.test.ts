@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { LIMITS } from '../../src/model/limits.ts';
 import { asOffset } from '../../src/model/numbers.ts';
-import { ExpirySweeper, type ExpiryTarget } from '../../src/replication/expiry-sweeper.ts';
-import { highWatermark } from '../../src/replication/high-watermark.ts';
-import { ResolutionQueue } from '../../src/replication/resolution-queue.ts';
+import { ExpirySweeper, type ExpiryTarget } from '../../src/replication/leader/expiry-sweeper.ts';
+import { highWatermark } from '../../src/replication/rules/high-watermark.ts';
+import { ResolutionQueue } from '../../src/replication/leader/resolution-queue.ts';
 import { SimulatedClock } from '../support/simulated-clock.ts';
 import { offsets } from '../support/store-fixture.ts';
 

@@ -8,7 +8,7 @@ import {
   ReadOutcome,
   TombstoneReason,
 } from '../../src/replication/leader-partition.ts';
-import type { Partition } from '../../src/replication/partition.ts';
+import type { Partition } from '../../src/replication/leader/partition.ts';
 import type { StoreNode } from '../../src/server/store-node.ts';
 import type { NodeMachine } from './node-machine.ts';
 import type { ModelEntry, ModelRecord, ModelState, StoreModel } from './store-model.ts';

@@ -6,7 +6,7 @@ import {
   type LeaderPartition,
   ReadOutcome,
 } from '../../src/replication/leader-partition.ts';
-import type { Partition } from '../../src/replication/partition.ts';
+import type { Partition } from '../../src/replication/leader/partition.ts';
 import type { StoreNode } from '../../src/server/store-node.ts';
 import { textOf, viewOf } from './modelled-store.ts';
 import type { NodeMachine } from './node-machine.ts';

@@ -11,7 +11,7 @@ import {
   type Offset,
 } from '../../src/model/numbers.ts';
 import { EntryView, KeyView, ReadOutcome } from '../../src/replication/leader-partition.ts';
-import { Partition } from '../../src/replication/partition.ts';
+import { Partition } from '../../src/replication/leader/partition.ts';
 import { BlockCache } from '../../src/storage/block-cache.ts';
 import { FlushScheduler } from '../../src/storage/flush-scheduler.ts';
 import { type HintDoors, writeHint } from '../../src/storage/hint-file.ts';

@@ -1,4 +1,4 @@
-import { asOffset, type Offset } from '../model/numbers.ts';
+import { asOffset, type Offset } from '../../model/numbers.ts';
 
 /** What the high watermark follows from. */
 export interface HighWatermarkInput {

@@ -1,4 +1,4 @@
-import type { Clock } from '../env/clock.ts';
+import type { Clock } from '../../env/clock.ts';
 
 /** What the watch asks of its partition. */
 export interface StallTarget {

@@ -1,5 +1,5 @@
-import type { Clock, Timer } from '../env/clock.ts';
-import { LIMITS } from '../model/limits.ts';
+import type { Clock, Timer } from '../../env/clock.ts';
+import { LIMITS } from '../../model/limits.ts';
 
 /** The partition as the sweeper needs it. */
 export interface ExpiryTarget {

@@ -1,4 +1,4 @@
-import { LIMITS } from '../model/limits.ts';
+import { LIMITS } from '../../model/limits.ts';
 
 /** Back-pressure on writers: closed while too much is appended and not on disk, open again at half of that. */
 export class Congestion {

@@ -1,7 +1,7 @@
-import { asDatabaseId, type DatabaseId } from '../model/numbers.ts';
-import type { PartitionStore } from '../storage/partition-store.ts';
+import { asDatabaseId, type DatabaseId } from '../../model/numbers.ts';
+import type { PartitionStore } from '../../storage/partition-store.ts';
+import type { KeyView } from '../leader-partition.ts';
 import type { ExpiryTarget } from './expiry-sweeper.ts';
-import type { KeyView } from './leader-partition.ts';
 
 /** What expiring a key takes of its partition. */
 export interface DueKeysHost {

@@ -1,6 +1,6 @@
-import type { Clock } from '../env/clock.ts';
-import type { Logger } from '../env/logger.ts';
-import { CaskadeError } from '../model/errors.ts';
+import type { Clock } from '../../env/clock.ts';
+import type { Logger } from '../../env/logger.ts';
+import { CaskadeError } from '../../model/errors.ts';
 import {
   asOffset,
   type DatabaseId,
@@ -9,17 +9,12 @@ import {
   type NodeId,
   type Offset,
   type PartitionId,
-} from '../model/numbers.ts';
-import type { BlockCache } from '../storage/block-cache.ts';
-import type { Flushable, FlushScheduler } from '../storage/flush-scheduler.ts';
-import { Maintenance, type MaintenanceSettings } from '../storage/maintenance.ts';
-import { FlushFailure, type PartitionStore } from '../storage/partition-store.ts';
-import { SerialQueue } from '../storage/serial-queue.ts';
-import { CommitListeners } from './commit-listeners.ts';
-import { Congestion } from './congestion.ts';
-import { DueKeys } from './due-keys.ts';
-import { ExpirySweeper } from './expiry-sweeper.ts';
-import { highWatermark } from './high-watermark.ts';
+} from '../../model/numbers.ts';
+import type { BlockCache } from '../../storage/block-cache.ts';
+import type { Flushable, FlushScheduler } from '../../storage/flush-scheduler.ts';
+import { Maintenance, type MaintenanceSettings } from '../../storage/maintenance.ts';
+import { FlushFailure, type PartitionStore } from '../../storage/partition-store.ts';
+import { SerialQueue } from '../../storage/serial-queue.ts';
 import {
   type CommitListener,
   type EntryView,
@@ -29,7 +24,12 @@ import {
   ReadOutcome,
   type ScannedKey,
   TombstoneReason,
-} from './leader-partition.ts';
+} from '../leader-partition.ts';
+import { highWatermark } from '../rules/high-watermark.ts';
+import { CommitListeners } from './commit-listeners.ts';
+import { Congestion } from './congestion.ts';
+import { DueKeys } from './due-keys.ts';
+import { ExpirySweeper } from './expiry-sweeper.ts';
 import { ResolutionQueue } from './resolution-queue.ts';
 import { type StallTarget, StallWatch } from './stall-watch.ts';
 import { WriteGate } from './write-gate.ts';

@@ -1,6 +1,6 @@
-import { CaskadeError } from '../model/errors.ts';
-import type { Offset } from '../model/numbers.ts';
-import type { CommitListener, LeaderPartition } from './leader-partition.ts';
+import { CaskadeError } from '../../model/errors.ts';
+import type { Offset } from '../../model/numbers.ts';
+import type { CommitListener, LeaderPartition } from '../leader-partition.ts';
 
 /** Who appended to a partition and waits for the outcome: one entry a listener, however many records it appended. */
 export class CommitListeners {

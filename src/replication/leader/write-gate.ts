@@ -1,7 +1,7 @@
-import type { Clock } from '../env/clock.ts';
-import type { Logger } from '../env/logger.ts';
-import { CaskadeError } from '../model/errors.ts';
-import type { PartitionId } from '../model/numbers.ts';
+import type { Clock } from '../../env/clock.ts';
+import type { Logger } from '../../env/logger.ts';
+import { CaskadeError } from '../../model/errors.ts';
+import type { PartitionId } from '../../model/numbers.ts';
 
 const ROOM_PROBE_MS = 500;
 

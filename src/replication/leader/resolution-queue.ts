@@ -1,4 +1,4 @@
-import type { Offset } from '../model/numbers.ts';
+import type { Offset } from '../../model/numbers.ts';
 
 interface Waiter {
   readonly offset: Offset;

@@ -1,0 +1,59 @@
+import type { Clock } from '../../env/clock.ts';
+import type { FileSystem } from '../../env/file-system.ts';
+import type { Logger } from '../../env/logger.ts';
+import type { Random } from '../../env/random.ts';
+import type { FromController, ToController } from '../../model/control-messages.ts';
+import type { Incarnation, NodeId, PartitionId, PartitionVersion } from '../../model/numbers.ts';
+import type { MaintenanceSettings } from '../../storage/maintenance.ts';
+import type { EngineName } from '../../storage/partition-meta.ts';
+import type { PeerMessage } from '../messages.ts';
+
+/** Sends to another node, or loses it without a word. The adapter coalesces what is sent within a turn. */
+export interface PeerLink {
+  send(to: NodeId, message: PeerMessage): void;
+}
+
+/** Sends to whoever is the controller now, or loses it. */
+export interface ControllerLink {
+  send(message: ToController): void;
+}
+
+/** The third read path (R9): was each partition's znode still at this version at a moment after the call? One multi for all. */
+export interface VersionCheck {
+  confirm(
+    versions: readonly (readonly [PartitionId, PartitionVersion])[],
+  ): Promise<'confirmed' | 'changed' | 'unknown'>;
+}
+
+export interface ReplicaManagerDoors {
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly peers: PeerLink;
+  readonly controller: ControllerLink;
+  readonly versionCheck: VersionCheck;
+}
+
+export interface ReplicaManagerSettings {
+  readonly nodeId: NodeId;
+  readonly directory: string;
+  readonly engine: EngineName;
+  readonly segmentBytesMax: number;
+  readonly cacheBytesMax: number;
+  readonly flushIntervalMs: number;
+  readonly lagMsMax: number;
+  readonly pollMsMax: number;
+  readonly writeTimeoutMs: number;
+  readonly fetchBytesMax: number;
+  readonly mergeIntervalMs: number;
+  readonly maintenance: MaintenanceSettings;
+}
+
+/** What the node around the manager calls (`ReplicaManager` implements it). */
+export interface ReplicaManagerInput {
+  receive(message: PeerMessage): void;
+  receiveControl(message: FromController): void;
+  /** The node lives on under a new incarnation, in the same process (its session was lost): every leadership ends at once. */
+  reincarnate(incarnation: Incarnation): Promise<void>;
+}
