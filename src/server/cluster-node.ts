@@ -1,0 +1,4 @@
+/** One node of a cluster, whatever carries its messages. */
+export interface ClusterNode {
+  readonly isRunning: boolean;
+}

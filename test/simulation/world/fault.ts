@@ -1,0 +1,45 @@
+import type { NodeId } from '../../../src/model/numbers.ts';
+
+/** Every kind of fault the world knows. A suite must have fired each at each role. */
+export const FAULT_KINDS = [
+  'crash',
+  'crashAtWrite',
+  'powerLoss',
+  'wipe',
+  'shutdown',
+  'bounce',
+  'stall',
+  'pause',
+  'silent',
+  'isolate',
+  'cutOneWay',
+  'cutPair',
+  'badNetwork',
+  'slowNetwork',
+  'slowDisk',
+  'syncError',
+  'diskFull',
+  'bitRot',
+  'clockRate',
+  'wallJump',
+  'sessionExpiry',
+  'coordinatorUnreachable',
+  'coordinatorRepliesLost',
+  'coordinatorStale',
+  'coordinatorDown',
+  'coordinatorLosesWrites',
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** What the target was at that moment. A node may be controller and leader: it counts for both. */
+export const FAULT_ROLES = ['leader', 'follower', 'controller'] as const;
+export type FaultRole = (typeof FAULT_ROLES)[number];
+
+export interface FaultRecord {
+  readonly kind: FaultKind;
+  readonly target: NodeId;
+  readonly roles: readonly FaultRole[];
+  readonly atMs: number;
+  /** When its effect ends by itself; what a node suffers later is its consequence, not the fault. */
+  readonly untilMs: number;
+}
