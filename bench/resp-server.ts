@@ -7,6 +7,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { ReadArrivals } from '../src/cluster/index.ts';
 import type { CommandContext } from '../src/commands/context.ts';
 import { Executor } from '../src/commands/executor.ts';
 import { CommandCounters, type ServerPorts, type ServerStats } from '../src/commands/ports.ts';
@@ -108,6 +109,7 @@ async function serve(): Promise<void> {
   };
   const router = {
     partitions: [],
+    arrivals: new ReadArrivals(),
     partitionOf: () => {
       throw new Error('the benchmark has no partitions');
     },

@@ -9,5 +9,6 @@ export {
   type ScannedKey,
   TombstoneReason,
 } from '../replication/leader-partition.ts';
+export { ReadArrivals } from '../replication/read-arrivals.ts';
 export type { Router } from './router.ts';
 export { slotOf } from './slots.ts';

@@ -1,12 +1,14 @@
 import { InvariantError } from '../model/errors.ts';
 import { SLOT_COUNT } from '../model/numbers.ts';
 import type { LeaderPartition } from '../replication/leader-partition.ts';
+import { ReadArrivals } from '../replication/read-arrivals.ts';
 import type { Router } from './router.ts';
 import { slotOf } from './slots.ts';
 
 /** Router of a node that leads every partition. Slot ranges are stored facts, not computed: a partition may be split one day. */
 export class LocalRouter implements Router {
   readonly partitions: readonly LeaderPartition[];
+  readonly arrivals = new ReadArrivals();
   readonly #bySlot: LeaderPartition[];
   readonly #only: LeaderPartition | null;
 

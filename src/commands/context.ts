@@ -46,7 +46,12 @@ export class CommandContext {
   appendCount = 0;
   /** True once this run answered with an error. */
   failed = false;
+  /** Partitions that this run has read from; only the first `touchedCount` count. */
+  touchedCount = 0;
+  readonly touchedPartitions: LeaderPartition[] = [];
 
+  /** Number of this command among the reads of the node, kept over its runs; 0 = it has not asked for one yet. */
+  #arrival = 0;
   readonly #key = new KeyView();
   /** The argument that `#key` and `#partition` stand for; -1 = none yet in this run. */
   #routedIndex = -1;
@@ -72,8 +77,10 @@ export class CommandContext {
 
   /** Called before each run of a command. */
   reset(): void {
+    if (this.suspension === null) this.#arrival = 0;
     this.suspension = null;
     this.holdCount = 0;
+    this.touchedCount = 0;
     this.appendCount = 0;
     this.failed = false;
     this.#routedIndex = -1;
@@ -101,6 +108,7 @@ export class CommandContext {
   /** Newest appended state of the key in argument `index`, for read-modify-write. False: return at once. */
   readAppended(index: number, withValue = true): boolean {
     const partition = this.#route(index);
+    this.#touch(partition);
     const outcome = partition.readAppended(this.session.database, this.#key, this.entry, withValue);
     if (outcome === ReadOutcome.ready && this.entry.uncommittedOffset >= 0) {
       this.#hold(partition, asOffset(this.entry.uncommittedOffset));
@@ -130,6 +138,7 @@ export class CommandContext {
 
   /** True if the session's own last append to the partition is resolved; else suspends (R11). */
   settled(partition: LeaderPartition): boolean {
+    this.#touch(partition);
     const offset = this.session.appended[partition.id];
     if (offset === undefined || offset < partition.highWatermark) return true;
     this.suspension = partition.whenResolved(asOffset(offset));
@@ -139,6 +148,26 @@ export class CommandContext {
   /** The same for every partition: before DBSIZE, KEYS, SCAN. */
   allSettled(): boolean {
     for (const partition of this.router.partitions) if (!this.settled(partition)) return false;
+    return true;
+  }
+
+  /**
+   * True if what this run has read may be answered as the newest there is, in every partition it read from (R3); else what was written from `start` on is taken
+   * back, and the command is suspended, or the refusal is the reply. The executor asks at the end of a run that appended nothing. A handler that appends to one
+   * partition on what it read of another asks before its first append: after that a command cannot run again.
+   *
+   * A record that the reply waits for does not stand in for this: word of its commit may come late, from followers who have a new leader by now.
+   */
+  confirmed(start = this.reply.position): boolean {
+    if (this.#arrival === 0) this.#arrival = this.router.arrivals.next();
+    for (let at = 0; at < this.touchedCount; at += 1) {
+      const partition = this.touchedPartitions[at] as LeaderPartition;
+      const outcome = partition.confirmRead(this.#arrival);
+      if (outcome === ReadOutcome.ready) continue;
+      this.reply.rewind(start);
+      this.holdCount = 0;
+      return this.#after(outcome, partition);
+    }
     return true;
   }
 
@@ -237,6 +266,14 @@ export class CommandContext {
       this.#grouped.push(partition);
     }
     return partition;
+  }
+
+  #touch(partition: LeaderPartition): void {
+    const { touchedPartitions, touchedCount } = this;
+    if (touchedCount > 0 && touchedPartitions[touchedCount - 1] === partition) return;
+    for (let at = 0; at < touchedCount; at += 1) if (touchedPartitions[at] === partition) return;
+    touchedPartitions[touchedCount] = partition;
+    this.touchedCount = touchedCount + 1;
   }
 
   #after(outcome: ReadOutcome, partition: LeaderPartition): boolean {

@@ -9,6 +9,8 @@ import { type CommandEntry, type CommandTable, TIMED_CALLS } from './table.ts';
  * Runs the command in `context.args`: finds it, checks arity and admission, calls its handler. Afterwards either
  * `context.suspension` is set and nothing was replied (run it again later), or the reply is written and the context's
  * holds say what it rests on.
+ *
+ * Every reply that no own append backs is a read, an error on what was read too (R3): it leaves only if each partition it looked at confirms it.
  */
 export class Executor {
   readonly #table: CommandTable;
@@ -24,9 +26,13 @@ export class Executor {
     const entry = this.#find(context);
     if (entry === null || !this.#admit(entry, context)) return;
     const run = entry.run as (context: CommandContext) => void;
+    const start = context.reply.position;
     if (entry.calls % TIMED_CALLS === 0) runTimed(run, entry, context);
     else run(context);
     if (context.suspension !== null) return;
+    if (context.touchedCount > 0 && context.appendCount === 0 && !context.confirmed(start)) {
+      if (context.suspension !== null) return;
+    }
     entry.calls += 1;
     this.#counters.commandsProcessed += 1;
     if (context.failed) entry.failedCalls += 1;

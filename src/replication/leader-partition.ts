@@ -75,6 +75,17 @@ export interface PartitionStats {
   readonly flushes: number;
   readonly unflushedBytes: number;
   readonly fencedReason: string;
+  readonly reads: ReadPathStats;
+}
+
+/** By which path reads were confirmed, since this leader's epoch began (PROTOCOL 4.5). */
+export interface ReadPathStats {
+  readonly byLease: number;
+  readonly byReadIndex: number;
+  readonly byVersionCheck: number;
+  readonly refused: number;
+  /** Of the lease, now; Infinity where nobody else can be elected, and 0 without a lease. */
+  readonly leaseRemainingMs: number;
 }
 
 /** One partition as its leader serves it: what commands may ask and do. All calls are synchronous. */
@@ -83,6 +94,8 @@ export interface LeaderPartition {
   readonly leaderEpoch: LeaderEpoch;
   /** Every offset below it is committed. */
   readonly highWatermark: Offset;
+  /** Everything below it is on this leader's own disk. */
+  readonly durableOffset: Offset;
   /** Why the last read was suspended: resolves when the command is worth running again. Never rejects. */
   readonly suspension: Promise<void>;
   /** Why the last read was refused. */
@@ -94,6 +107,13 @@ export interface LeaderPartition {
   readCommitted(database: DatabaseId, key: KeyView, entry: EntryView, withValue: boolean): ReadOutcome;
   /** Newest appended state, for read-modify-write. A due key is absent, and its tombstone appended. */
   readAppended(database: DatabaseId, key: KeyView, entry: EntryView, withValue: boolean): ReadOutcome;
+
+  /**
+   * Whether what was read of this partition may be answered as the newest there is (R3, L4, 4.2-2, R9). To be called after everything was read (4.3-10), by every
+   * command that read here and appended nothing here. `arrival` comes from the node's `ReadArrivals`, taken when the command asked first and kept over its
+   * runs. `suspended`: take the reply back and run the command again; `refused`: `refusal` is the answer.
+   */
+  confirmRead(arrival: number): ReadOutcome;
 
   /** Why nothing may be appended now (refused before append: safe to retry), or null. */
   writeRefusal(): CaskadeError | null;
@@ -120,6 +140,8 @@ export interface LeaderPartition {
   listen(listener: CommitListener): void;
   /** Resolves once `offset` is committed or in doubt. Never rejects. */
   whenResolved(offset: Offset): Promise<void>;
+  /** acks=leader (L10): resolves once `offset` is on this leader's own disk, or given up; look at `durableOffset` then. Never rejects. */
+  whenFlushed(offset: Offset): Promise<void>;
 
   /** Committed keys, due ones included until their tombstone is committed. */
   keyCount(database: DatabaseId): number;

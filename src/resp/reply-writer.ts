@@ -9,6 +9,8 @@ export interface ReplyWriter {
   version: RespVersion;
   /** Bytes written since the connection began. */
   readonly position: number;
+  /** Takes back everything written from `position` on; nothing of it may have been sent. */
+  rewind(position: number): void;
 
   ok(): void;
   /** `+text`. No CR or LF in it. */

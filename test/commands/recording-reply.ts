@@ -9,6 +9,10 @@ export class RecordingReply implements ReplyWriter {
     return this.text.length;
   }
 
+  rewind(position: number): void {
+    this.text = this.text.slice(0, position);
+  }
+
   /** What was written since the last call. */
   take(): string {
     const { text } = this;

@@ -77,6 +77,10 @@ export class FakePartition implements LeaderPartition {
   refuseReads: CaskadeError | null = null;
   /** Keys whose value lies on disk: the next read that wants it is suspended, and loads it. */
   readonly cold = new Set<string>();
+  /** What the next calls of `confirmRead` answer, one after the other; then `ready`. `suspended` comes with a promise that is resolved. */
+  readonly confirmations: ReadOutcome[] = [];
+  /** The arrivals that `confirmRead` was asked for. */
+  readonly arrivals: number[] = [];
   readCount = 0;
   mergeCount = 0;
 
@@ -100,6 +104,10 @@ export class FakePartition implements LeaderPartition {
 
   get logEndOffset(): Offset {
     return asOffset(this.#endOffset);
+  }
+
+  get durableOffset(): Offset {
+    return this.logEndOffset;
   }
 
   hash(bytes: Uint8Array, start: number, end: number): number {
@@ -126,6 +134,16 @@ export class FakePartition implements LeaderPartition {
     const name = nameOf(database, key);
     if (this.#isDue(this.#newest(name))) this.#bury(database, key);
     return this.#answer(name, this.#newest(name), entry, withValue);
+  }
+
+  confirmRead(arrival: number): ReadOutcome {
+    this.arrivals.push(arrival);
+    const outcome = this.confirmations.shift() ?? ReadOutcome.ready;
+    if (outcome === ReadOutcome.suspended) return this.#suspend(Promise.resolve());
+    if (outcome === ReadOutcome.refused) {
+      return this.#refuse(new CaskadeError('tryAgain', 'nobody confirmed the lead in time'));
+    }
+    return outcome;
   }
 
   writeRefusal(): CaskadeError | null {
@@ -177,6 +195,10 @@ export class FakePartition implements LeaderPartition {
     return new Promise((resolve) => this.#waiters.push({ offset, resolve }));
   }
 
+  whenFlushed(): Promise<void> {
+    return Promise.resolve();
+  }
+
   keyCount(database: DatabaseId): number {
     return this.#committedOf(database).length;
   }
@@ -222,6 +244,13 @@ export class FakePartition implements LeaderPartition {
       flushes: 0,
       unflushedBytes: 0,
       fencedReason: '',
+      reads: {
+        byLease: 0,
+        byReadIndex: 0,
+        byVersionCheck: 0,
+        refused: 0,
+        leaseRemainingMs: Number.POSITIVE_INFINITY,
+      },
     };
   }
 

@@ -13,6 +13,8 @@ function run(context: CommandContext): void {
     return;
   }
   if (!findDoomed(context)) return;
+  // What was not found in one partition is no longer a read that can be taken back once something is appended to another.
+  if (doomed.length > 0 && context.touchedCount > 1 && !context.confirmed()) return;
   context.beginGroup();
   try {
     for (const index of doomed) context.remove(index);

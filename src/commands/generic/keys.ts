@@ -40,9 +40,10 @@ class Walk {
  * listed once; one that comes or goes meanwhile may be listed or not.
  */
 function run(context: CommandContext): void {
+  if (!context.allSettled()) return;
   if (!(context.progress instanceof Walk)) {
     const pattern = patternOf(context, 1);
-    if (pattern === null || !context.allSettled()) return;
+    if (pattern === null) return;
     context.progress = new Walk(new Glob(pattern));
   }
   const walk = context.progress as Walk;

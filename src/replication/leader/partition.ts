@@ -56,6 +56,13 @@ export interface PartitionDoors {
   readonly fileSystem: ConstructorParameters<typeof Maintenance>[0]['fileSystem'];
 }
 
+const NO_READS = {
+  byLease: 0,
+  byReadIndex: 0,
+  byVersionCheck: 0,
+  refused: 0,
+  leaseRemainingMs: Number.POSITIVE_INFINITY,
+};
 const NO_ERROR = new CaskadeError('tryAgain', 'nothing was refused');
 
 /**
@@ -116,6 +123,10 @@ export class Partition implements LeaderPartition, Flushable, StallTarget {
     return this.#highWatermark;
   }
 
+  get durableOffset(): Offset {
+    return this.#store.durableOffset;
+  }
+
   get hasUnflushed(): boolean {
     return this.#store.hasUnflushed;
   }
@@ -153,6 +164,10 @@ export class Partition implements LeaderPartition, Flushable, StallTarget {
     entry.uncommittedOffset = entry.offset;
     entry.found = false;
     entry.expiresAtMs = 0;
+    return ReadOutcome.ready;
+  }
+
+  confirmRead(_arrival: number): ReadOutcome {
     return ReadOutcome.ready;
   }
 
@@ -210,6 +225,10 @@ export class Partition implements LeaderPartition, Flushable, StallTarget {
       return Promise.resolve();
     }
     return this.#resolutions.wait(offset);
+  }
+
+  async whenFlushed(offset: Offset): Promise<void> {
+    await this.whenResolved(offset);
   }
 
   // Keys
@@ -298,6 +317,7 @@ export class Partition implements LeaderPartition, Flushable, StallTarget {
       flushes: this.#flushes,
       unflushedBytes: this.#store.unflushedBytes,
       fencedReason: this.isFenced ? (this.#gate.refusal?.message ?? '') : '',
+      reads: NO_READS,
     };
   }
 
