@@ -27,11 +27,14 @@ export interface Fault {
   readonly times?: number;
 }
 
+/** How long an operation takes; a function is asked anew each time. */
+export type Duration = number | (() => number);
+
 export interface Slowness {
-  readonly readMs?: number;
-  readonly writeMs?: number;
+  readonly readMs?: Duration;
+  readonly writeMs?: Duration;
   /** Of files and of directories. */
-  readonly syncMs?: number;
+  readonly syncMs?: Duration;
 }
 
 interface ArmedFault {
@@ -69,7 +72,8 @@ export class FaultPlan {
   }
 
   async delay(kind: keyof Slowness): Promise<void> {
-    const delayMs = this.#slowness[kind] ?? 0;
+    const duration = this.#slowness[kind] ?? 0;
+    const delayMs = typeof duration === 'number' ? duration : duration();
     if (this.#clock !== undefined && delayMs > 0) await this.#clock.sleep(delayMs);
   }
 

@@ -4,6 +4,7 @@ import type { Logger } from '../../env/logger.ts';
 import type { Random } from '../../env/random.ts';
 import type { FromController, ToController } from '../../model/control-messages.ts';
 import type { Incarnation, NodeId, PartitionId, PartitionVersion } from '../../model/numbers.ts';
+import type { ClusterFacts, NodeRegistration, PartitionState } from '../../model/partition-state.ts';
 import type { MaintenanceSettings } from '../../storage/maintenance.ts';
 import type { EngineName } from '../../storage/partition-meta.ts';
 import type { PeerMessage } from '../messages.ts';
@@ -50,10 +51,21 @@ export interface ReplicaManagerSettings {
   readonly maintenance: MaintenanceSettings;
 }
 
+/** What stood in the coordinator at some moment. */
+export interface CoordinatorRead {
+  readonly facts: ClusterFacts;
+  readonly nodes: readonly NodeRegistration[];
+  readonly partitions: readonly PartitionState[];
+}
+
 /** What the node around the manager calls (`ReplicaManager` implements it). */
 export interface ReplicaManagerInput {
   receive(message: PeerMessage): void;
   receiveControl(message: FromController): void;
+  /** Read from the coordinator by this node itself, on start and on every reconnect: as good as a push of the same versions, and not to be acknowledged. */
+  stateRead(read: CoordinatorRead): void;
+  /** The process of this node refuses connections: whoever leads may propose to shrink at once, never below min (R9). */
+  peerRefused(node: NodeId): void;
   /** The node lives on under a new incarnation, in the same process (its session was lost): every leadership ends at once. */
   reincarnate(incarnation: Incarnation): Promise<void>;
 }

@@ -1,0 +1,38 @@
+import { crc32 } from 'node:zlib';
+import type { EventLog } from './world.ts';
+
+const LINES_KEPT = 20_000;
+
+/** The last lines of what happened, and a checksum of all of them. */
+export class RingEventLog implements EventLog {
+  readonly #nowMs: () => number;
+  readonly #ring: string[] = [];
+  #lineCount = 0;
+  #crc = 0;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  get digest(): string {
+    return `${this.#lineCount}-${this.#crc.toString(16).padStart(8, '0')}`;
+  }
+
+  get lineCount(): number {
+    return this.#lineCount;
+  }
+
+  note(who: string, what: string): void {
+    const line = `${this.#nowMs().toFixed(3)} ${who} ${what}`;
+    this.#crc = crc32(line, this.#crc);
+    this.#ring[this.#lineCount % LINES_KEPT] = line;
+    this.#lineCount += 1;
+  }
+
+  lines(): readonly string[] {
+    const begin = this.#lineCount % LINES_KEPT;
+    return this.#lineCount <= LINES_KEPT
+      ? [...this.#ring]
+      : [...this.#ring.slice(begin), ...this.#ring.slice(0, begin)];
+  }
+}

@@ -1,0 +1,150 @@
+import type { NodeId } from '../../../src/model/numbers.ts';
+import type { SeededRandom } from '../../support/seeded-random.ts';
+import type { EventHost, Scheduler } from './scheduler.ts';
+
+/** Streams between two nodes, each in its own order: a rebuild holds back no lease (PROTOCOL R8). */
+export type Channel = 'tail' | 'bulk' | 'control';
+
+/** What stands at an address at this moment. */
+export interface Endpoint {
+  /** Null: no process listens. */
+  readonly host: EventHost | null;
+  /** False: the machine is off. Nothing comes back, not even a refusal. */
+  readonly isOn: boolean;
+}
+
+export interface NetworkMood {
+  /** Shares of messages in [0, 1). */
+  lossShare: number;
+  doubledShare: number;
+  reorderedShare: number;
+  /** Added to every latency, times a chance. */
+  slownessMs: number;
+}
+
+interface Shipment {
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly channel: Channel;
+  readonly bytes: number;
+}
+
+const LATENCY_MS_MIN = { tail: 0.08, bulk: 0.2, control: 0.06 } as const;
+const JITTER_MS = { tail: 0.3, bulk: 1, control: 0.2 } as const;
+/** About 100 MB/s. */
+const BYTES_PER_MS = 100_000;
+/** A packet that comes out of order comes up to this late. */
+const REORDER_MS_MAX = 40;
+
+/**
+ * The network between nodes: each ordered pair and channel is a stream of its own, in order until chance or a fault has it otherwise. What is under way when a
+ * link is cut is lost with it.
+ */
+export class Network {
+  readonly mood: NetworkMood;
+  readonly #scheduler: Scheduler;
+  readonly #random: SeededRandom;
+  readonly #endpoint: (node: NodeId) => Endpoint;
+  readonly #cuts = new Map<number, number>();
+  readonly #silent = new Map<NodeId, number>();
+  readonly #lastAtMs = new Map<string, number>();
+  sentCount = 0;
+
+  constructor(
+    scheduler: Scheduler,
+    random: SeededRandom,
+    endpoint: (node: NodeId) => Endpoint,
+    mood: NetworkMood,
+  ) {
+    this.#scheduler = scheduler;
+    this.#random = random;
+    this.#endpoint = endpoint;
+    this.mood = { ...mood };
+  }
+
+  /** `deliver` runs at the receiver, in the life that is there when it arrives; `refused` at the sender if nobody listens. */
+  send(shipment: Shipment, sender: EventHost, deliver: () => void, refused: () => void): void {
+    this.sentCount += 1;
+    const { from, to } = shipment;
+    if (!this.#isOpen(from, to) || this.#random.chance(this.mood.lossShare)) return;
+    const copies = this.#random.chance(this.mood.doubledShare) ? 2 : 1;
+    for (let copy = 0; copy < copies; copy += 1) {
+      this.#scheduler.at(this.#arrivalMs(shipment), null, () =>
+        this.#arrive(shipment, sender, deliver, refused),
+      );
+    }
+  }
+
+  /** Cuts one direction. Cuts of several faults add up. */
+  cut(from: NodeId, to: NodeId): void {
+    add(this.#cuts, linkOf(from, to), 1);
+  }
+
+  mend(from: NodeId, to: NodeId): void {
+    add(this.#cuts, linkOf(from, to), -1);
+  }
+
+  /** The machine neither sends nor receives, and refuses nothing. */
+  silence(node: NodeId): void {
+    add(this.#silent, node, 1);
+  }
+
+  unsilence(node: NodeId): void {
+    add(this.#silent, node, -1);
+  }
+
+  isSilent(node: NodeId): boolean {
+    return (this.#silent.get(node) ?? 0) > 0;
+  }
+
+  isCut(from: NodeId, to: NodeId): boolean {
+    return (this.#cuts.get(linkOf(from, to)) ?? 0) > 0;
+  }
+
+  healAll(mood: NetworkMood): void {
+    this.#cuts.clear();
+    this.#silent.clear();
+    Object.assign(this.mood, mood);
+  }
+
+  /** A latency of the day, for what is no stream. */
+  latencyMs(channel: Channel): number {
+    // A sum of an even and a long-tailed part: most arrive together, some much later.
+    const tail = this.#random.fraction() ** 8 * 10;
+    return (
+      LATENCY_MS_MIN[channel] +
+      this.#random.fraction() * JITTER_MS[channel] +
+      tail * JITTER_MS[channel] +
+      this.#random.fraction() * this.mood.slownessMs
+    );
+  }
+
+  #arrivalMs(shipment: Shipment): number {
+    const { from, to, channel, bytes } = shipment;
+    const atMs = this.#scheduler.nowMs + this.latencyMs(channel) + bytes / BYTES_PER_MS;
+    if (this.#random.chance(this.mood.reorderedShare)) return atMs + this.#random.fraction() * REORDER_MS_MAX;
+    const stream = `${from}>${to}${channel}`;
+    const inOrderMs = Math.max(atMs, this.#lastAtMs.get(stream) ?? 0);
+    this.#lastAtMs.set(stream, inOrderMs);
+    return inOrderMs;
+  }
+
+  #arrive(shipment: Shipment, sender: EventHost, deliver: () => void, refused: () => void): void {
+    const { from, to } = shipment;
+    if (!this.#isOpen(from, to)) return;
+    const { host, isOn } = this.#endpoint(to);
+    if (host !== null) this.#scheduler.after(0, host, deliver);
+    else if (isOn && this.#isOpen(to, from))
+      this.#scheduler.after(this.latencyMs('control'), sender, refused);
+  }
+
+  #isOpen(from: NodeId, to: NodeId): boolean {
+    return !this.isCut(from, to) && !this.isSilent(from) && !this.isSilent(to);
+  }
+}
+
+const linkOf = (from: NodeId, to: NodeId): number => from * 1000 + to;
+
+function add<Key>(counts: Map<Key, number>, key: Key, change: number): void {
+  counts.set(key, Math.max(0, (counts.get(key) ?? 0) + change));
+}
