@@ -16,6 +16,10 @@ export interface World {
   readonly random: SeededRandom;
   /** Virtual, true time. No node knows it. */
   readonly nowMs: number;
+  /** What a wall clock without any fault says at this instant, in ms since 1970. */
+  readonly trueWallMs: number;
+  /** How far the wall clock of any machine has ever been ahead of that. */
+  readonly wallAheadMsMax: number;
   readonly events: EventLog;
   readonly nodes: readonly WorldNode[];
   readonly partitions: readonly PartitionId[];
@@ -36,6 +40,8 @@ export interface World {
   run(ms: number): Promise<void>;
   /** Runs until `condition` holds after some event; false: it did not within `msMax`. Looks after every `everyMs` of virtual time. */
   runUntil(condition: () => boolean, msMax: number, everyMs?: number): Promise<boolean>;
+  /** Calls back after every event, in the world's own context: for checkers. */
+  observe(observer: () => void): void;
   /** In the world's own context, outside of every node. */
   after(delayMs: number, callback: () => void): void;
 
