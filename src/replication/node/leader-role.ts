@@ -100,11 +100,13 @@ export interface LeaderRole {
   start(): void;
   /** A newer version under the same leader epoch, or new facts or live nodes under the same version. */
   stateApplied(state: PartitionState, view: ClusterView): void;
-  /** Sender's life was checked against what is known to be alive; uuid, directory and epoch were not. */
+  /** From a life that is not older than what is known to be alive; whether it is that one, uuid, directory and epoch were not checked. */
   receive(message: Fetch | FetchProgress): void;
   /** Checked: own life, partition uuid and leader epoch. */
   echoed(stamp: EchoedStamp): void;
   proposalReply(reply: IsrProposalReply): void;
+  /** The node's process refuses connections: shrink at once, never below min (R9). */
+  peerRefused(node: NodeId): void;
   /** `LeaderHost.mayActFromMs` may be earlier now. */
   actInstantChanged(): void;
   /**

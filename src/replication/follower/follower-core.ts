@@ -1,0 +1,310 @@
+import {
+  asLeaderEpoch,
+  asOffset,
+  type LeaderEpoch,
+  type Offset,
+  type PartitionVersion,
+} from '../../model/numbers.ts';
+import type { FetchOutcome } from '../messages.ts';
+import type { ReplicationRules } from '../rules/rules.ts';
+import type { FollowedLog, FollowerEffect, FollowerEvent } from './follower-types.ts';
+
+export interface FollowerCoreOptions {
+  readonly leaderEpoch: LeaderEpoch;
+  /** Durable in the node's state already. */
+  readonly version: PartitionVersion;
+  /** The leader was elected without a proof that it has everything: truncating below the high watermark is then what it means. */
+  readonly isUnclean: boolean;
+  /** Nothing usable is here: begin with a rebuild. */
+  readonly mustRebuild: boolean;
+  /** How long a leader may park a fetch. */
+  readonly pollMsMax: number;
+  readonly retryMs: number;
+  /** Fetches and rebuilds are numbered from here on: above all that this replica used before in this life. */
+  readonly firstFetchId: number;
+}
+
+type DataOutcome = Extract<FetchOutcome, { result: 'data' }>;
+type ReplyEvent = Extract<FollowerEvent, { kind: 'reply' }>;
+
+/** What of the log is being changed now; one at a time. `failed`: nothing, for the rest of this role. */
+type Work = 'none' | 'append' | 'truncate' | 'open' | 'finish' | 'failed';
+
+interface Piece {
+  readonly bytes: Uint8Array;
+  readonly nextOffset: Offset;
+}
+
+/**
+ * Follows one leader in one epoch (PROTOCOL 2.6): what to fetch, truncate, append, commit and acknowledge. Pure: events in, effects out; the log is only read.
+ *
+ * Invariants: at most one fetch is awaited, and only its reply is heard; a fetch leaves while at most one earlier piece is being written and none waits; nothing
+ * is committed above what this log holds; a diverging reply never moves the high watermark (KAFKA-14704).
+ */
+export class FollowerCore {
+  readonly #rules: ReplicationRules;
+  readonly #options: FollowerCoreOptions;
+  #work: Work = 'none';
+  /** Data that came while an earlier piece was being written. */
+  #waiting: Piece | null = null;
+  /** The fetch whose reply is awaited; 0: none. */
+  #awaited = 0;
+  #nextFetchId: number;
+  /** Where the next fetch begins: after everything that was received, written or not. */
+  #wantedOffset = asOffset(0);
+  #wantedEpoch = asLeaderEpoch(0);
+  #leaderHighWatermark = asOffset(0);
+  #version: PartitionVersion;
+  #versionAsked: PartitionVersion;
+  #reportedOffset = -1;
+  #rebuildId = 0;
+
+  constructor(rules: ReplicationRules, options: FollowerCoreOptions) {
+    this.#rules = rules;
+    this.#options = options;
+    this.#nextFetchId = options.firstFetchId;
+    this.#version = options.version;
+    this.#versionAsked = options.version;
+  }
+
+  /** Not 0 while a fresh directory is filled (C6). */
+  get rebuildId(): number {
+    return this.#rebuildId;
+  }
+
+  get nextFetchId(): number {
+    return this.#nextFetchId;
+  }
+
+  get hasFailed(): boolean {
+    return this.#work === 'failed';
+  }
+
+  step(event: FollowerEvent, log: FollowedLog): FollowerEffect[] {
+    if (this.#work === 'failed') return event.kind === 'timer' ? this.#diskTrouble() : [];
+    switch (event.kind) {
+      case 'started':
+        return this.#options.mustRebuild ? this.#rebuild() : this.#restart(log);
+      case 'reply':
+        return this.#reply(event, log);
+      case 'written':
+        return this.#work === 'append' ? this.#written(log) : [];
+      case 'replyCorrupt':
+        return this.#work === 'append' ? this.#dropReply('its bytes do not check', log) : [];
+      case 'logCorrupt':
+        return this.#corrupt('the log cannot be read', log);
+      case 'diskFailed':
+        return this.#diskFailed();
+      case 'truncated':
+        return this.#work === 'truncate' ? this.#restart(log) : [];
+      case 'rebuildOpened':
+        return this.#work === 'open' ? this.#restart(log) : [];
+      case 'rebuilt':
+        return this.#work === 'finish' ? this.#rebuilt(log) : [];
+      case 'versionDurable':
+        return this.#versionDurable(event.version, log);
+      case 'timer':
+        return this.#timer(log);
+    }
+  }
+
+  /** From what the log holds; whatever was on its way is forgotten. */
+  #restart(log: FollowedLog): FollowerEffect[] {
+    this.#work = 'none';
+    this.#forgetReplies(log);
+    return this.#fetch(log);
+  }
+
+  #forgetReplies(log: FollowedLog): void {
+    this.#waiting = null;
+    this.#awaited = 0;
+    this.#wantedOffset = log.logEndOffset;
+    this.#wantedEpoch = log.lastEpoch;
+  }
+
+  #fetch(log: FollowedLog): FollowerEffect[] {
+    this.#awaited = this.#nextFetchId;
+    this.#nextFetchId += 1;
+    this.#reportedOffset = log.durableOffset;
+    return [
+      {
+        kind: 'fetch',
+        fetchId: this.#awaited,
+        fetchOffset: this.#wantedOffset,
+        durableOffset: log.durableOffset,
+        lastFetchedEpoch: this.#wantedEpoch,
+        partitionVersion: this.#version,
+        rebuildId: this.#rebuildId,
+      },
+      { kind: 'setTimer', delayMs: this.#options.pollMsMax + this.#options.retryMs },
+    ];
+  }
+
+  #timer(log: FollowedLog): FollowerEffect[] {
+    const mayFetch = this.#work === 'none' || (this.#work === 'append' && this.#waiting === null);
+    return mayFetch ? this.#fetch(log) : [this.#retry()];
+  }
+
+  #retry(): FollowerEffect {
+    return { kind: 'setTimer', delayMs: this.#options.retryMs };
+  }
+
+  #reply(event: ReplyEvent, log: FollowedLog): FollowerEffect[] {
+    if (event.fetchId !== this.#awaited) return [];
+    this.#awaited = 0;
+    const { outcome } = event;
+    // Only who leads in our epoch may change our log; anybody else is asked again later.
+    const isOurs = event.leaderEpoch === this.#options.leaderEpoch;
+    if (isOurs && outcome.result === 'data') return this.#data(outcome, event.lastEpoch, log);
+    if (isOurs && outcome.result === 'diverging') return this.#diverging(outcome, log);
+    if (isOurs && (outcome.result === 'resync' || outcome.result === 'outOfRange')) return this.#resync();
+    return [this.#retry()];
+  }
+
+  #data(outcome: DataOutcome, lastEpoch: LeaderEpoch | null, log: FollowedLog): FollowerEffect[] {
+    const { bytes, nextOffset } = outcome;
+    if (nextOffset < this.#wantedOffset || (bytes.length > 0 && lastEpoch === null)) {
+      return this.#dropReply('it cannot be read', log);
+    }
+    this.#leaderHighWatermark = asOffset(Math.max(this.#leaderHighWatermark, outcome.highWatermark));
+    const effects = this.#askVersion(outcome.partitionVersion);
+    if (nextOffset === this.#wantedOffset) return [...effects, ...this.#nothingNew(log)];
+    this.#wantedOffset = nextOffset;
+    // An empty reply leaves the epoch as it is (KAFKA-15510): it moved the offset over a gap only.
+    this.#wantedEpoch = lastEpoch ?? this.#wantedEpoch;
+    if (this.#work === 'append') {
+      this.#waiting = { bytes, nextOffset };
+      return effects;
+    }
+    return [...effects, ...this.#append({ bytes, nextOffset }), ...this.#fetch(log)];
+  }
+
+  #askVersion(version: PartitionVersion): FollowerEffect[] {
+    if (version <= this.#versionAsked) return [];
+    this.#versionAsked = version;
+    return [{ kind: 'persistVersion', version }];
+  }
+
+  #nothingNew(log: FollowedLog): FollowerEffect[] {
+    const effects = this.#commit(log);
+    if (this.#work === 'append') return [...effects, ...this.#fetch(log)];
+    return [...effects, ...(this.#isRebuildComplete ? this.#finish() : this.#fetch(log))];
+  }
+
+  /** The next fetch leaves before the piece is on disk: what is on disk travels apart (R8). */
+  #append(piece: Piece): FollowerEffect[] {
+    this.#work = 'append';
+    return [{ kind: 'append', ...piece, deferSync: this.#rebuildId !== 0 }];
+  }
+
+  #written(log: FollowedLog): FollowerEffect[] {
+    this.#work = 'none';
+    const effects = this.#commit(log);
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    if (waiting !== null) return [...effects, ...this.#append(waiting), ...this.#fetch(log)];
+    if (this.#isRebuildComplete) return [...effects, ...this.#finish()];
+    if (this.#awaited !== 0) return [...effects, ...this.#progress(log)];
+    return effects;
+  }
+
+  #progress(log: FollowedLog): FollowerEffect[] {
+    if (log.durableOffset === this.#reportedOffset || this.#rebuildId !== 0) return [];
+    this.#reportedOffset = log.durableOffset;
+    return [{ kind: 'progress', durableOffset: log.durableOffset, partitionVersion: this.#version }];
+  }
+
+  #commit(log: FollowedLog): FollowerEffect[] {
+    // A rebuild has nothing on disk before its end, and nothing of it counts before.
+    const held = this.#rebuildId === 0 ? log.durableOffset : log.logEndOffset;
+    const highWatermark = this.#rules.followerHighWatermark({
+      current: log.committedOffset,
+      logEndOffset: held,
+      outcome: { result: 'data', highWatermark: this.#leaderHighWatermark },
+    });
+    return highWatermark > log.committedOffset ? [{ kind: 'commit', highWatermark }] : [];
+  }
+
+  #diverging(outcome: Extract<FetchOutcome, { result: 'diverging' }>, log: FollowedLog): FollowerEffect[] {
+    // The piece that is being written was asked for from where the logs still agreed: ask again once it is there.
+    if (this.#work === 'append') return [this.#retry()];
+    const { kind, offset } = this.#rules.truncationPoint({
+      endOffset: outcome.endOffset,
+      ownEndOffset: log.epochEnd(outcome.epoch).endOffset,
+      logEndOffset: log.logEndOffset,
+      highWatermark: log.committedOffset,
+    });
+    if (kind === 'truncate') {
+      this.#work = 'truncate';
+      return [{ kind: 'truncate', offset }];
+    }
+    if (this.#options.isUnclean) return this.#rebuild();
+    const text = `the leader's log parts from ours at offset ${offset}, below the high watermark ${log.committedOffset}`;
+    return [{ kind: 'trouble', trouble: 'corrupt', text }, ...this.#rebuild()];
+  }
+
+  #corrupt(text: string, log: FollowedLog): FollowerEffect[] {
+    this.#forgetReplies(log);
+    return [{ kind: 'trouble', trouble: 'corrupt', text }, ...this.#rebuild()];
+  }
+
+  /** The leader may have removed tombstones that we never saw (C5), or lost the beginning that we lack. */
+  #resync(): FollowerEffect[] {
+    return this.#rebuild();
+  }
+
+  /** Each attempt has a number of its own and begins from nothing (C5). */
+  #rebuild(): FollowerEffect[] {
+    this.#work = 'open';
+    this.#waiting = null;
+    this.#awaited = 0;
+    // KAFKA-9491: the log begins anew, and so does what is known to be committed.
+    this.#leaderHighWatermark = asOffset(0);
+    this.#rebuildId = this.#nextFetchId;
+    this.#nextFetchId += 1;
+    return [{ kind: 'openRebuild' }];
+  }
+
+  /** Everything that was committed when the leader answered last is here, and so all that it had removed tombstones of. */
+  get #isRebuildComplete(): boolean {
+    return this.#rebuildId !== 0 && this.#wantedOffset >= this.#leaderHighWatermark;
+  }
+
+  #finish(): FollowerEffect[] {
+    this.#work = 'finish';
+    this.#awaited = 0;
+    return [{ kind: 'finishRebuild' }];
+  }
+
+  #rebuilt(log: FollowedLog): FollowerEffect[] {
+    this.#rebuildId = 0;
+    return this.#restart(log);
+  }
+
+  #versionDurable(version: PartitionVersion, log: FollowedLog): FollowerEffect[] {
+    if (version <= this.#version) return [];
+    this.#version = version;
+    if (version > this.#versionAsked) this.#versionAsked = version;
+    if (this.#rebuildId !== 0) return [];
+    return [{ kind: 'progress', durableOffset: log.durableOffset, partitionVersion: version }];
+  }
+
+  #dropReply(why: string, log: FollowedLog): FollowerEffect[] {
+    if (this.#work === 'append') this.#work = 'none';
+    this.#forgetReplies(log);
+    return [{ kind: 'dropped', text: `a fetch reply is dropped: ${why}` }, this.#retry()];
+  }
+
+  #diskFailed(): FollowerEffect[] {
+    this.#work = 'failed';
+    return this.#diskTrouble();
+  }
+
+  /** Said again and again: the message may be lost, and nothing else tells the controller (KAFKA-7837). */
+  #diskTrouble(): FollowerEffect[] {
+    return [
+      { kind: 'trouble', trouble: 'disk', text: 'the disk of this replica has failed' },
+      { kind: 'setTimer', delayMs: this.#options.pollMsMax + this.#options.retryMs },
+    ];
+  }
+}

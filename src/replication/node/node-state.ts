@@ -1,0 +1,192 @@
+import { join } from 'node:path';
+import { readDocument, writeDocument } from '../../env/checked-document.ts';
+import type { Clock } from '../../env/clock.ts';
+import type { FileSystem } from '../../env/file-system.ts';
+import { CaskadeError } from '../../model/errors.ts';
+import {
+  asControllerEpoch,
+  asIncarnation,
+  asLeaderEpoch,
+  asPartitionId,
+  asPartitionVersion,
+  type ControllerEpoch,
+  type Incarnation,
+  type LeaderEpoch,
+  type PartitionId,
+  type PartitionVersion,
+} from '../../model/numbers.ts';
+
+/** What a node must never forget about one partition. */
+export interface PartitionRecord {
+  /** Name of the replica's directory under partitions/; null: nothing of it is held here any more. */
+  readonly directory: string | null;
+  readonly uuid: string;
+  /** Highest leader epoch seen (L6, I1). Kept when the replica is gone: an old leader must not be followed again (4.3-5). */
+  readonly leaderEpochMax: LeaderEpoch;
+  /** Highest partition version acknowledged under in that epoch (R17). */
+  readonly versionMax: PartitionVersion;
+}
+
+interface Content {
+  readonly format: number;
+  readonly incarnation: number;
+  readonly controllerEpochMax: number;
+  readonly promiseMsMax: number;
+  readonly partitions: Readonly<Record<string, PartitionRecord>>;
+}
+
+const FORMAT = 1;
+export const NODE_STATE_NAME = 'STATE';
+
+/**
+ * What one node has to remember over its deaths, as one checked document that is replaced as a whole (ADR 4). A change shows in memory at once, so that
+ * nobody acts on less than the newest; the promise of the call resolves when it is durable. One replacement runs at a time, and all changes that
+ * come meanwhile share the next one.
+ *
+ * Invariant I1: incarnation, controller epoch, leader epochs, versions within an epoch and the longest promise never decrease.
+ */
+export class NodeState {
+  readonly #fileSystem: FileSystem;
+  readonly #path: string;
+  #content: Content;
+  /** Counts changes in memory; those up to `#durable` are on disk. */
+  #changes = 0;
+  #durable = 0;
+  #running: Promise<void> = Promise.resolve();
+  #runningCovers = 0;
+  #next: Promise<void> | null = null;
+
+  private constructor(fileSystem: FileSystem, path: string, content: Content) {
+    this.#fileSystem = fileSystem;
+    this.#path = path;
+    this.#content = content;
+  }
+
+  /**
+   * Reads the document and begins a new life under a new incarnation, which is durable when this resolves: the wall clock in milliseconds in a new
+   * directory, else the last one plus one. Throws `corruptMetadata` when the document is unreadable, or missing beside replicas.
+   */
+  static async open(fileSystem: FileSystem, directory: string, clock: Clock): Promise<NodeState> {
+    const path = join(directory, NODE_STATE_NAME);
+    const stored = (await readDocument(fileSystem, path, FORMAT)) as Content | null;
+    if (stored === null && (await fileSystem.exists(join(directory, 'partitions')))) {
+      throw new CaskadeError(
+        'corruptMetadata',
+        `${path} is missing, but ${join(directory, 'partitions')} is there; restore ${NODE_STATE_NAME} from a backup, or empty the directory`,
+      );
+    }
+    const state = new NodeState(fileSystem, path, stored ?? emptyContent());
+    const first = Math.max(1, Math.floor(clock.wallMs()));
+    await state.raiseIncarnation(asIncarnation(stored === null ? first : stored.incarnation + 1));
+    return state;
+  }
+
+  get incarnation(): Incarnation {
+    return asIncarnation(this.#content.incarnation);
+  }
+
+  get controllerEpochMax(): ControllerEpoch {
+    return asControllerEpoch(this.#content.controllerEpochMax);
+  }
+
+  /** The longest lease this node ever granted to anybody; 0: none (R20). */
+  get promiseMsMax(): number {
+    return this.#content.promiseMsMax;
+  }
+
+  get partitionIds(): readonly PartitionId[] {
+    return Object.keys(this.#content.partitions).map((id) => asPartitionId(Number(id)));
+  }
+
+  partition(id: PartitionId): PartitionRecord | undefined {
+    return this.#content.partitions[id];
+  }
+
+  raiseIncarnation(incarnation: Incarnation): Promise<void> {
+    return this.#raise('incarnation', incarnation);
+  }
+
+  raiseControllerEpoch(epoch: ControllerEpoch): Promise<void> {
+    return this.#raise('controllerEpochMax', epoch);
+  }
+
+  raisePromise(promiseMs: number): Promise<void> {
+    return this.#raise('promiseMsMax', promiseMs);
+  }
+
+  /**
+   * Epoch and version of a partition that is placed already. Within an epoch the version never goes back; a newer epoch brings its own, which is lower only
+   * where the coordinator lost writes and the controller elected over all replicas (R17).
+   */
+  raisePartition(id: PartitionId, leaderEpoch: LeaderEpoch, version: PartitionVersion): Promise<void> {
+    const known = this.partition(id);
+    if (known === undefined || leaderEpoch < known.leaderEpochMax) return this.settled();
+    const isNewEpoch = leaderEpoch > known.leaderEpochMax;
+    if (!isNewEpoch && version <= known.versionMax) return this.settled();
+    const record = { ...known, leaderEpochMax: leaderEpoch, versionMax: version };
+    return this.#change({ partitions: this.#with(id, record) });
+  }
+
+  /**
+   * Names the directory that holds the replica from now on; null: none does. The one replacement of the document that swaps in a rebuild (C6). A
+   * partition made anew under another uuid starts from nothing.
+   */
+  placePartition(id: PartitionId, uuid: string, directory: string | null): Promise<void> {
+    const known = this.partition(id);
+    const kept = known?.uuid === uuid ? known : NOTHING_SEEN;
+    return this.#change({ partitions: this.#with(id, { ...kept, uuid, directory }) });
+  }
+
+  /** Resolves when everything changed so far is durable; rejects with the disk's error if it could not be made so. */
+  settled(): Promise<void> {
+    if (this.#durable === this.#changes) return Promise.resolve();
+    if (this.#runningCovers === this.#changes) return this.#running;
+    // A microtask later, so that all changes of one turn go out together even when nothing is being written.
+    this.#next ??= this.#running.then(
+      () => this.#begin(),
+      () => this.#begin(),
+    );
+    return this.#next;
+  }
+
+  #with(id: PartitionId, record: PartitionRecord): Record<string, PartitionRecord> {
+    return { ...this.#content.partitions, [id]: record };
+  }
+
+  #raise(field: 'incarnation' | 'controllerEpochMax' | 'promiseMsMax', value: number): Promise<void> {
+    if (value <= this.#content[field]) return this.settled();
+    return this.#change({ [field]: value });
+  }
+
+  #change(fields: Partial<Content>): Promise<void> {
+    this.#content = { ...this.#content, ...fields };
+    this.#changes += 1;
+    return this.settled();
+  }
+
+  #begin(): Promise<void> {
+    this.#next = null;
+    this.#runningCovers = this.#changes;
+    this.#running = this.#write(this.#changes);
+    return this.#running;
+  }
+
+  async #write(covers: number): Promise<void> {
+    try {
+      await writeDocument(this.#fileSystem, this.#path, { ...this.#content });
+      this.#durable = covers;
+    } finally {
+      // After a failure the next call tries again instead of handing out the old failure.
+      this.#runningCovers = 0;
+    }
+  }
+}
+
+const NOTHING_SEEN = {
+  leaderEpochMax: asLeaderEpoch(0),
+  versionMax: asPartitionVersion(-1),
+};
+
+function emptyContent(): Content {
+  return { format: FORMAT, incarnation: 0, controllerEpochMax: 0, promiseMsMax: 0, partitions: {} };
+}
