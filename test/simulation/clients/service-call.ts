@@ -1,0 +1,304 @@
+import {
+  type CommitListener,
+  EntryView,
+  KeyView,
+  type LeaderPartition,
+  ReadOutcome,
+  TombstoneReason,
+} from '../../../src/cluster/index.ts';
+import { CaskadeError } from '../../../src/model/errors.ts';
+import {
+  asDatabaseId,
+  asEpochMillis,
+  asOffset,
+  type EpochMillis,
+  NO_EXPIRY,
+  type NodeId,
+  type Offset,
+  type PartitionId,
+} from '../../../src/model/numbers.ts';
+import { type Action, keysOf, type Outcome, Replies } from '../checkers/history.ts';
+import type { ServiceNode } from './service-node.ts';
+
+export interface ServiceRequest {
+  readonly partition: PartitionId;
+  readonly action: Action;
+  readonly consistency: 'leader' | 'follower';
+  /** A command that appended nothing by then is answered TRYAGAIN. */
+  readonly deadlineMs: number;
+}
+
+export interface ServiceAnswer {
+  readonly outcome: Outcome;
+  readonly leaderHint: NodeId | null;
+}
+
+const DATABASE = asDatabaseId(0);
+const NOT_LEADER = new CaskadeError('notLeader', 'this node does not lead the partition');
+
+/**
+ * One command on one node, run as the command layer runs it: refused before anything is appended, run again after a suspension, its reply held until its own
+ * record or the newest it saw is committed, and confirmed as a read if nothing of its own backs it (R3).
+ */
+export class ServiceCall implements CommitListener {
+  readonly #node: ServiceNode;
+  readonly #request: ServiceRequest;
+  readonly #respond: (answer: ServiceAnswer) => void;
+  readonly #entry = new EntryView();
+  readonly #key = new KeyView();
+  #isDone = false;
+  #arrival = 0;
+  #wallMs = 0;
+  /** Newest uncommitted record that this run saw; -1: none. */
+  #seen = -1;
+  /** Newest and first record that it appended; -1: none. */
+  #own = -1;
+  #ownFirst = -1;
+  #reply = '';
+
+  constructor(node: ServiceNode, request: ServiceRequest, respond: (answer: ServiceAnswer) => void) {
+    this.#node = node;
+    this.#request = request;
+    this.#respond = respond;
+  }
+
+  start(): void {
+    if (this.#request.consistency === 'follower') {
+      this.#readStale();
+      return;
+    }
+    this.#node.clock.setTimer(this.#request.deadlineMs, () => {
+      if (this.#own < 0) this.#refuse('tryAgain: deadline');
+    });
+    this.#run();
+  }
+
+  committed(partition: LeaderPartition): void {
+    if (this.#own >= 0 && this.#own < partition.highWatermark) this.#finish();
+  }
+
+  inDoubt(_partition: LeaderPartition, firstOffset: Offset, error: CaskadeError): void {
+    if (this.#own < firstOffset) return;
+    // Of an atomic group the beginning tells: it lies in one batch with the rest.
+    if (error.code === 'inDoubt' || this.#ownFirst < firstOffset) {
+      this.#answer({ kind: 'unknown', reason: `inDoubt: ${error.message}` });
+    } else this.#refuse(`${error.code}: ${error.message}`);
+  }
+
+  #readStale(): void {
+    const reply = this.#node.followerRead(this.#request.partition, this.#request.action);
+    if (reply === null) this.#refuse('notFollower');
+    else this.#answer({ kind: 'done', reply });
+  }
+
+  #run(): void {
+    if (this.#isDone) return;
+    const partition = this.#node.lead(this.#request.partition);
+    if (partition === null) {
+      this.#refuse(`${NOT_LEADER.code}: ${NOT_LEADER.message}`);
+      return;
+    }
+    this.#seen = -1;
+    this.#wallMs = this.#node.clock.wallMs();
+    const state = this.#execute(partition);
+    if (state === 'suspended') this.#runAfter(partition.suspension);
+    else if (state === 'congested') this.#runAfter(partition.congestion ?? Promise.resolve());
+    else if (state === 'refused') this.#refuse(`${partition.refusal.code}: ${partition.refusal.message}`);
+    else if (state === 'ready') this.#await(partition);
+  }
+
+  #runAfter(until: Promise<void>): void {
+    void until.then(() => this.#run());
+  }
+
+  /** `answered`: the refusal has been sent. */
+  #execute(partition: LeaderPartition): 'ready' | 'suspended' | 'congested' | 'refused' | 'answered' {
+    const { action } = this.#request;
+    if (action.kind !== 'get' && action.kind !== 'multiGet') {
+      const refusal = partition.writeRefusal();
+      if (refusal !== null) {
+        this.#refuse(`${refusal.code}: ${refusal.message}`);
+        return 'answered';
+      }
+      if (partition.congestion !== null) return 'congested';
+    }
+    const outcome = this.#apply(partition, action);
+    if (outcome !== ReadOutcome.ready) return nameOf(outcome);
+    if (this.#own >= 0) return 'ready';
+    if (this.#arrival === 0) this.#arrival = this.#node.arrivals.next();
+    return nameOf(partition.confirmRead(this.#arrival));
+  }
+
+  #await(partition: LeaderPartition): void {
+    if (this.#own >= 0) {
+      partition.listen(this);
+      this.committed(partition);
+    } else if (this.#seen < partition.highWatermark) this.#finish();
+    else this.#awaitSeen(partition, asOffset(this.#seen));
+  }
+
+  #awaitSeen(partition: LeaderPartition, seen: Offset): void {
+    void partition.whenResolved(seen).then(() => {
+      if (seen < partition.highWatermark) this.#finish();
+      else this.#refuse('tryAgain: the reply rested on a write that was not committed');
+    });
+  }
+
+  #apply(partition: LeaderPartition, action: Action): ReadOutcome {
+    switch (action.kind) {
+      case 'get':
+      case 'multiGet':
+        return this.#get(partition, keysOf(action), action.kind === 'multiGet');
+      case 'set':
+        this.#put(partition, action.key, action.value, asEpochMillis(action.dueMs));
+        return this.#reading(Replies.ok);
+      case 'setIfAbsent':
+        return this.#setIfAbsent(partition, action.key, action.value);
+      case 'compareAndSet':
+        return this.#compareAndSet(partition, action.key, action.expected, action.value);
+      case 'increment':
+        return this.#increment(partition, action.key);
+      case 'expireAt':
+        return this.#expireAt(partition, action.key, asEpochMillis(action.dueMs));
+      case 'delete':
+      case 'multiDelete':
+        return this.#delete(partition, keysOf(action));
+      case 'multiSet':
+        this.#multiSet(partition, action.keys, action.values);
+        return this.#reading(Replies.ok);
+    }
+  }
+
+  #get(partition: LeaderPartition, keys: readonly string[], isMany: boolean): ReadOutcome {
+    const values: (string | null)[] = [];
+    for (const key of keys) {
+      const outcome = partition.readCommitted(DATABASE, this.#view(partition, key), this.#entry, true);
+      if (outcome !== ReadOutcome.ready) return outcome;
+      values.push(this.#entry.found ? this.#valueText() : null);
+    }
+    return this.#reading(isMany ? Replies.values(values) : Replies.value(values[0] ?? null));
+  }
+
+  #setIfAbsent(partition: LeaderPartition, key: string, value: string): ReadOutcome {
+    const outcome = this.#look(partition, key);
+    if (outcome !== ReadOutcome.ready) return outcome;
+    if (this.#entry.found) return this.#reading(Replies.nil);
+    this.#put(partition, key, value, NO_EXPIRY);
+    return this.#reading(Replies.ok);
+  }
+
+  #compareAndSet(
+    partition: LeaderPartition,
+    key: string,
+    expected: string | null,
+    value: string,
+  ): ReadOutcome {
+    const outcome = this.#look(partition, key);
+    if (outcome !== ReadOutcome.ready) return outcome;
+    const present = this.#entry.found ? this.#valueText() : null;
+    if (present !== expected) return this.#reading(Replies.integer(0));
+    this.#put(partition, key, value, NO_EXPIRY);
+    return this.#reading(Replies.integer(1));
+  }
+
+  #increment(partition: LeaderPartition, key: string): ReadOutcome {
+    const outcome = this.#look(partition, key);
+    if (outcome !== ReadOutcome.ready) return outcome;
+    const present = this.#entry.found ? this.#valueText() : '0';
+    if (!/^-?\d+$/.test(present)) return this.#reading(Replies.typeError);
+    const sum = Number(present) + 1;
+    this.#put(
+      partition,
+      key,
+      String(sum),
+      this.#entry.found ? asEpochMillis(this.#entry.expiresAtMs) : NO_EXPIRY,
+    );
+    return this.#reading(Replies.integer(sum));
+  }
+
+  #expireAt(partition: LeaderPartition, key: string, dueMs: EpochMillis): ReadOutcome {
+    const outcome = this.#look(partition, key);
+    if (outcome !== ReadOutcome.ready) return outcome;
+    if (!this.#entry.found) return this.#reading(Replies.integer(0));
+    const view = this.#view(partition, key);
+    if (dueMs <= this.#wallMs) this.#appended(partition.remove(DATABASE, view, TombstoneReason.deleted));
+    else this.#appended(partition.changeExpiry(DATABASE, view, dueMs));
+    return this.#reading(Replies.integer(1));
+  }
+
+  #delete(partition: LeaderPartition, keys: readonly string[]): ReadOutcome {
+    const doomed: string[] = [];
+    for (const key of keys) {
+      const outcome = this.#look(partition, key);
+      if (outcome !== ReadOutcome.ready) return outcome;
+      if (this.#entry.found) doomed.push(key);
+    }
+    if (doomed.length > 1) partition.beginGroup();
+    for (const key of doomed) {
+      this.#appended(partition.remove(DATABASE, this.#view(partition, key), TombstoneReason.deleted));
+    }
+    if (doomed.length > 1) partition.endGroup();
+    return this.#reading(Replies.integer(doomed.length));
+  }
+
+  #multiSet(partition: LeaderPartition, keys: readonly string[], values: readonly string[]): void {
+    partition.beginGroup();
+    for (const [at, key] of keys.entries()) this.#put(partition, key, values[at] as string, NO_EXPIRY);
+    partition.endGroup();
+  }
+
+  #look(partition: LeaderPartition, key: string): ReadOutcome {
+    const outcome = partition.readAppended(DATABASE, this.#view(partition, key), this.#entry, true);
+    if (outcome === ReadOutcome.ready) this.#seen = Math.max(this.#seen, this.#entry.uncommittedOffset);
+    return outcome;
+  }
+
+  #put(partition: LeaderPartition, key: string, text: string, expiresAtMs: EpochMillis): void {
+    const value = Buffer.from(text, 'latin1');
+    const view = this.#view(partition, key);
+    this.#appended(partition.put(DATABASE, view, value, 0, value.length, expiresAtMs));
+  }
+
+  #appended(offset: Offset): void {
+    if (this.#own < 0) this.#ownFirst = offset;
+    this.#own = offset;
+  }
+
+  #view(partition: LeaderPartition, key: string): KeyView {
+    const bytes = Buffer.from(key, 'latin1');
+    this.#key.bytes = bytes;
+    this.#key.start = 0;
+    this.#key.end = bytes.length;
+    this.#key.hash = partition.hash(bytes, 0, bytes.length);
+    return this.#key;
+  }
+
+  #valueText(): string {
+    const { bytes, start, end } = this.#entry;
+    return Buffer.from(bytes.subarray(start, end)).toString('latin1');
+  }
+
+  #reading(reply: string): ReadOutcome {
+    this.#reply = reply;
+    return ReadOutcome.ready;
+  }
+
+  #finish(): void {
+    this.#answer({ kind: 'done', reply: this.#reply, wallMs: this.#wallMs });
+  }
+
+  #refuse(reason: string): void {
+    this.#answer({ kind: 'refused', reason });
+  }
+
+  #answer(outcome: Outcome): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#respond({ outcome, leaderHint: this.#node.leaderHint(this.#request.partition) });
+  }
+}
+
+function nameOf(outcome: ReadOutcome): 'ready' | 'suspended' | 'refused' {
+  if (outcome === ReadOutcome.ready) return 'ready';
+  return outcome === ReadOutcome.suspended ? 'suspended' : 'refused';
+}

@@ -1,0 +1,136 @@
+import type { SeededRandom } from '../../support/seeded-random.ts';
+import { type Action, keysOf, type Outcome, valuesIn } from '../checkers/history.ts';
+
+export interface WorkloadOptions {
+  readonly partitions: readonly number[];
+  /** True wall clock time now: due times lie a little after it. */
+  readonly wallMs: () => number;
+  /** In [0, 1): share of reads that ask for a follower. */
+  readonly followerReadShare: number;
+}
+
+export interface Request {
+  readonly partition: number;
+  readonly action: Action;
+  readonly consistency: 'leader' | 'follower';
+}
+
+/** How often each kind of action is drawn, by the kind of key. Few keys of each kind, so that clients meet. */
+const REGISTER_KEYS = 5;
+const COUNTER_KEYS = 3;
+const PAIRS = 2;
+const EXPIRING_KEYS = 4;
+const KINDS = [
+  ['register', 45],
+  ['counter', 20],
+  ['pair', 15],
+  ['expiring', 20],
+] as const;
+
+const DUE_AFTER_MS_MAX = 2_000;
+const VALUES_REMEMBERED_MAX = 500;
+
+/** What one client asks next. It remembers what it saw, so that a compare-and-set has a chance. */
+export class Workload {
+  readonly #random: SeededRandom;
+  readonly #options: WorkloadOptions;
+  readonly #name: string;
+  readonly #seen = new Map<string, string | null>();
+  #valueCount = 0;
+
+  constructor(random: SeededRandom, client: number, options: WorkloadOptions) {
+    this.#random = random;
+    this.#options = options;
+    this.#name = `c${client}`;
+  }
+
+  next(): Request {
+    const partition = this.#random.pick(this.#options.partitions);
+    const action = this.#actionOn(partition);
+    const isRead = action.kind === 'get' || action.kind === 'multiGet';
+    const isStale = isRead && this.#random.chance(this.#options.followerReadShare);
+    return { partition, action, consistency: isStale ? 'follower' : 'leader' };
+  }
+
+  /** What the client now believes of a key. */
+  learn(action: Action, outcome: Outcome): void {
+    if (outcome.kind !== 'done') return;
+    if (this.#seen.size > VALUES_REMEMBERED_MAX) this.#seen.clear();
+    if (action.kind === 'get') this.#seen.set(action.key, valuesIn(outcome.reply)[0] ?? null);
+    else if (action.kind === 'set') this.#seen.set(action.key, action.value);
+    else if (action.kind === 'compareAndSet' && outcome.reply === ':1')
+      this.#seen.set(action.key, action.value);
+    else for (const key of keysOf(action)) this.#seen.delete(key);
+  }
+
+  #actionOn(partition: number): Action {
+    const kind = this.#weighted(KINDS);
+    switch (kind) {
+      case 'register':
+        return this.#register(`${partition}:r${this.#random.below(REGISTER_KEYS)}`);
+      case 'counter':
+        return this.#counter(`${partition}:n${this.#random.below(COUNTER_KEYS)}`);
+      case 'pair':
+        return this.#pair(`${partition}:p${this.#random.below(PAIRS)}`);
+      case 'expiring':
+        return this.#expiring(`${partition}:e${this.#random.below(EXPIRING_KEYS)}`);
+    }
+  }
+
+  #register(key: string): Action {
+    return this.#weighted([
+      [{ kind: 'get', key }, 34],
+      [{ kind: 'set', key, value: this.#value(), dueMs: 0 }, 24],
+      [{ kind: 'compareAndSet', key, expected: this.#seen.get(key) ?? null, value: this.#value() }, 16],
+      [{ kind: 'setIfAbsent', key, value: this.#value() }, 10],
+      [{ kind: 'delete', key }, 15],
+      [{ kind: 'increment', key }, 1],
+    ] satisfies [Action, number][]);
+  }
+
+  #counter(key: string): Action {
+    return this.#weighted([
+      [{ kind: 'increment', key }, 60],
+      [{ kind: 'get', key }, 30],
+      [{ kind: 'delete', key }, 4],
+      [{ kind: 'set', key, value: String(this.#random.below(1_000) * 1_000), dueMs: 0 }, 6],
+    ] satisfies [Action, number][]);
+  }
+
+  #pair(name: string): Action {
+    const keys = [`${name}a`, `${name}b`];
+    const value = this.#value();
+    return this.#weighted([
+      [{ kind: 'multiSet', keys, values: [`${value}a`, `${value}b`] }, 40],
+      [{ kind: 'multiGet', keys }, 40],
+      [{ kind: 'multiDelete', keys }, 10],
+      [{ kind: 'get', key: this.#random.pick(keys) }, 10],
+    ] satisfies [Action, number][]);
+  }
+
+  #expiring(key: string): Action {
+    const dueMs = Math.floor(this.#options.wallMs()) + 1 + this.#random.below(DUE_AFTER_MS_MAX);
+    return this.#weighted([
+      [{ kind: 'set', key, value: this.#value(), dueMs }, 30],
+      [{ kind: 'get', key }, 35],
+      [{ kind: 'expireAt', key, dueMs }, 10],
+      [{ kind: 'set', key, value: this.#value(), dueMs: 0 }, 8],
+      [{ kind: 'setIfAbsent', key, value: this.#value() }, 10],
+      [{ kind: 'delete', key }, 7],
+    ] satisfies [Action, number][]);
+  }
+
+  #value(): string {
+    this.#valueCount += 1;
+    return `${this.#name}v${this.#valueCount}`;
+  }
+
+  #weighted<Item>(items: readonly (readonly [Item, number])[]): Item {
+    let left = this.#random.below(items.reduce((sum, [, weight]) => sum + weight, 0));
+    for (const [item, weight] of items) {
+      left -= weight;
+      if (left < 0) return item;
+    }
+    throw new RangeError('no item has a weight');
+  }
+}
