@@ -52,7 +52,10 @@ export class BatchBuilder {
     return asOffset(this.baseOffset + this.count);
   }
 
-  /** Appends a record and returns its position in the batch. `expiresAtMs` -1: the record has no expiry field. */
+  /**
+   * Appends a record and returns its position in the batch. `expiresAtMs` -1: the record has no expiry field. `extras`: a block of
+   * `encodeExtras`, or nothing.
+   */
   append(
     kind: RecordKind,
     flags: number,
@@ -65,10 +68,12 @@ export class BatchBuilder {
     value: Uint8Array = EMPTY,
     valueStart = 0,
     valueEnd = 0,
+    extras: Uint8Array = EMPTY,
   ): number {
     const hasExpiry = expiresAtMs >= 0;
     const keyLength = keyEnd - keyStart;
-    const length = RECORD_HEADER_BYTES + (hasExpiry ? 8 : 0) + keyLength + (valueEnd - valueStart);
+    const length =
+      RECORD_HEADER_BYTES + (hasExpiry ? 8 : 0) + extras.length + keyLength + (valueEnd - valueStart);
     const at = this.length;
     if (this.sealed) throw new InvariantError('a record was appended to a sealed batch');
     if (at + length > this.bytes.length) this.#grow(at + length);
@@ -76,7 +81,8 @@ export class BatchBuilder {
     writeUint32(bytes, at + RECORD_AT.length, length);
     writeUint32(bytes, at + RECORD_AT.delta, this.count);
     bytes[at + RECORD_AT.kind] = kind;
-    bytes[at + RECORD_AT.flags] = hasExpiry ? flags | RecordFlag.hasExpiry : flags;
+    bytes[at + RECORD_AT.flags] =
+      flags | (hasExpiry ? RecordFlag.hasExpiry : 0) | (extras.length > 0 ? RecordFlag.hasExtras : 0);
     bytes[at + RECORD_AT.codec] = 0;
     bytes[at + RECORD_AT.detail] = detail;
     writeUint32(bytes, at + RECORD_AT.database, database);
@@ -85,6 +91,10 @@ export class BatchBuilder {
     if (hasExpiry) {
       writeUint64(bytes, body, expiresAtMs);
       body += 8;
+    }
+    if (extras.length > 0) {
+      bytes.set(extras, body);
+      body += extras.length;
     }
     copyBytes(bytes, body, key, keyStart, keyEnd);
     copyBytes(bytes, body + keyLength, value, valueStart, valueEnd);
