@@ -48,6 +48,17 @@ export const LIMITS = {
   /** Segments of one partition; the keydir names a segment with 16 bits. */
   segmentsMax: 60_000,
 
+  // Producers (R14), per partition
+  producerIdBytesMax: 64,
+  /** A longer outcome is not kept: a retry learns only that the command was done. */
+  producerOutcomeBytesMax: 1 * KiB,
+  /** Sequences of one producer that are remembered: its newest, and those less than this below it. */
+  producerWindow: 1024,
+  /** Outcomes of one producer together; the oldest lose their bytes first. */
+  producerOutcomesBytesMax: 64 * KiB,
+  /** Producers with an id of their own; the one that was silent longest is forgotten. Nodes are not counted. */
+  producersMax: 1024,
+
   // Event loop
   /** Background work yields after this long. */
   sliceMsMax: 5,

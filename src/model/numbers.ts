@@ -26,6 +26,8 @@ export type DatabaseId = Branded<'DatabaseId'>;
 export type EpochMillis = Branded<'EpochMillis'>;
 /** Milliseconds of a monotonic clock; comparable only with others of the same process. */
 export type MonotonicMillis = Branded<'MonotonicMillis'>;
+/** Counts a producer's write commands from 1 (R14). */
+export type ProducerSequence = Branded<'ProducerSequence'>;
 /** Hash slot 0..16383. */
 export type Slot = Branded<'Slot'>;
 
@@ -40,6 +42,7 @@ export const asPartitionVersion = (value: number): PartitionVersion => value as 
 export const asDatabaseId = (value: number): DatabaseId => value as DatabaseId;
 export const asEpochMillis = (value: number): EpochMillis => value as EpochMillis;
 export const asMonotonicMillis = (value: number): MonotonicMillis => value as MonotonicMillis;
+export const asProducerSequence = (value: number): ProducerSequence => value as ProducerSequence;
 export const asSlot = (value: number): Slot => value as Slot;
 
 /** Hash slots of a keyspace, as Redis Cluster has them. */

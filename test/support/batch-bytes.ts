@@ -13,6 +13,8 @@ export interface RecordSource {
   readonly expiresAtMs?: number;
   readonly key?: string;
   readonly value?: string | Uint8Array;
+  /** A block of `encodeExtras`. */
+  readonly extras?: Uint8Array;
 }
 
 /** A sealed batch that nobody has written yet. */
@@ -22,7 +24,9 @@ export function buildBatch(records: readonly RecordSource[], baseOffset = 0, epo
     const { kind = RecordKind.put, flags = 0, detail = 0, database = 0, expiresAtMs = -1 } = record;
     const key = Buffer.from(record.key ?? 'key');
     const value = Buffer.from(record.value ?? (kind === RecordKind.put ? 'value' : ''));
-    batch.append(kind, flags, detail, database, expiresAtMs, key, 0, key.length, value, 0, value.length);
+    const { extras = new Uint8Array(0) } = record;
+    const { length } = value;
+    batch.append(kind, flags, detail, database, expiresAtMs, key, 0, key.length, value, 0, length, extras);
   }
   batch.seal();
   return batch;
