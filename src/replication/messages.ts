@@ -6,6 +6,7 @@ import type {
   PartitionId,
   PartitionVersion,
 } from '../model/numbers.ts';
+import type { EpochStart } from '../storage/epoch-cache.ts';
 
 /**
  * What replicas say to each other. Every message may be lost, doubled, late or out of order. `from` and `fromIncarnation` are filled in by the sender
@@ -38,7 +39,10 @@ export interface Fetch {
   readonly bytesMax: number;
 }
 
-/** Follower to leader: more of what you sent is on disk now. Asks for nothing (R8). Same fields as of the fetch that brought the data. */
+/**
+ * Follower to leader: more of what you sent is on disk now. Asks for nothing (R8). Same fields as of the fetch that brought the data. Never before the first data
+ * reply of this epoch: until then the log may hold what the leader does not have.
+ */
 export interface FetchProgress {
   readonly kind: 'fetchProgress';
   readonly from: NodeId;
@@ -63,6 +67,8 @@ export type FetchOutcome =
       readonly bytes: Uint8Array;
       /** The follower's next fetch offset: gaps left by a merge are behind it (C8). */
       readonly nextOffset: Offset;
+      /** Leader epochs that began at or above the fetch offset and below `nextOffset` (`LogSlice.epochs`): a merge may have left no record of them. */
+      readonly epochs: readonly EpochStart[];
       readonly highWatermark: Offset;
       readonly logStartOffset: Offset;
       readonly removedFloor: number;

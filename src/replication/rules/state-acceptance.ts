@@ -1,0 +1,32 @@
+import type { ControllerEpoch, LeaderEpoch, PartitionVersion } from '../../model/numbers.ts';
+import type { PartitionState } from '../../model/partition-state.ts';
+
+/** The newest that a node has taken over for a partition, durably (I1). */
+export interface SeenState {
+  readonly controllerEpochMax: ControllerEpoch;
+  readonly uuid: string | null;
+  readonly leaderEpochMax: LeaderEpoch;
+  readonly versionMax: PartitionVersion;
+}
+
+/** `newer`: take it over. `known`: the one that is held already: acknowledge again. `older`: of the past. `otherPartition`: same id, another uuid. */
+export type StateAcceptance = 'newer' | 'known' | 'older' | 'otherPartition';
+
+/**
+ * Whether a pushed state is taken over: never from an older controller, never of an older epoch or version (2.2, KAFKA-1096, KAFKA-6082). Leader epochs are compared first:
+ * after a coordinator lost writes versions may repeat, epochs do not (R17).
+ */
+export function acceptsState(
+  seen: SeenState,
+  controllerEpoch: ControllerEpoch,
+  state: Pick<PartitionState, 'uuid' | 'leaderEpoch' | 'version'>,
+): StateAcceptance {
+  if (controllerEpoch < seen.controllerEpochMax) return 'older';
+  if (seen.uuid === null) return 'newer';
+  if (state.uuid !== seen.uuid) return 'otherPartition';
+  if (state.leaderEpoch !== seen.leaderEpochMax) {
+    return state.leaderEpoch > seen.leaderEpochMax ? 'newer' : 'older';
+  }
+  if (state.version === seen.versionMax) return 'known';
+  return state.version > seen.versionMax ? 'newer' : 'older';
+}
