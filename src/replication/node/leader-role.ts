@@ -44,6 +44,10 @@ export interface EchoedStamp {
 export interface LeaderHost {
   send(to: NodeId, message: PeerMessage): void;
   propose(proposal: IsrProposal): void;
+  /** A newer state of this leader epoch came with the controller's answer: it is to be applied as one that was pushed (R17: `stateApplied` when its version is durable). */
+  adopt(state: PartitionState): void;
+  /** Somebody knows a newer epoch or version: the coordinator is to be read again. */
+  suspectSelf(): void;
   /**
    * The first instant at which this partition's leader may act here (L5): no promise to another (leader, incarnation) runs, and the boot wait is over. It may
    * lie in the past; it may move to an earlier instant (then `actInstantChanged` is called), never to a later one in the same epoch.
