@@ -2,7 +2,6 @@ import {
   asLeaderEpoch,
   asOffset,
   type LeaderEpoch,
-  type Offset,
   type PartitionVersion,
 } from '../../model/numbers.ts';
 import type { FetchOutcome } from '../messages.ts';
@@ -30,10 +29,7 @@ type ReplyEvent = Extract<FollowerEvent, { kind: 'reply' }>;
 /** What of the log is being changed now; one at a time. `failed`: nothing, for the rest of this role. */
 type Work = 'none' | 'append' | 'truncate' | 'open' | 'finish' | 'failed';
 
-interface Piece {
-  readonly bytes: Uint8Array;
-  readonly nextOffset: Offset;
-}
+type Piece = Pick<DataOutcome, 'bytes' | 'nextOffset' | 'epochs'>;
 
 /**
  * Follows one leader in one epoch (PROTOCOL 2.6): what to fetch, truncate, append, commit and acknowledge. Pure: events in, effects out; the log is only read.
@@ -72,6 +68,11 @@ export class FollowerCore {
     return this.#rebuildId;
   }
 
+  /** The fetch whose reply is awaited; 0: none. */
+  get awaited(): number {
+    return this.#awaited;
+  }
+
   get nextFetchId(): number {
     return this.#nextFetchId;
   }
@@ -81,7 +82,7 @@ export class FollowerCore {
   }
 
   step(event: FollowerEvent, log: FollowedLog): FollowerEffect[] {
-    if (this.#work === 'failed') return event.kind === 'timer' ? this.#diskTrouble() : [];
+    if (this.#work === 'failed') return [];
     switch (event.kind) {
       case 'started':
         return this.#options.mustRebuild ? this.#rebuild() : this.#restart(log);
@@ -162,7 +163,7 @@ export class FollowerCore {
   }
 
   #data(outcome: DataOutcome, lastEpoch: LeaderEpoch | null, log: FollowedLog): FollowerEffect[] {
-    const { bytes, nextOffset } = outcome;
+    const { bytes, nextOffset, epochs } = outcome;
     if (nextOffset < this.#wantedOffset || (bytes.length > 0 && lastEpoch === null)) {
       return this.#dropReply('it cannot be read', log);
     }
@@ -170,13 +171,16 @@ export class FollowerCore {
     const effects = this.#askVersion(outcome.partitionVersion);
     if (nextOffset === this.#wantedOffset) return [...effects, ...this.#nothingNew(log)];
     this.#wantedOffset = nextOffset;
-    // An empty reply leaves the epoch as it is (KAFKA-15510): it moved the offset over a gap only.
-    this.#wantedEpoch = lastEpoch ?? this.#wantedEpoch;
+    // An empty reply leaves the epoch as it is (KAFKA-15510), unless an epoch began in the gap that it moved the offset over.
+    this.#wantedEpoch = asLeaderEpoch(
+      Math.max(lastEpoch ?? this.#wantedEpoch, epochs.at(-1)?.epoch ?? 0),
+    );
+    const piece = { bytes, nextOffset, epochs };
     if (this.#work === 'append') {
-      this.#waiting = { bytes, nextOffset };
+      this.#waiting = piece;
       return effects;
     }
-    return [...effects, ...this.#append({ bytes, nextOffset }), ...this.#fetch(log)];
+    return [...effects, ...this.#append(piece), ...this.#fetch(log)];
   }
 
   #askVersion(version: PartitionVersion): FollowerEffect[] {
@@ -295,16 +299,10 @@ export class FollowerCore {
     return [{ kind: 'dropped', text: `a fetch reply is dropped: ${why}` }, this.#retry()];
   }
 
+  /** Nothing more is asked for: who cannot write must leave the ISR, and not look alive in it (KAFKA-7837). */
   #diskFailed(): FollowerEffect[] {
     this.#work = 'failed';
-    return this.#diskTrouble();
-  }
-
-  /** Said again and again: the message may be lost, and nothing else tells the controller (KAFKA-7837). */
-  #diskTrouble(): FollowerEffect[] {
-    return [
-      { kind: 'trouble', trouble: 'disk', text: 'the disk of this replica has failed' },
-      { kind: 'setTimer', delayMs: this.#options.pollMsMax + this.#options.retryMs },
-    ];
+    this.#awaited = 0;
+    return [{ kind: 'trouble', trouble: 'disk', text: 'the disk of this replica has failed' }];
   }
 }

@@ -1,4 +1,5 @@
 import type { LeaderEpoch, Offset, PartitionVersion } from '../../model/numbers.ts';
+import type { EpochStart } from '../../storage/epoch-cache.ts';
 import type { ReplicaLog } from '../../storage/replica-log.ts';
 import type { FetchOutcome } from '../messages.ts';
 
@@ -58,6 +59,7 @@ export type FollowerEffect =
       readonly kind: 'append';
       readonly bytes: Uint8Array;
       readonly nextOffset: Offset;
+      readonly epochs: readonly EpochStart[];
       readonly deferSync: boolean;
     }
   | { readonly kind: 'commit'; readonly highWatermark: Offset }

@@ -1,0 +1,348 @@
+import type { Clock, Timer } from '../../env/clock.ts';
+import type { Logger } from '../../env/logger.ts';
+import type { Random } from '../../env/random.ts';
+import { CaskadeError } from '../../model/errors.ts';
+import {
+  asLeaderEpoch,
+  asOffset,
+  type Incarnation,
+  type LeaderEpoch,
+  type MonotonicMillis,
+  type NodeId,
+  type PartitionId,
+  type PartitionVersion,
+} from '../../model/numbers.ts';
+import { readBatchHeader } from '../../storage/format/batch.ts';
+import type { ReplicaLog } from '../../storage/replica-log.ts';
+import { SerialQueue } from '../../storage/serial-queue.ts';
+import type { FetchOutcome, FetchReply, PeerMessage } from '../messages.ts';
+import type { ReplicationRules } from '../rules/rules.ts';
+import { FollowerCore } from './follower-core.ts';
+import type { FollowedLog, FollowerEffect, FollowerEvent } from './follower-types.ts';
+
+/** What a follower asks of the replica around it. */
+export interface FollowerHost {
+  send(to: NodeId, message: PeerMessage): void;
+  /** Makes a version durable that this node may then acknowledge under (R17). */
+  persistVersion(version: PartitionVersion): Promise<void>;
+  /** A fresh and empty directory beside the one that counts; an unfinished one before it is removed (C6). */
+  openRebuild(): Promise<ReplicaLog>;
+  /** The fresh directory is the one that counts from now on: one rewrite of the node's state. The old one goes. */
+  adoptRebuild(): Promise<void>;
+  discardRebuild(): Promise<void>;
+  /** `corrupt`: until `rebuilt`. To be told to the controller again and again. */
+  trouble(trouble: 'disk' | 'corrupt'): void;
+}
+
+export interface FollowerReplicaOptions {
+  readonly partition: PartitionId;
+  readonly uuid: string;
+  readonly nodeId: NodeId;
+  readonly incarnation: Incarnation;
+  readonly leader: NodeId;
+  readonly leaderIncarnation: Incarnation;
+  readonly leaderEpoch: LeaderEpoch;
+  /** Durable in the node's state already. */
+  readonly version: PartitionVersion;
+  readonly isUnclean: boolean;
+  /** Null: nothing usable is here, a rebuild begins. */
+  readonly log: ReplicaLog | null;
+  readonly firstFetchId: number;
+  readonly fetchBytesMax: number;
+  readonly pollMsMax: number;
+  readonly rules: ReplicationRules;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly host: FollowerHost;
+}
+
+/** A fetch whose reply is overdue, or was a refusal, is sent again after this, and up to half as much for chance. */
+const RETRY_MS = 60;
+/** META follows the high watermark at this distance while it moves. */
+const SAVE_META_MS = 5_000;
+
+const EMPTY_LOG: FollowedLog = {
+  logEndOffset: asOffset(0),
+  durableOffset: asOffset(0),
+  committedOffset: asOffset(0),
+  lastEpoch: asLeaderEpoch(0),
+  epochEnd: (epoch) => ({ epoch, endOffset: asOffset(0) }),
+};
+
+/**
+ * The follower's role of one replica, for one leader in one epoch: carries out what `FollowerCore` decides. What changes the log runs through one serial
+ * queue; after each await the role may be over, and then nothing more is sent or begun.
+ */
+export class FollowerReplica {
+  readonly #options: FollowerReplicaOptions;
+  readonly #core: FollowerCore;
+  readonly #serial = new SerialQueue();
+  #log: ReplicaLog | null;
+  /** Not the directory that counts yet. */
+  #isFresh = false;
+  #stopped = false;
+  #timer: Timer | null = null;
+  #metaTimer: Timer | null = null;
+  #fetchSentAtMs: MonotonicMillis;
+  #heard = { highWatermark: asOffset(0), askedAtMs: Number.NEGATIVE_INFINITY };
+  #freshAtMs = Number.NEGATIVE_INFINITY;
+  #removedFloor = -1;
+
+  constructor(options: FollowerReplicaOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#fetchSentAtMs = options.clock.monotonicMs();
+    this.#core = new FollowerCore(options.rules, {
+      leaderEpoch: options.leaderEpoch,
+      version: options.version,
+      isUnclean: options.isUnclean,
+      mustRebuild: options.log === null,
+      pollMsMax: options.pollMsMax,
+      retryMs: RETRY_MS,
+      firstFetchId: options.firstFetchId,
+    });
+  }
+
+  start(): void {
+    this.#step({ kind: 'started' });
+  }
+
+  /** Fetches of a later role of this replica are numbered from here on. */
+  get nextFetchId(): number {
+    return this.#core.nextFetchId;
+  }
+
+  get hasFailed(): boolean {
+    return this.#core.hasFailed;
+  }
+
+  get isRebuilding(): boolean {
+    return this.#core.rebuildId !== 0;
+  }
+
+  /** What was committed at the leader at this instant is committed here, by this node's clock; -Infinity: unknown. Of the directory that counts. */
+  get caughtUpAtMs(): number {
+    return this.isRebuilding ? Number.NEGATIVE_INFINITY : this.#freshAtMs;
+  }
+
+  receive(reply: FetchReply): void {
+    const { leader, leaderIncarnation, incarnation } = this.#options;
+    if (reply.from !== leader || reply.fromIncarnation !== leaderIncarnation) return;
+    if (reply.toIncarnation !== incarnation || this.#stopped) return;
+    const { fetchId, leaderEpoch, outcome } = reply;
+    if (fetchId !== this.#core.awaited) return;
+    const lastEpoch = outcome.result === 'data' ? lastEpochOf(outcome.bytes) : null;
+    if (outcome.result === 'data') this.#note(outcome);
+    this.#step({ kind: 'reply', fetchId, leaderEpoch, outcome, lastEpoch });
+    this.#noteFreshness();
+  }
+
+  /** A newer version under the same leader and epoch, durable already. */
+  versionApplied(version: PartitionVersion): void {
+    this.#step({ kind: 'versionDurable', version });
+  }
+
+  /** Runs alone between two changes of the log: META and other documents have one writer. */
+  exclusively(change: (log: ReplicaLog) => Promise<void>): Promise<void> {
+    return this.#serial.run(async () => {
+      if (this.#log !== null && !this.#isFresh && !this.hasFailed) await change(this.#log);
+    });
+  }
+
+  /** Ends the role: nothing is fetched any more at once; resolves when nothing touches the log. An unfinished rebuild is removed (C5). */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#metaTimer?.cancel();
+    await this.#serial.run(async () => {
+      if (this.#isFresh) await this.#attempt(() => this.#options.host.discardRebuild());
+    });
+  }
+
+  #note(outcome: Extract<FetchOutcome, { result: 'data' }>): void {
+    if (outcome.removedFloor > this.#removedFloor) this.#removedFloor = outcome.removedFloor;
+    // What the leader said was true at some moment after we asked, and perhaps no longer when it arrived.
+    this.#heard = { highWatermark: outcome.highWatermark, askedAtMs: this.#fetchSentAtMs };
+  }
+
+  #noteFreshness(): void {
+    const { highWatermark, askedAtMs } = this.#heard;
+    if (this.#log === null || this.#log.committedOffset < highWatermark) return;
+    this.#freshAtMs = Math.max(this.#freshAtMs, askedAtMs);
+  }
+
+  #step(event: FollowerEvent): void {
+    if (this.#stopped) return;
+    for (const effect of this.#core.step(event, this.#log ?? EMPTY_LOG)) this.#do(effect);
+  }
+
+  #do(effect: FollowerEffect): void {
+    switch (effect.kind) {
+      case 'fetch':
+        return this.#sendFetch(effect);
+      case 'progress':
+        return this.#sendProgress(effect);
+      case 'append':
+        return this.#queue(() => this.#append(effect));
+      case 'commit':
+        return this.#queue(() => this.#commit(effect));
+      case 'truncate':
+        return this.#queue(() => this.#truncate(effect));
+      case 'openRebuild':
+        return this.#queue(() => this.#openRebuild());
+      case 'finishRebuild':
+        return this.#queue(() => this.#finishRebuild());
+      case 'persistVersion':
+        return this.#persistVersion(effect.version);
+      case 'setTimer':
+        return this.#setTimer(effect.delayMs);
+      case 'trouble':
+        this.#options.logger.error({ component: 'follower', trouble: effect.trouble }, effect.text);
+        return this.#options.host.trouble(effect.trouble);
+      case 'dropped':
+        return this.#options.logger.warn({ component: 'follower' }, effect.text);
+    }
+  }
+
+  #sendFetch(effect: Extract<FollowerEffect, { kind: 'fetch' }>): void {
+    const { kind: _kind, ...fields } = effect;
+    this.#fetchSentAtMs = this.#options.clock.monotonicMs();
+    this.#options.host.send(this.#options.leader, {
+      kind: 'fetch',
+      ...this.#sender(),
+      ...fields,
+      bytesMax: this.#options.fetchBytesMax,
+    });
+  }
+
+  #sendProgress(effect: Extract<FollowerEffect, { kind: 'progress' }>): void {
+    const { durableOffset, partitionVersion } = effect;
+    this.#options.host.send(this.#options.leader, {
+      kind: 'fetchProgress',
+      ...this.#sender(),
+      durableOffset,
+      partitionVersion,
+    });
+  }
+
+  #sender() {
+    const { nodeId, incarnation, partition, uuid, leaderEpoch } = this.#options;
+    const directoryId = this.#log?.directoryId ?? '';
+    return { from: nodeId, fromIncarnation: incarnation, partition, uuid, directoryId, leaderEpoch };
+  }
+
+  /** One change of the log after the other; what is still queued when the role ends is not begun. */
+  #queue(change: () => Promise<FollowerEvent | null>): void {
+    void this.#serial.run(async () => {
+      if (this.#stopped || this.hasFailed) return;
+      const event = await this.#attempt(change);
+      if (event !== null) this.#step(event);
+    });
+  }
+
+  /** A failure of ours or of the disk's stops this replica and no other (KAFKA-8346). */
+  async #attempt<Result>(change: () => Promise<Result>): Promise<Result | FollowerEvent | null> {
+    try {
+      return await change();
+    } catch (error) {
+      this.#options.logger.error({ component: 'follower', err: error }, 'a change of the log failed');
+      return isCorruption(error) ? { kind: 'logCorrupt' } : { kind: 'diskFailed' };
+    }
+  }
+
+  async #append(effect: Extract<FollowerEffect, { kind: 'append' }>): Promise<FollowerEvent> {
+    const { bytes, nextOffset, epochs, deferSync } = effect;
+    try {
+      await this.#writable.appendFetched(bytes, nextOffset, { epochs, deferSync });
+      return { kind: 'written' };
+    } catch (error) {
+      if (!isCorruption(error)) throw error;
+      this.#options.logger.warn({ component: 'follower', err: error }, 'the leader sent what does not check');
+      return { kind: 'replyCorrupt' };
+    }
+  }
+
+  async #commit({ highWatermark }: Extract<FollowerEffect, { kind: 'commit' }>): Promise<null> {
+    const log = this.#writable;
+    if (highWatermark > log.committedOffset) await log.commitTo(highWatermark);
+    this.#noteFreshness();
+    this.#saveMetaLater();
+    return null;
+  }
+
+  async #truncate({ offset }: Extract<FollowerEffect, { kind: 'truncate' }>): Promise<FollowerEvent> {
+    this.#options.logger.info(
+      { component: 'follower', offset, logEndOffset: this.#writable.logEndOffset },
+      'the log is cut back to where it agrees with the leader',
+    );
+    await this.#writable.truncateTo(offset);
+    return { kind: 'truncated' };
+  }
+
+  async #openRebuild(): Promise<FollowerEvent> {
+    this.#options.logger.warn({ component: 'follower' }, 'the replica is built anew from its leader');
+    this.#removedFloor = -1;
+    this.#log = await this.#options.host.openRebuild();
+    this.#isFresh = true;
+    return { kind: 'rebuildOpened' };
+  }
+
+  /** Everything is on disk, and the log says what it lacks, before the directory counts (C5, C6). */
+  async #finishRebuild(): Promise<FollowerEvent> {
+    const log = this.#writable;
+    await log.raiseRemovedFloor(this.#removedFloor);
+    await log.syncNow();
+    await log.saveMeta();
+    await this.#options.host.adoptRebuild();
+    this.#isFresh = false;
+    return { kind: 'rebuilt' };
+  }
+
+  #persistVersion(version: PartitionVersion): void {
+    this.#options.host.persistVersion(version).then(
+      () => this.#step({ kind: 'versionDurable', version }),
+      (error: unknown) =>
+        this.#options.logger.error({ component: 'follower', err: error }, 'a version cannot be made durable'),
+    );
+  }
+
+  #setTimer(delayMs: number): void {
+    this.#timer?.cancel();
+    const { clock, random } = this.#options;
+    this.#timer = clock.setTimer(delayMs + random.below(RETRY_MS / 2), () => this.#step({ kind: 'timer' }));
+  }
+
+  #saveMetaLater(): void {
+    if (this.#metaTimer !== null || this.#stopped) return;
+    this.#metaTimer = this.#options.clock.setTimer(SAVE_META_MS, () => {
+      this.#metaTimer = null;
+      this.#queue(async () => {
+        if (!this.#isFresh) await this.#writable.saveMeta();
+        return null;
+      });
+    });
+  }
+
+  get #writable(): ReplicaLog {
+    if (this.#log === null) throw new CaskadeError('corruptMetadata', 'there is no log to write to yet');
+    return this.#log;
+  }
+}
+
+function isCorruption(error: unknown): boolean {
+  if (!(error instanceof CaskadeError)) return false;
+  return error.code === 'corruptSegment' || error.code === 'corruptMetadata' || error.code === 'futureFormat';
+}
+
+/** Epoch of the last batch; null: no bytes, or not batches as far as their headers tell. */
+function lastEpochOf(bytes: Uint8Array): LeaderEpoch | null {
+  let epoch: LeaderEpoch | null = null;
+  for (let at = 0; at < bytes.length; ) {
+    const header = readBatchHeader(bytes, at, bytes.length);
+    if (typeof header === 'string') return null;
+    epoch = header.leaderEpoch;
+    at += header.length;
+  }
+  return epoch;
+}
