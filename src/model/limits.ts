@@ -39,6 +39,10 @@ export const LIMITS = {
   /** Above this many bytes appended but not yet on disk, connections wait. */
   unflushedBytesMax: 64 * MiB,
   concurrentSyncsMax: 8,
+  /** Batches above the committed offset are kept in memory up to this; those beyond it are read back when they are committed. */
+  pendingBytesMax: 64 * MiB,
+  /** What is decoded and committed in one turn of the event loop; more goes in slices. */
+  commitBytesPerTurnMax: 1 * MiB,
   /** META, MANIFEST, EPOCHS, NODE. */
   documentBytesMax: 64 * MiB,
   /** Batches are read in chunks of this size when a segment is scanned. */

@@ -110,8 +110,10 @@ async function lead(
     },
     { ...doors, logger },
   );
-  await opened.epochs.begin(local.leaderEpoch, opened.logEndOffset);
-  const store = new PartitionStore(opened, { ...doors, logger }, flushMode, local.leaderEpoch);
+  const store = new PartitionStore(opened, { ...doors, logger }, flushMode);
+  await store.beginEpoch(local.leaderEpoch);
+  // Nobody else has a copy: what is on the disk is committed.
+  await store.commitTo(store.durableOffset);
   const { enabled, deadRatioMin, bytesPerSecondMax } = config.merge;
   const maintenance = { enabled, deadRatioMin, bytesPerSecondMax };
   const settings = {

@@ -1,4 +1,5 @@
 import type { Clock } from '../env/clock.ts';
+import { InvariantError } from '../model/errors.ts';
 import { LIMITS } from '../model/limits.ts';
 import { asOffset, type LeaderEpoch, type Offset } from '../model/numbers.ts';
 import { BatchBufferPool, BatchBuilder } from './batch-builder.ts';
@@ -35,6 +36,17 @@ export class AppendQueue {
 
   get bytes(): number {
     return this.#closedBytes + (this.#open?.length ?? 0);
+  }
+
+  /** 0: this replica does not lead, and nothing may be appended. */
+  get epoch(): LeaderEpoch {
+    return this.#epoch;
+  }
+
+  /** What is appended from now on carries the epoch. */
+  beginEpoch(epoch: LeaderEpoch, nextOffset: Offset): void {
+    this.discard(nextOffset);
+    this.#epoch = epoch;
   }
 
   /** Records appended until `endGroup` lie in one batch. */
@@ -85,6 +97,7 @@ export class AppendQueue {
   }
 
   #begin(): BatchBuilder {
+    if (this.#epoch === 0) throw new InvariantError('an append to a partition that has no leader epoch');
     const batch = new BatchBuilder(asOffset(this.#nextOffset), this.#epoch, this.#pool.take());
     batch.firstTimestampMs = this.#clock.wallMs();
     this.#open = batch;

@@ -5,6 +5,7 @@ import { BATCH_HEADER_BYTES, sealBatch } from './format/batch.ts';
 import { crcOf } from './format/crc.ts';
 import { copyBytes, writeUint32, writeUint64 } from './format/integers.ts';
 import { RECORD_AT, RECORD_HEADER_BYTES, RecordFlag, type RecordKind } from './format/record.ts';
+import type { PendingBatch } from './pending-batch.ts';
 
 const INITIAL_BYTES = 64 * 1024;
 /** Buffers up to this size are used again. */
@@ -29,7 +30,7 @@ export class BatchBufferPool {
  * One record batch while it grows and after it is sealed. Records are encoded straight into the bytes that will be
  * written to disk and sent to followers; nothing is encoded twice.
  */
-export class BatchBuilder {
+export class BatchBuilder implements PendingBatch {
   readonly baseOffset: Offset;
   readonly leaderEpoch: LeaderEpoch;
   bytes: Buffer;
@@ -50,6 +51,10 @@ export class BatchBuilder {
 
   get nextOffset(): Offset {
     return asOffset(this.baseOffset + this.count);
+  }
+
+  get image(): Buffer {
+    return this.bytes.subarray(0, this.length);
   }
 
   /**

@@ -76,6 +76,43 @@ export class EpochCache {
     this.#entries = entries;
   }
 
+  /**
+   * Takes over epochs of a leader, durably, before its records are appended behind one of `lastEpoch`; the newest of them has `newestEpoch`. Entries that no record
+   * stands for and that do not fit go: they were begun here, or heard of, and came to nothing.
+   */
+  async assign(
+    starts: readonly EpochStart[],
+    lastEpoch: LeaderEpoch,
+    newestEpoch: LeaderEpoch,
+  ): Promise<void> {
+    let entries = this.#entries.filter(({ epoch }) => epoch <= newestEpoch);
+    for (const start of starts) {
+      const isKnown = entries.some(
+        (entry) => entry.epoch === start.epoch && entry.startOffset <= start.startOffset,
+      );
+      if (start.epoch <= lastEpoch || isKnown) continue;
+      entries = [...entries.filter((entry) => follows(entry, start)), start];
+    }
+    const isSame =
+      entries.length === this.#entries.length && entries.every((entry, at) => entry === this.#entries[at]);
+    if (isSame) return;
+    await this.#write(entries);
+    this.#entries = entries;
+  }
+
+  /** Forgets the epochs that began at or above `offset`, durably; also when the log ends below it (KAFKA-10706). */
+  async trimTo(offset: Offset): Promise<void> {
+    const entries = this.#entries.filter((entry) => entry.startOffset < offset);
+    if (entries.length === this.#entries.length) return;
+    await this.#write(entries);
+    this.#entries = entries;
+  }
+
+  /** Epoch of the record below `offset`, also if a merge has taken it; 0: there is none. */
+  epochBelow(offset: Offset): LeaderEpoch {
+    return this.#entries.findLast((entry) => entry.startOffset < offset)?.epoch ?? asLeaderEpoch(0);
+  }
+
   /** The largest known epoch not above `epoch`, and where it ends: the start of the next one, or the log end. */
   endOf(epoch: LeaderEpoch, logEndOffset: Offset): EpochEnd {
     const first = this.#entries[0];

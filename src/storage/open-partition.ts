@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { makeDirectoryDurably } from '../env/make-directory.ts';
-import { CaskadeError } from '../model/errors.ts';
+import { CaskadeError, type ErrorCode } from '../model/errors.ts';
 import { LIMITS } from '../model/limits.ts';
 import { asOffset, type Offset } from '../model/numbers.ts';
 import { BatchScan } from './batch-scan.ts';
@@ -20,6 +20,7 @@ import {
 import type { OpenedPartition, StoreDoors } from './partition-store.ts';
 import { Recovery, type RecoveryReport } from './recovery.ts';
 import { SegmentedLog } from './segmented-log.ts';
+import { finishTruncation } from './truncation.ts';
 
 export interface OpenOptions extends MetaExpectation {
   readonly directory: string;
@@ -29,6 +30,48 @@ export interface OpenOptions extends MetaExpectation {
   readonly acceptTornTail: boolean;
   /** The directory was in use before: one without META has lost it. */
   readonly mustExist: boolean;
+  /** A member of a cluster gives up what others still have; absent, this node has the only copy. */
+  readonly member?: MemberOptions;
+}
+
+export interface MemberOptions {
+  /** The last life ended with the marker of a clean shutdown: under a weaker flush mode the only proof that nothing is missing (R6). */
+  readonly closedCleanly: boolean;
+}
+
+/** `unusable`: it cannot be served and must be rebuilt from others; nothing was changed in it. */
+export type OpenedReplica =
+  | { readonly kind: 'opened'; readonly opened: OpenedPartition }
+  | { readonly kind: 'unusable'; readonly reason: string; readonly directoryId: string | null };
+
+/** What another replica's copy makes good. Anything else is the operator's, or the disk's: it is thrown. */
+const REBUILT: readonly ErrorCode[] = ['corruptSegment', 'corruptMetadata', 'foreignDirectory', 'notFound'];
+
+/** The hash seed that every replica of a partition derives. */
+export function hashSeedOf(partitionUuid: string): string {
+  return partitionUuid.slice(0, 2 * HASH_SEED_BYTES);
+}
+
+/** Opens the directory of a replica whose partition others have too. */
+export async function openReplica(
+  options: OpenOptions & { readonly member: MemberOptions },
+  doors: StoreDoors,
+): Promise<OpenedReplica> {
+  try {
+    return { kind: 'opened', opened: await openPartition(options, doors) };
+  } catch (error) {
+    if (!(error instanceof CaskadeError) || !REBUILT.includes(error.code)) throw error;
+    return { kind: 'unusable', reason: error.message, directoryId: await directoryIdOf(options, doors) };
+  }
+}
+
+async function directoryIdOf({ directory }: OpenOptions, doors: StoreDoors): Promise<string | null> {
+  try {
+    return (await readPartitionMeta(doors.fileSystem, directory))?.directoryId ?? null;
+  } catch (error) {
+    if (error instanceof CaskadeError && REBUILT.includes(error.code)) return null;
+    throw error;
+  }
 }
 
 /**
@@ -38,25 +81,70 @@ export interface OpenOptions extends MetaExpectation {
 export async function openPartition(options: OpenOptions, doors: StoreDoors): Promise<OpenedPartition> {
   const { directory } = options;
   await makeDirectoryDurably(doors.fileSystem, directory);
-  const meta = await settleMeta(options, doors);
+  const settled = await settleMeta(options, doors);
+  const meta = await finishTruncation(settled, directory, doors.fileSystem);
   const epochs = await EpochCache.open(doors.fileSystem, directory);
   const manifest = await readManifest(doors.fileSystem, directory);
   const hasher = new KeyHash(Buffer.from(meta.hashSeed, 'hex').subarray(0, HASH_SEED_BYTES));
   const log = newLog(options, meta, doors, manifest ?? EMPTY_MANIFEST);
   const index = new CommittedIndex(log, hasher);
-  const parts = { directory, meta, epochs, log, index, hasher };
+  const parts = { directory, epochs, log, index, hasher };
   if (manifest === null) {
     await checkFirstStart(directory, epochs, doors);
     await log.createFirst();
-    return { ...parts, logEndOffset: asOffset(0), report: NEW };
+    const nowhere = asOffset(0);
+    const place = { committedOffset: nowhere, logEndOffset: nowhere, pending: [] };
+    return { ...parts, ...place, meta, report: NEW, isWhole: meta.lossy !== true };
   }
+  try {
+    return { ...parts, ...(await recover(options, meta, parts, doors)) };
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+type Recovered = Pick<
+  OpenedPartition,
+  'meta' | 'committedOffset' | 'logEndOffset' | 'pending' | 'report' | 'isWhole'
+>;
+
+async function recover(
+  options: OpenOptions,
+  found: PartitionMeta,
+  parts: Pick<OpenedPartition, 'directory' | 'epochs' | 'log' | 'index' | 'hasher'>,
+  doors: StoreDoors,
+): Promise<Recovered> {
+  const { directory, epochs, log, index, hasher } = parts;
+  let meta = found;
+  const write = async (changed: PartitionMeta): Promise<void> => {
+    await writePartitionMeta(doors.fileSystem, directory, changed);
+    meta = changed;
+  };
+  const markLossy = async (): Promise<void> => write({ ...meta, lossy: true });
+  const isMember = options.member !== undefined;
   const hintDoors = { ...doors, directory, hasher, hashSeed: meta.hashSeed };
-  const recovery = new Recovery(hintDoors, log, index, meta, options);
-  const { logEndOffset, report } = await recovery.run();
-  await lowerHighWatermark(meta, logEndOffset, directory, doors);
+  const recovery = new Recovery(hintDoors, log, index, meta, { ...options, isMember, markLossy });
+  const { logEndOffset, pending, report } = await recovery.run();
+  // Under a weak mode only the marker of a clean shutdown proves anything; what it does not prove stays unproved in later lives.
+  const isProved = meta.flush === 'always' || options.member?.closedCleanly === true;
+  if (isMember && meta.lossy !== true && !isProved) await markLossy();
+  if (meta.highWatermark > logEndOffset) await write({ ...meta, highWatermark: logEndOffset });
   refuseWithoutEpochs(directory, epochs, logEndOffset);
-  const lastEpochStart = epochs.latest?.startOffset ?? 0;
-  return { ...parts, logEndOffset: asOffset(Math.max(logEndOffset, lastEpochStart)), report };
+  const end = await settleEnd(isMember, epochs, logEndOffset);
+  const committedOffset = asOffset(meta.highWatermark);
+  const isWhole = report.verdict !== 'lossy' && meta.lossy !== true && isProved;
+  return { meta, committedOffset, logEndOffset: end, pending, report, isWhole };
+}
+
+/**
+ * Alone, an epoch that begins above the log's end tells of offsets that were given out: they are not used again. A member fetches what it lost under the
+ * same offsets, so it is the epoch that goes.
+ */
+async function settleEnd(isMember: boolean, epochs: EpochCache, logEndOffset: Offset): Promise<Offset> {
+  if (!isMember) return asOffset(Math.max(logEndOffset, epochs.latest?.startOffset ?? 0));
+  await epochs.trimTo(asOffset(logEndOffset + 1));
+  return logEndOffset;
 }
 
 const NEW: RecoveryReport = {
@@ -68,17 +156,6 @@ const NEW: RecoveryReport = {
   cutBytes: 0,
   removedFiles: 0,
 };
-
-/** The operator gave up the end of the log, or a weak flush mode lost it: META may claim no more than there is. */
-async function lowerHighWatermark(
-  meta: PartitionMeta,
-  logEndOffset: number,
-  directory: string,
-  doors: StoreDoors,
-): Promise<void> {
-  if (meta.highWatermark <= logEndOffset) return;
-  await writePartitionMeta(doors.fileSystem, directory, { ...meta, highWatermark: logEndOffset });
-}
 
 /** Reads META or writes the first one; the flush mark only ever gets weaker. */
 async function settleMeta(options: OpenOptions, doors: StoreDoors): Promise<PartitionMeta> {

@@ -162,6 +162,15 @@ export class Overlay {
     this.#end = Math.max(offset, this.#begin);
   }
 
+  /** Forgets everything; the next record gets `offset`, which may be below those that were here. */
+  reset(offset: number): void {
+    this.#heads.fill(NONE);
+    this.#batches.fill(null);
+    this.#newestFlush = NONE;
+    this.#begin = offset;
+    this.#end = offset;
+  }
+
   #liveOffsets(end: number): number[] {
     const offsets: number[] = [];
     for (let at = this.#begin; at < end; at += 1) offsets.push(at);

@@ -31,6 +31,17 @@ export interface PartitionMeta {
   readonly highWatermark: number;
   readonly logStartOffset: number;
   readonly createdAtMs: number;
+  /** Something that was acknowledged under this directory may be missing (R6). */
+  readonly lossy?: true;
+  /** The log is being cut back: a start finishes that before it looks at anything else. */
+  readonly cut?: PlannedCut;
+}
+
+/** Where a log is being cut: what lies from `position` on in the segment of base offset `base`, and all later segments, go. */
+export interface PlannedCut {
+  readonly offset: number;
+  readonly base: number;
+  readonly position: number;
 }
 
 const FORMAT = 1;
@@ -42,6 +53,8 @@ export interface MetaExpectation {
   readonly partition: PartitionId;
   readonly nodeId: NodeId;
   readonly flush: FlushMode;
+  /** 16 hexadecimal digits for a new directory: the same in every replica of a cluster. Absent: random. */
+  readonly hashSeed?: string;
 }
 
 export async function readPartitionMeta(
@@ -74,7 +87,7 @@ export function newPartitionMeta(
     partitionUuid,
     directoryId: hex(random.bytes(16)),
     nodeId: expectation.nodeId,
-    hashSeed: hex(random.bytes(8)),
+    hashSeed: expectation.hashSeed ?? hex(random.bytes(8)),
     flush: expectation.flush,
     highWatermark: 0,
     logStartOffset: 0,

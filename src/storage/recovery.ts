@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { CaskadeError } from '../model/errors.ts';
+import { LIMITS } from '../model/limits.ts';
 import { asOffset, type Offset } from '../model/numbers.ts';
 import { BatchScan, type ScannedBatch } from './batch-scan.ts';
 import { type CommittedIndex, IndexedRecord } from './committed-index.ts';
@@ -9,11 +10,12 @@ import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from './format/segment-head
 import { type HintDoors, hintPath, loadHint } from './hint-file.ts';
 import { MANIFEST_NAME, type ManifestSegment, segmentFileName } from './manifest.ts';
 import type { PartitionMeta } from './partition-meta.ts';
+import { FetchedBatch, type PendingBatch } from './pending-batch.ts';
 import type { Segment } from './segment.ts';
 import { SegmentRecords } from './segment-records.ts';
 import type { SegmentedLog } from './segmented-log.ts';
 import { Slices } from './slices.ts';
-import { judgeTail } from './tail-verdict.ts';
+import { judgeTail, type TailVerdict } from './tail-verdict.ts';
 
 /** What a start found (R6: only `clean` and `torn` under flush always are proved whole). */
 export interface RecoveryReport {
@@ -31,12 +33,28 @@ export interface RecoveryReport {
 export interface RecoveryOptions {
   /** The operator accepts the loss of a rotten last batch (R19). */
   readonly acceptTornTail: boolean;
+  /** A member of a cluster: a tail that may have been acknowledged is given up after `markLossy`, and fetched anew (R6, R19). */
+  readonly isMember: boolean;
+  /** Durable when it resolves; called before anything is cut. */
+  readonly markLossy: () => Promise<void>;
+}
+
+/** What recovery leaves behind, besides log and index. */
+export interface RecoveredLog {
+  /** As far as the log itself tells. */
+  readonly logEndOffset: Offset;
+  /** Batches above META's high watermark: checked, not indexed. */
+  readonly pending: readonly PendingBatch[];
+  readonly report: RecoveryReport;
 }
 
 const ZERO_PIECE_BYTES = 1024 * 1024;
 const KEPT_NAMES = new Set([MANIFEST_NAME, 'META', 'EPOCHS']);
 
-/** Brings log and index of one partition back to what was committed. Never cuts the middle of a log (C11). */
+/**
+ * Brings log and index of one partition back to what was known to be committed: nothing at or above META's high watermark is indexed. Never cuts the middle of
+ * a log (C11).
+ */
 export class Recovery {
   readonly #doors: HintDoors;
   readonly #log: SegmentedLog;
@@ -51,6 +69,8 @@ export class Recovery {
   #badHints = 0;
   #nextOffset = 0;
   #epoch = 0;
+  readonly #pending: PendingBatch[] = [];
+  #pendingBytes = 0;
 
   constructor(
     doors: HintDoors,
@@ -69,7 +89,7 @@ export class Recovery {
   }
 
   /** Returns the log end offset as far as the log itself tells, and what was found. */
-  async run(): Promise<{ logEndOffset: Offset; report: RecoveryReport }> {
+  async run(): Promise<RecoveredLog> {
     const removedFiles = await this.#removeLeftovers();
     let verdict: RecoveryReport['verdict'] = 'clean';
     let cutBytes = 0;
@@ -78,7 +98,7 @@ export class Recovery {
       if (entry.state !== 'active') await this.#loadSealed(segment, entry);
       else ({ verdict, cutBytes } = await this.#loadActive(segment));
     }
-    if (verdict !== 'lossy') this.#checkHighWatermark();
+    if (verdict !== 'lossy') verdict = await this.#checkedEnd(verdict);
     const report: RecoveryReport = {
       verdict,
       segments: this.#log.segments.length,
@@ -88,7 +108,7 @@ export class Recovery {
       cutBytes,
       removedFiles,
     };
-    return { logEndOffset: asOffset(this.#nextOffset), report };
+    return { logEndOffset: asOffset(this.#nextOffset), pending: this.#pending, report };
   }
 
   /** Files that the manifest does not name are what a crash left of a roll, a merge or a hint (C9). */
@@ -108,7 +128,7 @@ export class Recovery {
   async #open(entry: ManifestSegment): Promise<Segment> {
     let segment: Segment;
     try {
-      segment = await this.#log.openSegment(entry);
+      segment = await this.#log.openSegment(entry, entry.state === 'active' || !this.#isCommitted(entry.end));
     } catch (error) {
       if (!(error instanceof CaskadeError) || error.code !== 'notFound') throw error;
       const path = join(this.#doors.directory, segmentFileName(entry.base, entry.generation));
@@ -142,7 +162,9 @@ export class Recovery {
         `${segment.path}: has ${size} bytes, but ${entry.length} were sealed; restore the file from a backup`,
       );
     }
-    const hint = await loadHint(this.#doors, segment, this.#index);
+    // A hint leaves out what later records superseded: that they were committed must be known here too (C2).
+    const isTrusted = this.#isCommitted(entry.end);
+    const hint = isTrusted ? await loadHint(this.#doors, segment, this.#index) : 'absent';
     if (hint === 'loaded') {
       this.#fromHints += 1;
     } else {
@@ -180,6 +202,7 @@ export class Recovery {
     await segment.handle.readAt(rest, segment.length);
     const verdict = judgeTail(rest, segment.length, this.#nextOffset);
     if (verdict === 'clean') return { verdict: 'clean', cutBytes: 0 };
+    if (this.#options.isMember) return this.#giveUpTail(segment, rest, verdict);
     const isWeak = this.#meta.flush !== 'always';
     if (verdict === 'corrupt' && !isWeak) throw corruptAt(segment, segment.length, scan.end.fault ?? 'crc');
     if (verdict === 'rotten' && !isWeak && !this.#options.acceptTornTail) {
@@ -196,6 +219,19 @@ export class Recovery {
     return { verdict: isProved ? 'torn' : 'lossy', cutBytes };
   }
 
+  /** As a member: what a crash tore was never acknowledged; anything else may have been, and must come again from the others. */
+  async #giveUpTail(
+    segment: Segment,
+    rest: Buffer,
+    found: TailVerdict,
+  ): Promise<{ verdict: RecoveryReport['verdict']; cutBytes: number }> {
+    const isProved = found === 'torn' && this.#nextOffset >= this.#meta.highWatermark;
+    if (!isProved) await this.#options.markLossy();
+    const cutBytes = endOfData(rest);
+    await this.#zero(segment, segment.length, cutBytes);
+    return { verdict: isProved ? 'torn' : 'lossy', cutBytes };
+  }
+
   async #zero(segment: Segment, position: number, bytes: number): Promise<void> {
     for (let done = 0; done < bytes; done += ZERO_PIECE_BYTES) {
       await segment.handle.writeAt([Buffer.alloc(Math.min(ZERO_PIECE_BYTES, bytes - done))], position + done);
@@ -206,13 +242,26 @@ export class Recovery {
     for await (const batch of scan.batches()) {
       this.#checkOrder(batch, segment);
       segment.batchCount += 1;
+      const isCommitted = this.#isCommitted(nextOffsetOf(batch.header));
       for (const _place of this.#records.of(batch, segment.path, this.#record)) {
-        this.#index.apply(this.#record, segment);
+        if (isCommitted) this.#index.apply(this.#record, segment);
         this.#recordCount += 1;
         if (this.#slices.isSpent) await this.#slices.rest();
       }
+      if (!isCommitted) this.#keepPending(batch, segment);
       this.#nextOffset = nextOffsetOf(batch.header);
     }
+  }
+
+  #isCommitted(end: number): boolean {
+    return end <= this.#meta.highWatermark;
+  }
+
+  #keepPending({ header, bytes, start, position }: ScannedBatch, segment: Segment): void {
+    const isHeld = this.#pendingBytes + header.length <= LIMITS.pendingBytesMax;
+    if (isHeld) this.#pendingBytes += header.length;
+    const image = isHeld ? Buffer.from(bytes.subarray(start, start + header.length)) : null;
+    this.#pending.push(FetchedBatch.at(header, image, { segment: segment.slot, position }));
   }
 
   /** Invariant I4: offsets and epochs never go back along the log. */
@@ -225,6 +274,14 @@ export class Recovery {
       );
     }
     this.#epoch = leaderEpoch;
+  }
+
+  /** A log that ends below what was committed has lost something: alone it is refused, a member says so. */
+  async #checkedEnd(verdict: RecoveryReport['verdict']): Promise<RecoveryReport['verdict']> {
+    if (!this.#options.isMember) this.#checkHighWatermark();
+    if (this.#nextOffset >= this.#meta.highWatermark) return verdict;
+    if (this.#options.isMember) await this.#options.markLossy();
+    return this.#options.isMember ? 'lossy' : verdict;
   }
 
   #checkHighWatermark(): void {

@@ -1,5 +1,5 @@
 import type { LeaderEpoch, Offset } from '../model/numbers.ts';
-import type { EpochEnd } from './epoch-cache.ts';
+import type { EpochEnd, EpochStart } from './epoch-cache.ts';
 import type { RecoveryReport } from './recovery.ts';
 
 /** Whole batches for a follower, with what it must ask for next. */
@@ -7,6 +7,17 @@ export interface LogSlice {
   readonly bytes: Uint8Array;
   /** Offset after the last batch; past the gaps that a merge left behind it (C8). Equal to the offset asked for: there is nothing. */
   readonly nextOffset: Offset;
+  /**
+   * Epochs that began at or above the offset asked for and below `nextOffset`. They travel with the bytes: a merge may have taken every record of an epoch, and
+   * who does not know it answers a third replica wrongly (C8).
+   */
+  readonly epochs: readonly EpochStart[];
+}
+
+export interface AppendFetchedOptions {
+  readonly deferSync?: boolean;
+  /** The epochs that came with the bytes (`LogSlice.epochs`). */
+  readonly epochs?: readonly EpochStart[];
 }
 
 /**
@@ -56,11 +67,7 @@ export interface ReplicaLog {
    * is durable in the epoch cache before its first batch is. Throws `corruptSegment` for bytes that do not check: nothing was written.
    * In a rebuild (`deferSync`) nothing is synced before `syncNow`.
    */
-  appendFetched(
-    bytes: Uint8Array,
-    nextOffset: Offset,
-    options?: { readonly deferSync?: boolean },
-  ): Promise<void>;
+  appendFetched(bytes: Uint8Array, nextOffset: Offset, options?: AppendFetchedOptions): Promise<void>;
   /**
    * Cuts the log and the epoch cache back to `offset`, durably; the cache also when the log ends below it already (KAFKA-10706). Throws an
    * InvariantError below `committedOffset` (I3), and `resync needed` is the caller's decision before.
@@ -79,6 +86,8 @@ export interface ReplicaLog {
    */
   readLog(offset: Offset, bytesMax: number): LogSlice | Promise<LogSlice>;
   syncNow(): Promise<void>;
+  /** This log was copied from one whose removed floor is `floor`: it lacks the same tombstones (C5). Durable; a lower one changes nothing. */
+  raiseRemovedFloor(floor: number): Promise<void>;
   /** Makes the present committed offset durable in META: the next recovery indexes that far (and R19 cuts nothing below it). */
   saveMeta(): Promise<void>;
   /** The replica is a member again under its present life: what it lost has been fetched anew. Durable. */

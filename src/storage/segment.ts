@@ -136,6 +136,18 @@ export class Segment {
     this.#tailIndex = index;
   }
 
+  /** Cuts the file at `position`, durably; what was in memory beyond it is forgotten. */
+  async cut(position: number, end: Offset): Promise<void> {
+    await this.handle.truncate(position);
+    await this.handle.sync();
+    this.#tail = null;
+    this.#tailIndex = -1;
+    this.#cache.forget(this.cacheId, Math.ceil(this.length / blockBytes));
+    this.length = position;
+    this.end = end;
+    await this.resumeTail();
+  }
+
   /** The segment gets no more bytes: its last block stays in memory like any other. */
   sealTail(): void {
     if (this.#tail !== null)

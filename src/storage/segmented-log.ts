@@ -4,11 +4,11 @@ import type { FileSystem } from '../env/file-system.ts';
 import { CaskadeError, InvariantError } from '../model/errors.ts';
 import { LIMITS } from '../model/limits.ts';
 import { asOffset, type Offset } from '../model/numbers.ts';
-import type { BatchBuilder } from './batch-builder.ts';
 import type { BlockCache } from './block-cache.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './format/segment-header.ts';
 import type { LogSettings } from './log-settings.ts';
 import { type Manifest, type ManifestSegment, segmentFileName, writeManifest } from './manifest.ts';
+import type { PendingBatch } from './pending-batch.ts';
 import { Segment } from './segment.ts';
 import { ZeroFill } from './zero-fill.ts';
 
@@ -80,10 +80,10 @@ export class SegmentedLog {
     return this.#ordered.reduce((sum, segment) => sum + segment.deadBytes, 0);
   }
 
-  /** Opens a file that the manifest names. */
-  async openSegment(entry: ManifestSegment): Promise<Segment> {
+  /** Opens a file that the manifest names; `writable` if it is the active one or a truncation may make it that again. */
+  async openSegment(entry: ManifestSegment, writable: boolean): Promise<Segment> {
     const path = join(this.settings.directory, segmentFileName(entry.base, entry.generation));
-    const handle = await this.#fileSystem.open(path, entry.state === 'active' ? 'write' : 'read');
+    const handle = await this.#fileSystem.open(path, writable ? 'write' : 'read');
     const segment = this.#admit(entry, path, handle);
     this.#ordered.push(segment);
     return segment;
@@ -91,7 +91,11 @@ export class SegmentedLog {
 
   /** The tail of the active segment is known now: appends may begin there. */
   resume(zeroedTo: number): void {
-    this.#zeros = new ZeroFill(this.#fileSystem, this.active.path, this.settings, zeroedTo);
+    this.#zerosFrom(this.active, zeroedTo);
+  }
+
+  #zerosFrom(segment: Segment, zeroedTo: number): void {
+    this.#zeros = new ZeroFill(this.#fileSystem, segment.path, this.settings, zeroedTo);
   }
 
   /** Creates the first segment of an empty log. */
@@ -114,9 +118,10 @@ export class SegmentedLog {
   }
 
   /** Writes a sealed batch at the tail. Not durable before `sync`. */
-  async append(batch: BatchBuilder): Promise<void> {
+  async append(batch: PendingBatch): Promise<void> {
     const { active } = this;
-    const bytes = batch.bytes.subarray(0, batch.length);
+    const bytes = batch.image;
+    if (bytes === null) throw new InvariantError('a batch without bytes was appended');
     const position = active.length;
     await active.handle.writeAt([bytes], position);
     batch.segment = active.slot;
@@ -166,6 +171,42 @@ export class SegmentedLog {
       if (error instanceof CaskadeError && error.code === 'diskFull') await this.retire(fresh);
       throw error;
     }
+  }
+
+  /** Index of the segment that holds `offset`, or would: the last one whose base is not above it. */
+  indexAt(offset: Offset): number {
+    let low = 0;
+    let high = this.#ordered.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#ordered[middle] as Segment).base <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  /**
+   * Cuts the log back: the segment with this index becomes the active one, and ends at `position`, which is offset `end`. Later ones go with one
+   * rewrite of the manifest. What a crash leaves half done is finished by a start (META `truncatesTo`).
+   */
+  async truncate(index: number, position: number, end: Offset): Promise<void> {
+    const target = this.#ordered[index] as Segment;
+    if (target.merged) throw new InvariantError(`${target.path}: a merged segment was to be cut (C3)`);
+    await this.#zeros?.close();
+    await target.cut(position, end);
+    this.#zerosFrom(target, position);
+    const dropped = this.#ordered.slice(index + 1);
+    if (dropped.length === 0) return;
+    const kept = this.#ordered.slice(0, index + 1);
+    await this.#commitManifest(kept);
+    this.#ordered = kept;
+    for (const segment of dropped) await this.retire(segment);
+  }
+
+  /** Durable: no follower that ends at or below `floor` can be brought up from this log (C5). */
+  async raiseRemovedFloor(floor: number): Promise<void> {
+    if (floor <= this.#manifest.removedFloor) return;
+    await this.#commitManifest(this.#ordered, floor);
   }
 
   /** A number for a file name that was never used here; durable with the next manifest. */

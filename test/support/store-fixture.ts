@@ -10,8 +10,8 @@ import {
   asPartitionId,
   type Offset,
 } from '../../src/model/numbers.ts';
-import { EntryView, KeyView, ReadOutcome } from '../../src/replication/leader-partition.ts';
 import { Partition } from '../../src/replication/leader/partition.ts';
+import { EntryView, KeyView, ReadOutcome } from '../../src/replication/leader-partition.ts';
 import { BlockCache } from '../../src/storage/block-cache.ts';
 import { FlushScheduler } from '../../src/storage/flush-scheduler.ts';
 import { type HintDoors, writeHint } from '../../src/storage/hint-file.ts';
@@ -87,8 +87,10 @@ export class StoreMachine {
     const opened = await openPartition(options, doors);
     this.#leaderEpoch = Math.max(this.#leaderEpoch, opened.epochs.latest?.epoch ?? 0) + 1;
     const epoch = asLeaderEpoch(this.#leaderEpoch);
-    await opened.epochs.begin(epoch, opened.logEndOffset);
-    return new TestStore(new PartitionStore(opened, doors, options.flush, epoch), this);
+    const store = new PartitionStore(opened, doors, options.flush);
+    await store.beginEpoch(epoch);
+    await store.commitTo(store.durableOffset);
+    return new TestStore(store, this);
   }
 
   async openPartition(changes: StoreOptions = {}): Promise<TestPartition> {
@@ -158,7 +160,7 @@ export class TestStore {
   /** Writes, syncs and commits everything appended. */
   async flush(): Promise<void> {
     while (this.store.hasUnflushed) await this.store.flushOne();
-    this.store.commitTo(this.store.durableOffset);
+    await this.store.commitTo(this.store.durableOffset);
   }
 
   /** One committed batch of its own for each pair. */
@@ -199,7 +201,7 @@ export class TestStore {
   async writeHints(): Promise<void> {
     for (const segment of this.store.log.segments.slice(0, -1)) {
       if (!segment.hasHint) {
-        await writeHint(this.hintDoors, segment, this.store.index, () => this.store.syncNow());
+        await writeHint(this.hintDoors, segment, this.store.index, () => this.store.syncEvidence());
       }
     }
   }
@@ -212,7 +214,7 @@ export class TestStore {
     bytesPerSecondMax = 0,
   ): Promise<MergeOutcome | null> {
     const all: MergeHost = {
-      syncEvidence: () => this.store.syncNow(),
+      syncEvidence: () => this.store.syncEvidence(),
       isCancelled: () => false,
       exclusively: (change) => change(),
       ...host,

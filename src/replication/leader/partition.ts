@@ -499,7 +499,7 @@ export class Partition implements LeaderPartition, Flushable, StallTarget {
       hashSeed: store.meta.hashSeed,
     };
     const host = {
-      syncEvidence: () => this.#serial.run(() => store.syncNow()),
+      syncEvidence: () => this.#serial.run(() => store.syncEvidence()),
       isCancelled: () => this.#isClosing || this.isFenced,
       exclusively: (change: () => Promise<void>) => this.#serial.run(change),
     };
