@@ -8,11 +8,12 @@ import {
   type Offset,
 } from '../../model/numbers.ts';
 import type { PartitionState } from '../../model/partition-state.ts';
-import type { Fetch } from '../messages.ts';
 import type { ReplicationRules } from '../rules/rules.ts';
-import type { FollowerProgress, LeaderView, Rebuild } from '../rules/types.ts';
+import type { LeaderView } from '../rules/types.ts';
+import { FollowerBook } from './follower-book.ts';
 import { nextDeadline } from './leader-deadlines.ts';
 import type { LeaderEffect, LeaderEvent, LeaderFacts } from './leader-events.ts';
+import { checkCommit, checkProposal } from './leader-invariants.ts';
 
 export interface LeaderCoreSettings {
   readonly rules: ReplicationRules;
@@ -41,9 +42,9 @@ export interface LeaderCoreSettings {
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-interface LiveView extends Mutable<Omit<LeaderView, 'followers' | 'barred'>> {
-  readonly followers: Map<NodeId, FollowerProgress>;
+interface LiveView extends Mutable<Omit<LeaderView, 'barred' | 'refused'>> {
   readonly barred: Set<NodeId>;
+  readonly refused: Set<NodeId>;
 }
 
 const NEVER_MS = asMonotonicMillis(Number.POSITIVE_INFINITY);
@@ -57,9 +58,7 @@ export class LeaderCore {
   readonly #rules: ReplicationRules;
   readonly #settings: LeaderCoreSettings;
   readonly #view: LiveView;
-  readonly #rebuilds = new Map<NodeId, Rebuild>();
-  /** Newest fetch of each node's life: an older one, or its double, is ignored. */
-  readonly #fetches = new Map<NodeId, { readonly incarnation: Incarnation; readonly fetchId: number }>();
+  readonly #book: FollowerBook;
   #leaseMsMax: number;
   #acceptsAppends: boolean;
   #wakeAtMs: MonotonicMillis = NEVER_MS;
@@ -73,13 +72,14 @@ export class LeaderCore {
     this.#rules = rules;
     this.#settings = settings;
     this.#leaseMsMax = facts.leaseMsMax;
+    this.#book = new FollowerBook(rules);
     this.#view = {
       self: settings.self,
       incarnation: settings.incarnation,
       directoryId: settings.directoryId,
       state,
       pending: null,
-      followers: new Map(),
+      followers: this.#book.followers,
       live: settings.live,
       minInsync: facts.minInsync,
       lagMsMax: settings.lagMsMax,
@@ -93,8 +93,9 @@ export class LeaderCore {
       listeningSinceMs: nowMs,
       hasHadMinInsync: false,
       barred: new Set(),
+      refused: new Set(),
     };
-    this.#watchAssigned(nowMs);
+    this.#book.watchAssigned(this.#view, nowMs);
     this.#acceptsAppends = rules.acceptsAppends(this.#view);
     this.#view.hasHadMinInsync = this.#acceptsAppends;
   }
@@ -161,7 +162,7 @@ export class LeaderCore {
 
   isFloorPinned(nowMs: MonotonicMillis): boolean {
     const { lagMsMax, rebuildMsMax } = this.#settings;
-    return this.#rules.floorPinned(this.#rebuilds.values(), nowMs, { idleMsMax: lagMsMax * 4, rebuildMsMax });
+    return this.#rules.floorPinned(this.#book.rebuilds, nowMs, { idleMsMax: lagMsMax * 4, rebuildMsMax });
   }
 
   // What happens
@@ -188,6 +189,9 @@ export class LeaderCore {
         break;
       case 'stateApplied':
         this.#stateApplied(event, effects);
+        break;
+      case 'peerRefused':
+        this.#view.refused.add(event.node);
         break;
       case 'proposalReply':
         this.#proposalReply(event, effects);
@@ -217,80 +221,32 @@ export class LeaderCore {
   #fetch(event: Extract<LeaderEvent, { kind: 'fetch' }>, effects: LeaderEffect[]): void {
     const { fetch, log, nowMs } = event;
     const view = this.#view;
-    if (this.#isOld(fetch)) return;
+    if (this.#book.isLate(fetch)) return;
     view.logEndOffset = log.logEndOffset;
-    const known = { progress: view.followers.get(fetch.from), rebuild: this.#rebuilds.get(fetch.from) };
+    const { from } = fetch;
+    const known = { progress: view.followers.get(from), rebuild: this.#book.rebuildOf(from) };
     const refusal = this.#rules.checkFetch(view, fetch, log, known);
     if (refusal !== null) {
       effects.push({ kind: 'reply', fetch, outcome: refusal.outcome });
       if (refusal.suspectsSelf) this.#suspect(effects);
       return;
     }
-    this.#noteRebuild(fetch, log.removedFloor, nowMs);
-    const progress = this.#progressOf(fetch.from, fetch.fromIncarnation, fetch.directoryId, nowMs);
-    view.followers.set(fetch.from, this.#rules.noteFetch(progress, fetch, log.logEndOffset, nowMs));
+    view.refused.delete(from);
+    this.#book.noteFetch(fetch, log.logEndOffset, log.removedFloor, nowMs);
     effects.push({ kind: fetch.fetchOffset < log.sealedOffset ? 'serve' : 'park', fetch });
   }
 
-  #isOld(fetch: Fetch): boolean {
-    const newest = this.#fetches.get(fetch.from);
-    if (newest !== undefined) {
-      if (fetch.fromIncarnation < newest.incarnation) return false;
-      if (fetch.fromIncarnation === newest.incarnation && fetch.fetchId <= newest.fetchId) return true;
-    }
-    this.#fetches.set(fetch.from, { incarnation: fetch.fromIncarnation, fetchId: fetch.fetchId });
-    return false;
-  }
-
-  #noteRebuild(fetch: Fetch, removedFloor: number, nowMs: MonotonicMillis): void {
-    const rebuild = this.#rules.noteRebuild(this.#rebuilds.get(fetch.from), fetch, removedFloor, nowMs);
-    if (rebuild === undefined) this.#rebuilds.delete(fetch.from);
-    else this.#rebuilds.set(fetch.from, rebuild);
-  }
-
-  /** What is known under this life and directory; another one begins anew (KIP-903, R5). */
-  #progressOf(
-    node: NodeId,
-    incarnation: Incarnation,
-    directoryId: string,
-    nowMs: MonotonicMillis,
-  ): FollowerProgress {
-    const known = this.#view.followers.get(node);
-    if (known?.incarnation === incarnation && known.directoryId === directoryId) return known;
-    return this.#rules.newProgress(node, incarnation, directoryId, nowMs);
-  }
-
   #progress({ progress, nowMs }: Extract<LeaderEvent, { kind: 'progress' }>): void {
-    const view = this.#view;
-    const known = view.followers.get(progress.from);
-    if (known === undefined || known.fetchOffset < 0) return;
-    if (progress.uuid !== view.state.uuid || progress.leaderEpoch !== view.leaderEpoch) return;
-    if (known.incarnation !== progress.fromIncarnation || known.directoryId !== progress.directoryId) return;
-    const word = { ...progress, fetchOffset: -1 as Offset };
-    view.followers.set(progress.from, this.#rules.noteFetch(known, word, view.logEndOffset, nowMs));
+    const { state, leaderEpoch, logEndOffset } = this.#view;
+    if (progress.uuid !== state.uuid || progress.leaderEpoch !== leaderEpoch) return;
+    this.#book.noteProgress(progress, logEndOffset, nowMs);
   }
 
   #echo(echo: Extract<LeaderEvent, { kind: 'echo' }>, effects: LeaderEffect[]): void {
-    const view = this.#view;
-    if (echo.uuid !== view.state.uuid || !view.state.replicas.includes(echo.from)) return;
-    if (echo.leaderEpoch !== view.leaderEpoch) {
-      if (echo.leaderEpoch > view.leaderEpoch) this.#suspect(effects);
-      return;
-    }
-    let progress = view.followers.get(echo.from);
-    if (progress !== undefined && echo.fromIncarnation < progress.incarnation) return;
-    if (progress?.incarnation !== echo.fromIncarnation) {
-      progress = this.#rules.newProgress(
-        echo.from,
-        echo.fromIncarnation,
-        progress?.directoryId ?? '',
-        echo.nowMs,
-      );
-    }
-    const leaseUntilMs = this.#rules.leaseExpiry(echo.sentAtMs, this.#leaseMsMax, echo.leaseMs);
-    const clockGapMs = echo.sentWallMs - echo.sentAtMs;
-    const noted = this.#rules.noteEcho(progress, { sequence: echo.sequence, leaseUntilMs, clockGapMs });
-    view.followers.set(echo.from, noted);
+    const { state, leaderEpoch } = this.#view;
+    if (echo.uuid !== state.uuid || !state.replicas.includes(echo.from)) return;
+    if (echo.leaderEpoch > leaderEpoch) this.#suspect(effects);
+    if (echo.leaderEpoch === leaderEpoch) this.#book.noteEcho(echo, this.#leaseMsMax);
   }
 
   #stateApplied(event: Extract<LeaderEvent, { kind: 'stateApplied' }>, effects: LeaderEffect[]): void {
@@ -308,7 +264,7 @@ export class LeaderCore {
     this.#leaseMsMax = facts.leaseMsMax;
     if (isNewer) effects.push({ kind: 'wakeParked' });
     if (view.pending !== null && state.version > view.pending.version) this.#endProposal();
-    this.#watchAssigned(nowMs);
+    this.#book.watchAssigned(this.#view, nowMs);
     this.#lookAtSize(effects);
   }
 
@@ -318,6 +274,10 @@ export class LeaderCore {
   ): void {
     const { state, pending, leaderEpoch } = this.#view;
     if (reply.partition !== state.id || reply.leaderEpoch !== leaderEpoch) return;
+    if (reply.state?.uuid === state.uuid && reply.state.leaderEpoch > leaderEpoch) {
+      this.#suspect(effects);
+      return;
+    }
     const isAnswer = pending !== null && reply.proposalId === pending.proposalId;
     if (isAnswer && reply.result === 'ineligible') this.#bar(pending.members, nowMs);
     const decision = this.#rules.applyProposalReply(state, pending, reply);
@@ -371,26 +331,10 @@ export class LeaderCore {
     if (view.pending !== null || !this.#rules.mayAct(view.mayActAtMs, nowMs)) return;
     const members = this.#rules.nextIsr(view, nowMs, this.#rules);
     if (members === null) return;
-    this.#checkProposal(members);
+    checkProposal(view, members);
     this.#proposalId += 1;
     view.pending = { members, version: view.state.version, proposalId: this.#proposalId };
     this.#send(nowMs, effects);
-  }
-
-  /** I7. */
-  #checkProposal(members: readonly ProposedMember[]): void {
-    const { state, self, incarnation } = this.#view;
-    const own = members.find((member) => member.node === self);
-    invariant(
-      own?.incarnation === incarnation,
-      `partition ${state.id}: an ISR was proposed without its leader (I7)`,
-    );
-    for (const { node } of members) {
-      invariant(
-        state.replicas.includes(node),
-        `partition ${state.id}: node ${node} was proposed and is not assigned (I7)`,
-      );
-    }
   }
 
   #send(nowMs: MonotonicMillis, effects: LeaderEffect[]): void {
@@ -432,51 +376,12 @@ export class LeaderCore {
 
   /** L8: leases go first. */
   #suspect(effects: LeaderEffect[]): void {
-    const { followers } = this.#view;
-    for (const progress of [...followers.values()]) {
-      followers.set(progress.node, this.#rules.withoutLease(progress));
-    }
+    this.#book.dropLeases();
     effects.push({ kind: 'suspectSelf', reason: 'newerEpoch' });
   }
 
-  #watchAssigned(nowMs: MonotonicMillis): void {
-    const { state, followers, live, self } = this.#view;
-    for (const node of [...followers.keys()]) {
-      if (state.replicas.includes(node)) continue;
-      followers.delete(node);
-      this.#rebuilds.delete(node);
-    }
-    for (const node of state.replicas) {
-      if (node === self || followers.has(node)) continue;
-      const incarnation = state.incarnations[node] ?? live.get(node) ?? (0 as Incarnation);
-      followers.set(node, this.#rules.newProgress(node, incarnation, state.directoryIds[node] ?? '', nowMs));
-    }
-  }
-
-  /** I3, I5. */
   #moveTo(next: Offset): void {
-    const view = this.#view;
-    const where = `partition ${view.state.id}, epoch ${view.leaderEpoch}`;
-    invariant(
-      next > view.highWatermark,
-      `${where}: the high watermark ${view.highWatermark} went back to ${next} (I3)`,
-    );
-    invariant(
-      next <= view.logEndOffset,
-      `${where}: the high watermark ${next} is above the log end ${view.logEndOffset} (I3)`,
-    );
-    invariant(
-      view.state.isr.length >= view.minInsync,
-      `${where}: something was committed below min.insync (I5)`,
-    );
-    for (const node of view.state.isr) {
-      const durableOffset =
-        node === view.self ? view.durableOffset : (view.followers.get(node)?.durableOffset ?? -1);
-      invariant(
-        durableOffset >= next,
-        `${where}: node ${node} does not have what was committed up to ${next} (I5)`,
-      );
-    }
-    view.highWatermark = next;
+    checkCommit(this.#view, next);
+    this.#view.highWatermark = next;
   }
 }

@@ -58,6 +58,8 @@ export type LeaderEvent =
       readonly nowMs: MonotonicMillis;
     }
   | { readonly kind: 'proposalReply'; readonly reply: IsrProposalReply; readonly nowMs: MonotonicMillis }
+  /** Its process refuses connections (R9). */
+  | { readonly kind: 'peerRefused'; readonly node: NodeId; readonly nowMs: MonotonicMillis }
   /** Promises to others were released or have to be waited for (L5, L9). */
   | { readonly kind: 'mayAct'; readonly mayActAtMs: MonotonicMillis; readonly nowMs: MonotonicMillis }
   /** R9: the answer to a check of this version that was sent after all reads up to `upTo` had arrived. */

@@ -62,7 +62,7 @@ export function noteFetch(
 ): FollowerProgress {
   const isFetch = word.fetchOffset >= 0;
   const fetchOffset = isFetch ? word.fetchOffset : progress.fetchOffset;
-  const durableOffset = asOffset(Math.max(progress.durableOffset, Math.min(word.durableOffset, fetchOffset)));
+  const durableOffset = asOffset(Math.min(Math.max(progress.durableOffset, word.durableOffset), fetchOffset));
   const hasMark = progress.lagMarkAtMs !== NEVER_MS;
   const reachedMark = hasMark && durableOffset >= progress.lagMarkOffset;
   const needsMark = !hasMark || reachedMark;

@@ -78,7 +78,7 @@ export function leaderHighWatermark(
     if (progress === undefined || !rules.countsForHighWatermark(view, progress)) return current;
     lowest = Math.min(lowest, progress.durableOffset);
   }
-  lowest = Math.min(lowest, lowestWaitedFor(view, isr, nowMs, rules));
+  if (view.followers.size >= isr.length) lowest = Math.min(lowest, lowestWaitedFor(view, isr, nowMs, rules));
   return asOffset(Math.max(current, lowest));
 }
 

@@ -65,6 +65,7 @@ export function isEligible(view: LeaderView, progress: FollowerProgress): boolea
     view.state.replicas.includes(node) &&
     progress.fetchOffset >= 0 &&
     !progress.isRebuilding &&
+    !view.refused.has(node) &&
     view.live.get(node) === progress.incarnation &&
     !view.barred.has(node)
   );
@@ -94,22 +95,27 @@ function isLagging(
 }
 
 /**
- * Members of the committed ISR that are silent, or lag, or are known only under another life or directory, for `lagMsMax` (PROTOCOL 2.4). Never the leader itself.
- * A leader that just began, or woke from a pause, holds nothing against anybody for `lagMsMax` (KAFKA-8733).
+ * Members of the committed ISR that are silent, or lag, or are known only under another life or directory, for `lagMsMax` (PROTOCOL 2.4); and at once those whose process is
+ * gone, unless too few would be left (R9). Never the leader itself. A leader that just began, or woke from a pause, holds nothing against anybody for `lagMsMax` (KAFKA-8733).
  */
 export function membersToRemove(
   view: LeaderView,
   nowMs: MonotonicMillis,
   rules: LagRules,
 ): readonly NodeId[] {
-  return view.state.isr.filter((node) => {
-    if (node === view.self) return false;
-    const progress = view.followers.get(node);
-    if (progress === undefined) return nowMs - view.listeningSinceMs > view.lagMsMax;
-    if (rules.isSilent(view, progress, nowMs) || isLagging(view, progress, nowMs, rules)) return true;
-    const watchedMs = nowMs - Math.max(progress.sinceMs, view.listeningSinceMs);
-    return watchedMs > view.lagMsMax && !isMember(view, progress);
-  });
+  const { isr } = view.state;
+  const late = isr.filter((node) => node !== view.self && isLate(view, node, nowMs, rules));
+  const gone = isr.filter((node) => node !== view.self && view.refused.has(node) && !late.includes(node));
+  const roomForGone = Math.max(0, isr.length - late.length - view.minInsync);
+  return [...late, ...gone.slice(0, roomForGone)];
+}
+
+function isLate(view: LeaderView, node: NodeId, nowMs: MonotonicMillis, rules: LagRules): boolean {
+  const progress = view.followers.get(node);
+  if (progress === undefined) return nowMs - view.listeningSinceMs > view.lagMsMax;
+  if (rules.isSilent(view, progress, nowMs) || isLagging(view, progress, nowMs, rules)) return true;
+  const watchedMs = nowMs - Math.max(progress.sinceMs, view.listeningSinceMs);
+  return watchedMs > view.lagMsMax && !isMember(view, progress);
 }
 
 /** The progress is of the life and directory under which the node is a member. */

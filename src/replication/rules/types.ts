@@ -82,6 +82,8 @@ export interface LeaderView {
   readonly hasHadMinInsync: boolean;
   /** Not to be proposed for now: the controller called them ineligible. */
   readonly barred: ReadonlySet<NodeId>;
+  /** Their processes refuse connections, and nothing was fetched since (R9). */
+  readonly refused: ReadonlySet<NodeId>;
 }
 
 /** What a leader looks at to check one fetch: read once, so that all answers are of one instant (KAFKA-5036). */
