@@ -67,15 +67,14 @@ export class MachineDisk {
     this.#crash = crash;
   }
 
+  get isCrashArmed(): boolean {
+    return this.#crash !== null;
+  }
+
+  /** Takes back everything that was armed; it is as fast as ever. */
   heal(): void {
     this.#isSlow = false;
     this.#crash = null;
-    this.#disk.clearFaults();
-    this.#pace();
-  }
-
-  /** Takes the limit back, and everything else that was armed. */
-  clearFaults(): void {
     this.#disk.clearFaults();
     this.#pace();
   }

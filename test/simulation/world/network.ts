@@ -47,6 +47,8 @@ export class Network {
   readonly #endpoint: (node: NodeId) => Endpoint;
   readonly #cuts = new Map<number, number>();
   readonly #silent = new Map<NodeId, number>();
+  /** Of what a machine sends and receives, on top of the mood of all. */
+  readonly #moods = new Map<NodeId, NetworkMood>();
   readonly #lastAtMs = new Map<string, number>();
   sentCount = 0;
 
@@ -66,8 +68,8 @@ export class Network {
   send(shipment: Shipment, sender: EventHost, deliver: () => void, refused: () => void): void {
     this.sentCount += 1;
     const { from, to } = shipment;
-    if (!this.#isOpen(from, to) || this.#random.chance(this.mood.lossShare)) return;
-    const copies = this.#random.chance(this.mood.doubledShare) ? 2 : 1;
+    if (!this.#isOpen(from, to) || this.#random.chance(this.#worst('lossShare', from, to))) return;
+    const copies = this.#random.chance(this.#worst('doubledShare', from, to)) ? 2 : 1;
     for (let copy = 0; copy < copies; copy += 1) {
       this.#scheduler.at(this.#arrivalMs(shipment), null, () =>
         this.#arrive(shipment, sender, deliver, refused),
@@ -101,28 +103,32 @@ export class Network {
     return (this.#cuts.get(linkOf(from, to)) ?? 0) > 0;
   }
 
-  healAll(mood: NetworkMood): void {
+  /** Null: like all others again. */
+  setMood(node: NodeId, mood: NetworkMood | null): void {
+    if (mood === null) this.#moods.delete(node);
+    else this.#moods.set(node, mood);
+  }
+
+  /** What was the mood of all stays. */
+  heal(): void {
     this.#cuts.clear();
     this.#silent.clear();
-    Object.assign(this.mood, mood);
+    this.#moods.clear();
   }
 
   /** A latency of the day, for what is no stream. */
   latencyMs(channel: Channel): number {
     // A sum of an even and a long-tailed part: most arrive together, some much later.
     const tail = this.#random.fraction() ** 8 * 10;
-    return (
-      LATENCY_MS_MIN[channel] +
-      this.#random.fraction() * JITTER_MS[channel] +
-      tail * JITTER_MS[channel] +
-      this.#random.fraction() * this.mood.slownessMs
-    );
+    return LATENCY_MS_MIN[channel] + (this.#random.fraction() + tail) * JITTER_MS[channel];
   }
 
   #arrivalMs(shipment: Shipment): number {
     const { from, to, channel, bytes } = shipment;
-    const atMs = this.#scheduler.nowMs + this.latencyMs(channel) + bytes / BYTES_PER_MS;
-    if (this.#random.chance(this.mood.reorderedShare)) return atMs + this.#random.fraction() * REORDER_MS_MAX;
+    const slownessMs = this.#random.fraction() * this.#worst('slownessMs', from, to);
+    const atMs = this.#scheduler.nowMs + this.latencyMs(channel) + slownessMs + bytes / BYTES_PER_MS;
+    if (this.#random.chance(this.#worst('reorderedShare', from, to)))
+      return atMs + this.#random.fraction() * REORDER_MS_MAX;
     const stream = `${from}>${to}${channel}`;
     const inOrderMs = Math.max(atMs, this.#lastAtMs.get(stream) ?? 0);
     this.#lastAtMs.set(stream, inOrderMs);
@@ -136,6 +142,12 @@ export class Network {
     if (host !== null) this.#scheduler.after(0, host, deliver);
     else if (isOn && this.#isOpen(to, from))
       this.#scheduler.after(this.latencyMs('control'), sender, refused);
+  }
+
+  #worst(field: keyof NetworkMood, from: NodeId, to: NodeId): number {
+    const worst = this.mood[field];
+    if (this.#moods.size === 0) return worst;
+    return Math.max(worst, this.#moods.get(from)?.[field] ?? 0, this.#moods.get(to)?.[field] ?? 0);
   }
 
   #isOpen(from: NodeId, to: NodeId): boolean {

@@ -15,18 +15,37 @@ const TURN_MS = 0.005;
 /** A timer never fires early by its own clock, whatever the rounding. */
 const ROUNDING_MS = 1e-6;
 
+/** What a wall clock without any fault says. */
+export const trueWallMs = (scheduler: Scheduler): number => WALL_MS_AT_BEGIN + scheduler.nowMs;
+
 /** The wall clock of a machine: true time, wrong by an offset that jumps. */
 export class WallClock {
   readonly #scheduler: Scheduler;
-  offsetMs: number;
+  #offsetMs: number;
+  #offsetMsMax: number;
 
   constructor(scheduler: Scheduler, offsetMs: number) {
     this.#scheduler = scheduler;
-    this.offsetMs = offsetMs;
+    this.#offsetMs = offsetMs;
+    this.#offsetMsMax = offsetMs;
   }
 
   get nowMs(): number {
-    return Math.floor(WALL_MS_AT_BEGIN + this.#scheduler.nowMs + this.offsetMs);
+    return Math.floor(trueWallMs(this.#scheduler) + this.#offsetMs);
+  }
+
+  get offsetMs(): number {
+    return this.#offsetMs;
+  }
+
+  set offsetMs(offsetMs: number) {
+    this.#offsetMs = offsetMs;
+    this.#offsetMsMax = Math.max(this.#offsetMsMax, offsetMs);
+  }
+
+  /** How far it was ever ahead. */
+  get offsetMsMax(): number {
+    return this.#offsetMsMax;
   }
 }
 

@@ -1,0 +1,137 @@
+import type { SeededRandom } from '../../support/seeded-random.ts';
+import type { DataCenter } from './data-center.ts';
+import type { FaultKind, FaultRecord, FaultRole } from './fault.ts';
+import { FAULT_WEIGHTS, type FaultScene, STRIKES } from './faults.ts';
+import type { Machine, NodeProgram } from './machine.ts';
+
+/** What the injector must know of the cluster. */
+export interface FaultTargets {
+  rolesOf(machine: Machine<NodeProgram>): readonly FaultRole[];
+  /** Every copy of everything is where it belongs: one of them may be destroyed. */
+  isWhole(): boolean;
+  /** Replicas of this machine, by what changes when they are rebuilt. */
+  copiesOf(machine: Machine<NodeProgram>): string;
+}
+
+export interface FaultPlanOptions {
+  /** Mean time between two faults. */
+  readonly everyMs: number;
+  /** Over the default weights. 0: never. */
+  readonly weights?: Partial<Readonly<Record<FaultKind, number>>>;
+}
+
+/** They destroy what was on disk, or in the coordinator. More of them at a time than there are spare copies would rightly lose data. */
+const DESTRUCTIVE: ReadonlySet<FaultKind> = new Set(['wipe', 'bitRot', 'coordinatorLosesWrites']);
+const ROLES: readonly FaultRole[] = ['leader', 'follower', 'controller'];
+/** Between two of them. */
+const DESTRUCTION_MS_MIN = 5_000;
+
+/** Lets faults happen: by order, or by chance with weights; and takes everything back. */
+export class FaultInjector {
+  readonly records: FaultRecord[] = [];
+  readonly #center: DataCenter<NodeProgram>;
+  readonly #targets: FaultTargets;
+  readonly #random: SeededRandom;
+  readonly #heals = new Set<() => void>();
+  #destroyed: {
+    readonly machine: Machine<NodeProgram>;
+    readonly copies: string;
+    readonly atMs: number;
+  } | null = null;
+  /** Counts starts and stops of the schedule: a timer of an earlier one is void. */
+  #schedule = 0;
+
+  constructor(center: DataCenter<NodeProgram>, targets: FaultTargets, random: SeededRandom) {
+    this.#center = center;
+    this.#targets = targets;
+    this.#random = random;
+  }
+
+  /** False: it may not happen now. */
+  fire(kind: FaultKind, machine: Machine<NodeProgram>): boolean {
+    if (DESTRUCTIVE.has(kind) && !this.#mayDestroy()) return false;
+    const roles = this.#targets.rolesOf(machine);
+    const atMs = this.#center.scheduler.nowMs;
+    if (DESTRUCTIVE.has(kind)) this.#destroyed = { machine, copies: this.#targets.copiesOf(machine), atMs };
+    this.#center.events.note(`n${machine.id}`, `fault ${kind} (${roles.join(', ')})`);
+    const ms = STRIKES[kind](this.#scene(machine));
+    this.records.push({ kind, target: machine.id, roles, atMs, untilMs: atMs + ms });
+    return true;
+  }
+
+  start(options: FaultPlanOptions): void {
+    this.#schedule += 1;
+    this.#next(options, this.#schedule);
+  }
+
+  stop(): void {
+    this.#schedule += 1;
+  }
+
+  /** Everything that would have healed later does so now. */
+  healAll(): void {
+    const center = this.#center;
+    for (const heal of this.#heals) heal();
+    center.network.heal();
+    center.coordinator.isDown = false;
+    for (const machine of center.machines) {
+      Object.assign(machine.link, { isCut: false, replyLossShare: 0, staleMs: 0 });
+      machine.disk.heal();
+      machine.wake();
+      machine.start();
+    }
+  }
+
+  #next(options: FaultPlanOptions, schedule: number): void {
+    const delayMs = -Math.log(1 - this.#random.fraction()) * options.everyMs;
+    this.#center.scheduler.after(delayMs, null, () => {
+      if (schedule !== this.#schedule) return;
+      this.#strikeByChance(options);
+      this.#next(options, schedule);
+    });
+  }
+
+  #strikeByChance(options: FaultPlanOptions): void {
+    const machine = this.#pickTarget();
+    if (!machine.isUp) return;
+    const weights = Object.entries({ ...FAULT_WEIGHTS, ...options.weights }) as [FaultKind, number][];
+    let left = this.#random.fraction() * weights.reduce((sum, [, weight]) => sum + weight, 0);
+    for (const [kind, weight] of weights) {
+      left -= weight;
+      if (left >= 0) continue;
+      this.fire(kind, machine);
+      return;
+    }
+  }
+
+  /** By role first: leaders, followers and the controller suffer equally often. */
+  #pickTarget(): Machine<NodeProgram> {
+    const role = this.#random.pick(ROLES);
+    const fitting = this.#center.machines.filter((machine) => this.#targets.rolesOf(machine).includes(role));
+    return this.#random.pick(fitting.length > 0 ? fitting : this.#center.machines);
+  }
+
+  #mayDestroy(): boolean {
+    if (!this.#targets.isWhole()) return false;
+    if (this.#destroyed === null) return true;
+    const { machine, copies, atMs } = this.#destroyed;
+    return (
+      this.#targets.copiesOf(machine) !== copies && this.#center.scheduler.nowMs > atMs + DESTRUCTION_MS_MIN
+    );
+  }
+
+  #scene(machine: Machine<NodeProgram>): FaultScene {
+    return {
+      center: this.#center,
+      machine,
+      random: this.#random,
+      after: (delayMs, heal) => {
+        const once = (): void => {
+          if (this.#heals.delete(once)) heal();
+        };
+        this.#heals.add(once);
+        this.#center.scheduler.after(delayMs, null, once);
+      },
+    };
+  }
+}

@@ -1,0 +1,272 @@
+import type { FileSystem } from '../../../src/env/file-system.ts';
+import type { SurvivalPolicy } from '../../../src/env/simulated-file.ts';
+import type { NodeId } from '../../../src/model/numbers.ts';
+import type { SeededRandom } from '../../support/seeded-random.ts';
+import type { DataCenter } from './data-center.ts';
+import type { FaultKind } from './fault.ts';
+import { CLOCK_RATE_SPREAD, type Machine, type NodeProgram } from './machine.ts';
+
+/** What a fault works on. `after` happens earlier, all at once, when everything is healed. */
+export interface FaultScene {
+  readonly center: DataCenter<NodeProgram>;
+  readonly machine: Machine<NodeProgram>;
+  readonly random: SeededRandom;
+  readonly after: (delayMs: number, heal: () => void) => void;
+}
+
+/** Does it, and says for how many milliseconds. */
+type Strike = (scene: FaultScene) => number;
+
+const between = (random: SeededRandom, min: number, max: number): number =>
+  min + random.fraction() ** 2 * (max - min);
+
+/** Does, and undoes after a time of chance. */
+const lasting =
+  (min: number, max: number, begin: (scene: FaultScene) => () => void): Strike =>
+  (scene) => {
+    const ms = between(scene.random, min, max);
+    scene.after(ms, begin(scene));
+    return ms;
+  };
+
+const dying =
+  (policies: readonly SurvivalPolicy[], downMs: readonly [number, number], wipe = false): Strike =>
+  ({ machine, random, after }) => {
+    machine.kill(random.pick(policies));
+    if (wipe) machine.disk.wipe();
+    const ms = between(random, ...downMs);
+    // Sometimes the machine is back a while before its process: it refuses again.
+    if (random.chance(0.5)) after(ms * random.fraction(), () => machine.powerOn());
+    after(ms, () => machine.start());
+    return ms;
+  };
+
+const cutting = (scene: FaultScene, links: readonly (readonly [NodeId, NodeId])[]): (() => void) => {
+  for (const [from, to] of links) scene.center.network.cut(from, to);
+  return () => {
+    for (const [from, to] of links) scene.center.network.mend(from, to);
+  };
+};
+
+const peersOf = ({ center, machine }: FaultScene): readonly NodeId[] =>
+  center.machines.filter((other) => other !== machine).map(({ id }) => id);
+
+function crashAtWrite({ machine, random, after }: FaultScene): number {
+  const policy = random.pick<SurvivalPolicy>(['keepAll', 'loseAll', 'random']);
+  const ms = between(random, 100, 2500);
+  machine.disk.crashAtChange(1 + random.below(12), () => {
+    machine.kill(policy);
+    after(ms, () => machine.start());
+  });
+  // Where nothing is written the process dies all the same.
+  after(ms, () => {
+    if (machine.disk.isCrashArmed) machine.kill(policy);
+    machine.start();
+  });
+  return ms * 2;
+}
+
+function shutDown({ machine, random, after }: FaultScene): number {
+  const ms = between(random, 1500, 5000);
+  machine.shutDown();
+  after(ms, () => {
+    // Whom it took too long is killed, as an operator would.
+    if (machine.isStopping) machine.kill('keepAll');
+    machine.start();
+  });
+  return ms;
+}
+
+function bitRot({ machine, random, center }: FaultScene): number {
+  const { fileSystem } = machine.disk.faulty;
+  void flipSomewhere(fileSystem, random, (path, position) => {
+    machine.disk.faulty.flipBit(path, position, random.below(8));
+    center.events.note(`n${machine.id}`, `rots: ${path} at ${position}`);
+  });
+  return 0;
+}
+
+/** A bit of a segment or hint file, more likely one with records than in the zeros behind them. */
+async function flipSomewhere(
+  fileSystem: FileSystem,
+  random: SeededRandom,
+  flip: (path: string, position: number) => void,
+): Promise<void> {
+  const root = '/data/partitions';
+  if (!(await fileSystem.exists(root))) return;
+  const paths: string[] = [];
+  for (const directory of await fileSystem.list(root)) {
+    for (const name of await fileSystem.list(`${root}/${directory}`)) {
+      if (/\.(log|hint)$/.test(name)) paths.push(`${root}/${directory}/${name}`);
+    }
+  }
+  if (paths.length === 0) return;
+  const path = random.pick(paths);
+  const handle = await fileSystem.open(path, 'read');
+  const length = await handle.size();
+  if (length > 0) flip(path, Math.floor(random.fraction() ** 2 * length));
+}
+
+export const STRIKES: Readonly<Record<FaultKind, Strike>> = {
+  crash: dying(['keepAll'], [50, 3000]),
+  crashAtWrite,
+  powerLoss: dying(['loseAll', 'random'], [100, 4000]),
+  wipe: dying(['loseAll'], [100, 2000], true),
+  shutdown: shutDown,
+  bounce: dying(['keepAll', 'loseAll'], [1, 20]),
+  stall: ({ machine, random }) => {
+    const ms = between(random, 300, 2000);
+    machine.stall(ms);
+    return ms;
+  },
+  pause: ({ machine, random }) => {
+    const ms = between(random, 2000, 8000);
+    machine.stall(ms);
+    return ms;
+  },
+  silent: lasting(300, 7000, ({ center, machine }) => {
+    center.network.silence(machine.id);
+    machine.link.isCut = true;
+    return () => {
+      center.network.unsilence(machine.id);
+      machine.link.isCut = false;
+    };
+  }),
+  isolate: lasting(300, 5000, (scene) => {
+    const { id } = scene.machine;
+    return cutting(
+      scene,
+      peersOf(scene).flatMap((peer) => [[id, peer] as const, [peer, id] as const]),
+    );
+  }),
+  cutOneWay: lasting(300, 4000, (scene) => {
+    const { id } = scene.machine;
+    const some = peersOf(scene).filter(() => scene.random.chance(0.6));
+    const outward = scene.random.chance(0.5);
+    return cutting(
+      scene,
+      some.map((peer) => (outward ? ([id, peer] as const) : ([peer, id] as const))),
+    );
+  }),
+  cutPair: lasting(300, 5000, (scene) => {
+    const peer = scene.random.pick(peersOf(scene));
+    const { id } = scene.machine;
+    return cutting(scene, [[id, peer] as const, [peer, id] as const]);
+  }),
+  badNetwork: lasting(500, 4000, ({ center, machine, random }) => {
+    const [lossShare, doubledShare, reorderedShare] = [
+      random.fraction() * 0.3,
+      random.fraction() * 0.2,
+      random.fraction() * 0.5,
+    ];
+    center.network.setMood(machine.id, { lossShare, doubledShare, reorderedShare, slownessMs: 0 });
+    return () => center.network.setMood(machine.id, null);
+  }),
+  slowNetwork: lasting(500, 4000, ({ center, machine, random }) => {
+    const slownessMs = between(random, 5, 300);
+    center.network.setMood(machine.id, { lossShare: 0, doubledShare: 0, reorderedShare: 0, slownessMs });
+    return () => center.network.setMood(machine.id, null);
+  }),
+  slowDisk: lasting(300, 3000, ({ machine }) => {
+    machine.disk.isSlow = true;
+    return () => {
+      machine.disk.isSlow = false;
+    };
+  }),
+  syncError: ({ machine, random, after }) => {
+    machine.disk.faulty.arm({ operation: 'sync', path: '/partitions/', nth: 1 + random.below(5) });
+    const ms = between(random, 1000, 4000);
+    // The operator sees the fenced partition and starts the process anew, on another disk controller.
+    after(ms, () => {
+      machine.disk.heal();
+      machine.kill('keepAll');
+      machine.start();
+    });
+    return ms;
+  },
+  diskFull: ({ machine, random, after }) => {
+    machine.disk.faulty.limitBytes(1);
+    const ms = between(random, 300, 3000);
+    after(ms, () => machine.disk.heal());
+    after(ms + 100, () => {
+      machine.kill('keepAll');
+      machine.start();
+    });
+    return ms + 100;
+  },
+  bitRot,
+  clockRate: ({ center, machine, random }) => {
+    machine.clock?.setRate(center.rateMin * (random.chance(0.5) ? 1 : 1 + CLOCK_RATE_SPREAD));
+    return 0;
+  },
+  wallJump: lasting(500, 5000, ({ machine, random }) => {
+    const offsetMs = between(random, 20, 5000) * (random.chance(0.5) ? 1 : -1);
+    machine.wall.offsetMs += offsetMs;
+    return () => {
+      machine.wall.offsetMs -= offsetMs;
+    };
+  }),
+  sessionExpiry: ({ center, machine }) => {
+    if (machine.session !== null) center.coordinator.expire(machine.session);
+    return 0;
+  },
+  coordinatorUnreachable: lasting(300, 6000, ({ machine }) => {
+    machine.link.isCut = true;
+    return () => {
+      machine.link.isCut = false;
+    };
+  }),
+  coordinatorRepliesLost: lasting(500, 3000, ({ machine }) => {
+    machine.link.replyLossShare = 0.4;
+    return () => {
+      machine.link.replyLossShare = 0;
+    };
+  }),
+  coordinatorStale: lasting(500, 5000, ({ machine, random }) => {
+    machine.link.staleMs = between(random, 50, 2000);
+    return () => {
+      machine.link.staleMs = 0;
+    };
+  }),
+  coordinatorDown: lasting(200, 4000, ({ center }) => {
+    center.coordinator.isDown = true;
+    return () => {
+      center.coordinator.isDown = false;
+    };
+  }),
+  coordinatorLosesWrites: ({ center, random }) => {
+    const count = center.coordinator.loseWrites(1 + random.below(4));
+    center.events.note('coordinator', `loses ${count} writes`);
+    return 0;
+  },
+};
+
+/** How often each strikes, against the others. */
+export const FAULT_WEIGHTS: Readonly<Record<FaultKind, number>> = {
+  crash: 4,
+  crashAtWrite: 4,
+  powerLoss: 4,
+  wipe: 1,
+  shutdown: 2,
+  bounce: 2,
+  stall: 4,
+  pause: 2,
+  silent: 3,
+  isolate: 3,
+  cutOneWay: 3,
+  cutPair: 3,
+  badNetwork: 3,
+  slowNetwork: 2,
+  slowDisk: 3,
+  syncError: 1,
+  diskFull: 1,
+  bitRot: 1,
+  clockRate: 2,
+  wallJump: 2,
+  sessionExpiry: 3,
+  coordinatorUnreachable: 3,
+  coordinatorRepliesLost: 2,
+  coordinatorStale: 2,
+  coordinatorDown: 1,
+  coordinatorLosesWrites: 1,
+};

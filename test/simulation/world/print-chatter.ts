@@ -1,0 +1,3 @@
+import { digestOfChatter } from './chatter.ts';
+
+process.stdout.write(`${await digestOfChatter(Number(process.argv[2]))}\n`);
