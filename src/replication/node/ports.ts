@@ -26,6 +26,11 @@ export interface VersionCheck {
   ): Promise<'confirmed' | 'changed' | 'unknown'>;
 }
 
+/** The way to the truth: asks the node to read the coordinator again soon, which ends in `stateRead`. Asked often, it may be done once. */
+export interface StateSource {
+  readAgain(): void;
+}
+
 export interface ReplicaManagerDoors {
   readonly fileSystem: FileSystem;
   readonly clock: Clock;
@@ -34,6 +39,7 @@ export interface ReplicaManagerDoors {
   readonly peers: PeerLink;
   readonly controller: ControllerLink;
   readonly versionCheck: VersionCheck;
+  readonly stateSource: StateSource;
 }
 
 export interface ReplicaManagerSettings {
