@@ -1,0 +1,84 @@
+import {
+  asIncarnation,
+  asLeaderEpoch,
+  asNodeId,
+  asOffset,
+  asPartitionId,
+  type Offset,
+} from '../../../src/model/numbers.ts';
+import type { LogSlice } from '../../../src/storage/replica-log.ts';
+import { batchBytes, type RecordSource } from '../../support/batch-bytes.ts';
+import type { NodeProbe, ReplicaProbe } from './probe.ts';
+
+interface FakeBatch {
+  readonly base: number;
+  readonly next: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A replica whose marks and batches the test sets by hand. */
+export class FakeReplica implements ReplicaProbe {
+  readonly node;
+  readonly partition = asPartitionId(0);
+  readonly directoryId = 'd1';
+  readonly logStartOffset = asOffset(0);
+  life = 1;
+  isLeader = false;
+  leaderEpoch = asLeaderEpoch(1);
+  canAct = true;
+  lease = true;
+  highWatermark = asOffset(0);
+  durableOffset = asOffset(0);
+  removedFloor = -1;
+  #batches: FakeBatch[] = [];
+
+  constructor(node: number) {
+    this.node = asNodeId(node);
+  }
+
+  get logEndOffset(): Offset {
+    return asOffset(this.#batches.at(-1)?.next ?? 0);
+  }
+
+  hasLease(): boolean {
+    return this.lease;
+  }
+
+  /** Appends one batch of puts and tombstones: a value, or null. */
+  append(epoch: number, ...pairs: readonly (readonly [key: string, value: string | null])[]): this {
+    const records = pairs.map(
+      ([key, value]): RecordSource => (value === null ? { kind: 2, key } : { key, value }),
+    );
+    const base = this.logEndOffset;
+    this.#batches.push({ base, next: base + records.length, bytes: batchBytes(records, base, epoch) });
+    this.durableOffset = this.logEndOffset;
+    return this;
+  }
+
+  /** Takes the batch at `base` away, as a merge does. */
+  remove(base: number): this {
+    this.#batches = this.#batches.filter((batch) => batch.base !== base);
+    return this;
+  }
+
+  commit(highWatermark: number): this {
+    this.highWatermark = asOffset(highWatermark);
+    return this;
+  }
+
+  leads(epoch: number): this {
+    this.isLeader = true;
+    this.leaderEpoch = asLeaderEpoch(epoch);
+    return this;
+  }
+
+  readLog(offset: Offset): LogSlice {
+    const batches = this.#batches.filter(({ next }) => next > offset);
+    const bytes = Buffer.concat(batches.map((batch) => batch.bytes));
+    return { bytes, nextOffset: asOffset(Math.max(offset, this.logEndOffset)), epochs: [] };
+  }
+
+  get probe(): NodeProbe {
+    return { node: this.node, life: this.life, incarnation: asIncarnation(this.life), replicas: [this] };
+  }
+}

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { asOffset, type LeaderEpoch, type Offset } from '../../../src/model/numbers.ts';
+import { BATCH_HEADER_BYTES, batchCrcHolds, readBatchHeader } from '../../../src/storage/format/batch.ts';
+import { RecordKind, RecordView } from '../../../src/storage/format/record.ts';
+
+/** One record of a log, decoded. */
+export interface LogRecord {
+  readonly offset: Offset;
+  readonly leaderEpoch: LeaderEpoch;
+  readonly kind: RecordKind;
+  readonly database: number;
+  /** Latin-1 text. */
+  readonly key: string;
+  readonly value: string;
+  readonly expiresAtMs: number;
+  /** Of everything that a merge must keep as it is. */
+  readonly digest: string;
+}
+
+/** Decodes whole batches, each checked by its CRC. Throws on anything else: what is committed must be readable. */
+export function decodeBatches(bytes: Uint8Array): readonly LogRecord[] {
+  const records: LogRecord[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const header = readBatchHeader(bytes, at, bytes.length);
+    if (typeof header === 'string') throw new Error(`no batch at byte ${at}: ${header}`);
+    if (!batchCrcHolds(bytes, at, header)) throw new Error(`the batch at byte ${at} does not hold its CRC`);
+    const end = at + header.length;
+    for (let position = at + BATCH_HEADER_BYTES; position < end; ) {
+      const { record, length } = decodeRecord(bytes, position, end, header);
+      records.push(record);
+      position += length;
+    }
+    at = end;
+  }
+  return records;
+}
+
+function decodeRecord(
+  bytes: Uint8Array,
+  at: number,
+  limit: number,
+  header: { readonly baseOffset: Offset; readonly leaderEpoch: LeaderEpoch },
+): { readonly record: LogRecord; readonly length: number } {
+  const view = new RecordView();
+  const fault = view.decode(bytes, at, limit, true);
+  if (fault !== null) throw new Error(`no record at byte ${at}: ${fault}`);
+  const text = (start: number, end: number): string =>
+    Buffer.from(bytes.subarray(start, end)).toString('latin1');
+  const content = {
+    kind: view.kind as RecordKind,
+    database: view.database,
+    key: text(view.keyStart, view.keyEnd),
+    value: text(view.valueStart, view.valueEnd),
+    expiresAtMs: view.expiresAtMs,
+  };
+  const digest = createHash('sha1')
+    .update(JSON.stringify([content, view.detail, header.leaderEpoch]))
+    .digest('hex')
+    .slice(0, 16);
+  const offset = asOffset(header.baseOffset + view.offsetDelta);
+  return { record: { offset, leaderEpoch: header.leaderEpoch, ...content, digest }, length: view.length };
+}
+
+export function describeRecord({ offset, leaderEpoch, kind, key, value, expiresAtMs }: LogRecord): string {
+  const name = Object.entries(RecordKind).find(([, number]) => number === kind)?.[0] ?? String(kind);
+  const due = expiresAtMs === 0 ? '' : ` due ${expiresAtMs}`;
+  return `${offset}@${leaderEpoch} ${name} ${key} ${value.slice(0, 40)}${due}`;
+}

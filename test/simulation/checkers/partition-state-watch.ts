@@ -1,0 +1,78 @@
+import type { PartitionState } from '../../../src/model/partition-state.ts';
+import type { Findings } from './findings.ts';
+
+/**
+ * Looks at what the coordinator holds of each partition, whenever it changed. `forgets`: the coordinator lost its last writes, so versions and epochs
+ * may go back once (R17).
+ */
+export class PartitionStateWatch {
+  readonly #findings: Findings;
+  readonly #minInsync: number;
+  readonly #last = new Map<number, PartitionState>();
+
+  constructor(findings: Findings, minInsync: number) {
+    this.#findings = findings;
+    this.#minInsync = minInsync;
+  }
+
+  look(state: PartitionState, forgets: boolean): void {
+    const before = this.#last.get(state.id);
+    if (before === state || (before?.version === state.version && before.leaderEpoch === state.leaderEpoch))
+      return;
+    this.#last.set(state.id, state);
+    this.#isWhole(state);
+    if (before !== undefined && !forgets) this.#follows(before, state);
+  }
+
+  #isWhole(state: PartitionState): void {
+    const { id, leader, leaderEpoch, isr, elr, replicas } = state;
+    const check = (holds: boolean, what: string): void =>
+      this.#findings.expect(holds, 'partition state', () => `partition ${id}: ${what}: ${text(state)}`);
+    check(isr.length > 0 || leaderEpoch === 0, 'the ISR is empty (2.7)');
+    check(leader === null || isr.includes(leader), 'the leader is not in the ISR');
+    check(
+      isr.every((node) => replicas.includes(node)),
+      'a member of the ISR is not assigned (I7)',
+    );
+    check(
+      elr.every((node) => replicas.includes(node) && !isr.includes(node)),
+      'the ELR is not apart from the ISR, or not assigned',
+    );
+    check(isr.length < this.#minInsync || elr.length === 0, 'the ELR outlives an ISR of min.insync (R1)');
+    check(new Set(isr).size === isr.length, 'a node is twice in the ISR');
+    for (const node of isr) {
+      const isKnown = state.incarnations[node] !== undefined && state.directoryIds[node] !== undefined;
+      check(isKnown, `node ${node} is in the ISR without life or directory (R5)`);
+    }
+  }
+
+  #follows(before: PartitionState, after: PartitionState): void {
+    const change = (): string =>
+      `partition ${after.id}: a state that may not follow: ${text(before)} => ${text(after)}`;
+    const isSame = before.uuid === after.uuid;
+    this.#findings.expect(
+      isSame && after.version >= before.version && after.leaderEpoch >= before.leaderEpoch,
+      'partition state',
+      change,
+    );
+    const isLedAnew = after.leader !== null && after.leader !== before.leader;
+    this.#findings.expect(!isLedAnew || after.leaderEpoch > before.leaderEpoch, 'partition state', change);
+    this.#findings.expect(
+      after.controllerEpoch >= before.controllerEpoch,
+      'partition state',
+      () => `${change()}: of an older controller (W8)`,
+    );
+    const wasMember = (node: number): boolean =>
+      before.isr.some((member) => member === node) || before.elr.some((member) => member === node);
+    this.#findings.expect(
+      !isLedAnew || before.leaderEpoch === 0 || after.recovery === 'unclean' || wasMember(after.leader),
+      'clean election',
+      () => `${change()}: the new leader was in neither ISR nor ELR`,
+    );
+  }
+}
+
+function text(state: PartitionState): string {
+  const { version, leader, leaderEpoch, isr, elr, controllerEpoch } = state;
+  return `v${version} leader ${leader ?? 'none'} epoch ${leaderEpoch} isr [${isr.join(' ')}] elr [${elr.join(' ')}] controller ${controllerEpoch}`;
+}

@@ -1,0 +1,34 @@
+import type { Incarnation, LeaderEpoch, NodeId, Offset, PartitionId } from '../../../src/model/numbers.ts';
+import type { LogSlice } from '../../../src/storage/replica-log.ts';
+
+/** One replica in one life of its node, as it stands at this instant: one object as long as life and directory are the same. */
+export interface ReplicaProbe {
+  readonly node: NodeId;
+  /** Of the node: 1 for its first start. */
+  readonly life: number;
+  readonly partition: PartitionId;
+  readonly directoryId: string;
+  readonly isLeader: boolean;
+  /** The epoch it leads or follows in; 0: none. */
+  readonly leaderEpoch: LeaderEpoch;
+  /** It leads and L5 is over. */
+  readonly canAct: boolean;
+  readonly highWatermark: Offset;
+  readonly durableOffset: Offset;
+  readonly logEndOffset: Offset;
+  readonly logStartOffset: Offset;
+  readonly removedFloor: number;
+  /** It leads, may act, and the promises of its whole lease set run: it would answer a read now (L4). */
+  hasLease(): boolean;
+  readLog(offset: Offset, bytesMax: number): LogSlice | Promise<LogSlice>;
+}
+
+export interface NodeProbe {
+  readonly node: NodeId;
+  readonly life: number;
+  readonly incarnation: Incarnation;
+  readonly replicas: readonly ReplicaProbe[];
+}
+
+/** Everybody who is alive now. */
+export type Probe = () => readonly NodeProbe[];

@@ -1,0 +1,73 @@
+import { asOffset } from '../../../src/model/numbers.ts';
+import type { Findings } from './findings.ts';
+import { decodeBatches, describeRecord, type LogRecord } from './log-records.ts';
+import type { ReplicaProbe } from './probe.ts';
+import { applyRecord, type ReferenceLog } from './reference-log.ts';
+
+const SLICE_BYTES = 1024 * 1024;
+
+/**
+ * Reads the whole committed part of a replica's log and compares it with what was committed: every record that is there is the same, every one
+ * that is missing may be missing (C4, C5), and the keys it leaves alive are those that are alive (C14; no deleted key comes back). The reading happens in the replica's own life and time.
+ */
+export async function compareReplica(
+  replica: ReplicaProbe,
+  reference: ReferenceLog,
+  findings: Findings,
+  nowMs: () => number,
+): Promise<void> {
+  const { highWatermark, removedFloor } = replica;
+  const who = `partition ${replica.partition}: node ${replica.node} life ${replica.life} at high watermark ${highWatermark}`;
+  const records = await committedRecords(replica, highWatermark);
+  for (const record of records) reference.confirm(record, who, nowMs());
+  const present = new Set(records.map(({ offset }) => Number(offset)));
+  for (const offset of reference.offsetsBelow(highWatermark)) {
+    if (present.has(offset) || reference.mayBeMissing(offset, highWatermark, removedFloor)) continue;
+    const lost = describeRecord(reference.at(offset) as LogRecord);
+    findings.add('committed', `${who} has lost ${lost}`);
+  }
+  compareStates(who, stateOf(records), reference.stateAt(highWatermark), findings);
+}
+
+function compareStates(
+  who: string,
+  found: ReadonlyMap<string, LogRecord>,
+  expected: ReadonlyMap<string, LogRecord>,
+  findings: Findings,
+): void {
+  for (const [name, record] of expected) {
+    const other = found.get(name);
+    const isSame =
+      other !== undefined && other.value === record.value && other.expiresAtMs === record.expiresAtMs;
+    findings.expect(
+      isSame,
+      'replicas equal',
+      () =>
+        `${who}: ${describeRecord(record)} is ${other === undefined ? 'not there' : describeRecord(other)}`,
+    );
+  }
+  for (const [name, record] of found) {
+    findings.expect(
+      expected.has(name),
+      'replicas equal',
+      () => `${who}: ${describeRecord(record)} has come back`,
+    );
+  }
+}
+
+function stateOf(records: readonly LogRecord[]): ReadonlyMap<string, LogRecord> {
+  const state = new Map<string, LogRecord>();
+  for (const record of records) applyRecord(state, record);
+  return state;
+}
+
+async function committedRecords(replica: ReplicaProbe, end: number): Promise<readonly LogRecord[]> {
+  const records: LogRecord[] = [];
+  for (let offset = replica.logStartOffset; offset < end; ) {
+    const slice = await replica.readLog(offset, SLICE_BYTES);
+    for (const record of decodeBatches(slice.bytes)) if (record.offset < end) records.push(record);
+    if (slice.nextOffset <= offset) break;
+    offset = asOffset(slice.nextOffset);
+  }
+  return records;
+}

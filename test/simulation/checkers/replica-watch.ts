@@ -1,0 +1,217 @@
+import type { Offset } from '../../../src/model/numbers.ts';
+import type { LogSlice } from '../../../src/storage/replica-log.ts';
+import type { Findings } from './findings.ts';
+import { decodeBatches } from './log-records.ts';
+import type { NodeProbe, Probe, ReplicaProbe } from './probe.ts';
+import { ReferenceLog } from './reference-log.ts';
+
+interface Seen {
+  readonly life: number;
+  readonly directoryId: string;
+  highWatermark: number;
+  durableOffset: number;
+  removedFloor: number;
+  isLeader: boolean;
+  leaderEpoch: number;
+}
+
+export interface ReplicaWatchOptions {
+  readonly minInsync: number;
+  readonly nowMs: () => number;
+}
+
+const SLICE_BYTES_MAX = 64 * 1024 * 1024;
+
+/**
+ * Looks at every replica after every event. What it holds: I1 for leader epochs, I3, I10 for removed floors, one leader per epoch, never two that would both answer,
+ * Leader Completeness, and that what is committed is on enough disks and the same everywhere.
+ */
+export class ReplicaWatch {
+  readonly #probe: Probe;
+  readonly #findings: Findings;
+  readonly #options: ReplicaWatchOptions;
+  readonly #references = new Map<number, ReferenceLog>();
+  readonly #seen = new WeakMap<ReplicaProbe, Seen>();
+  /** By partition and leader epoch: node and life that led it. */
+  readonly #leaders = new Map<string, string>();
+  /** By partition, then node: what its disk held when it was last seen. */
+  readonly #durable: number[][] = [];
+  /** By partition: how many replicas act as its leader. */
+  readonly #acting: number[] = [];
+
+  constructor(probe: Probe, findings: Findings, options: ReplicaWatchOptions) {
+    this.#probe = probe;
+    this.#findings = findings;
+    this.#options = options;
+  }
+
+  reference(partition: number): ReferenceLog {
+    const known = this.#references.get(partition);
+    if (known !== undefined) return known;
+    const reference = new ReferenceLog(partition, this.#findings);
+    this.#references.set(partition, reference);
+    return reference;
+  }
+
+  look(): void {
+    const nodes = this.#probe();
+    this.#acting.fill(0);
+    for (const { replicas } of nodes) for (const replica of replicas) this.#tally(replica);
+    for (const { replicas } of nodes) for (const replica of replicas) this.#lookAt(replica);
+    for (const [partition, count] of this.#acting.entries()) {
+      if (count > 1) this.#lookForTwo(partition, nodes);
+    }
+  }
+
+  #tally({ partition, node, durableOffset, isLeader, canAct }: ReplicaProbe): void {
+    const disks = this.#durable[partition] ?? [];
+    this.#durable[partition] = disks;
+    disks[node] = durableOffset;
+    this.#acting[partition] = (this.#acting[partition] ?? 0) + Number(isLeader && canAct);
+  }
+
+  #lookAt(replica: ReplicaProbe): void {
+    const before = this.#seen.get(replica);
+    if (before !== undefined && isUnchanged(before, replica)) return;
+    this.#seen.set(replica, seenOf(replica));
+    const name = `node ${replica.node} life ${replica.life} partition ${replica.partition}`;
+    this.#marksHold(replica, name);
+    if (before === undefined || before.life !== replica.life || before.directoryId !== replica.directoryId) {
+      this.#leads(replica, name, false);
+      this.#committed(replica, replica.highWatermark);
+      return;
+    }
+    this.#neverBack(before, replica, name);
+    this.#leads(replica, name, before.isLeader && before.leaderEpoch === replica.leaderEpoch);
+    if (replica.highWatermark > before.highWatermark)
+      this.#committed(replica, before.highWatermark as Offset);
+  }
+
+  /** I3: high watermark <= log end. */
+  #marksHold(replica: ReplicaProbe, name: string): void {
+    const { highWatermark, durableOffset, logEndOffset } = replica;
+    this.#findings.expect(
+      highWatermark <= logEndOffset && durableOffset <= logEndOffset,
+      'I3',
+      () =>
+        `${name}: high watermark ${highWatermark}, on disk ${durableOffset}, log end ${logEndOffset} are not in order`,
+    );
+  }
+
+  #neverBack(before: Seen, replica: ReplicaProbe, name: string): void {
+    this.#findings.expect(
+      replica.highWatermark >= before.highWatermark,
+      'I3',
+      () => `${name}: the high watermark went back from ${before.highWatermark} to ${replica.highWatermark}`,
+    );
+    this.#findings.expect(
+      replica.leaderEpoch >= before.leaderEpoch,
+      'I1',
+      () => `${name}: the leader epoch went back from ${before.leaderEpoch} to ${replica.leaderEpoch}`,
+    );
+    this.#findings.expect(
+      replica.removedFloor >= before.removedFloor,
+      'I10',
+      () => `${name}: the removed floor went back from ${before.removedFloor} to ${replica.removedFloor}`,
+    );
+  }
+
+  /** One leader per epoch, in one life; and it has everything that was committed before (Leader Completeness). */
+  #leads(replica: ReplicaProbe, name: string, isKnown: boolean): void {
+    if (!replica.isLeader || isKnown) return;
+    const epoch = `${replica.partition}/${replica.leaderEpoch}`;
+    const who = `${replica.node}/${replica.life}`;
+    const other = this.#leaders.get(epoch) ?? who;
+    this.#leaders.set(epoch, other);
+    this.#findings.expect(
+      other === who,
+      'one leader per epoch',
+      () => `${name} leads in epoch ${replica.leaderEpoch}, which ${other} (node/life) has led`,
+    );
+    const reference = this.reference(replica.partition);
+    this.#findings.expect(
+      replica.leaderEpoch <= reference.leaderEpoch || replica.logEndOffset >= reference.endOffset,
+      'leader completeness',
+      () =>
+        `${name} leads in epoch ${replica.leaderEpoch} with log end ${replica.logEndOffset}; ${reference.endOffset} was committed in epoch ${reference.leaderEpoch}`,
+    );
+  }
+
+  #committed(replica: ReplicaProbe, from: Offset): void {
+    const reference = this.reference(replica.partition);
+    const who = `node ${replica.node} life ${replica.life} epoch ${replica.leaderEpoch}`;
+    if (replica.isLeader) {
+      if (replica.highWatermark > reference.endOffset) this.#isOnEnoughDisks(replica, who);
+      reference.advance(replica.highWatermark, replica.leaderEpoch);
+    } else {
+      this.#findings.expect(
+        replica.highWatermark <= reference.endOffset,
+        'I5',
+        () =>
+          `partition ${replica.partition}: ${who} has high watermark ${replica.highWatermark}; no leader ever committed above ${reference.endOffset}`,
+      );
+    }
+    if (from < replica.highWatermark) this.#compare(replica, from, who);
+  }
+
+  /** I5, seen from outside: a leader may commit only what min.insync disks hold. */
+  #isOnEnoughDisks(replica: ReplicaProbe, who: string): void {
+    const { partition, highWatermark } = replica;
+    const disks = this.#durable[partition] ?? [];
+    const count = disks.filter((durable) => durable >= highWatermark).length;
+    this.#findings.expect(
+      count >= this.#options.minInsync,
+      'I5',
+      () =>
+        `partition ${partition}: ${who} committed up to ${highWatermark}, which is on ${count} disks; ${this.#options.minInsync} are needed`,
+    );
+  }
+
+  /** Only what is at hand in memory: the rest is compared when whole logs are. */
+  #compare(replica: ReplicaProbe, from: Offset, who: string): void {
+    let slice: LogSlice | Promise<LogSlice>;
+    try {
+      slice = replica.readLog(from, SLICE_BYTES_MAX);
+    } catch {
+      return;
+    }
+    if (slice instanceof Promise) {
+      slice.catch(() => undefined);
+      return;
+    }
+    const reference = this.reference(replica.partition);
+    for (const record of decodeBatches(slice.bytes)) {
+      if (record.offset >= from && record.offset < replica.highWatermark) {
+        reference.confirm(record, who, this.#options.nowMs());
+      }
+    }
+  }
+
+  /** Never two leaders of one partition that would both answer a read at the same instant (L4). */
+  #lookForTwo(partition: number, nodes: readonly NodeProbe[]): void {
+    const answering = nodes
+      .flatMap(({ replicas }) => replicas)
+      .filter((replica) => replica.partition === partition && replica.isLeader && replica.hasLease());
+    this.#findings.expect(answering.length < 2, 'two leaders answer', () => {
+      const names = answering.map(({ node, leaderEpoch }) => `node ${node} in epoch ${leaderEpoch}`);
+      return `partition ${partition}: ${names.join(' and ')} both hold a lease`;
+    });
+  }
+}
+
+function seenOf(replica: ReplicaProbe): Seen {
+  const { life, directoryId, highWatermark, durableOffset, removedFloor, isLeader, leaderEpoch } = replica;
+  return { life, directoryId, highWatermark, durableOffset, removedFloor, isLeader, leaderEpoch };
+}
+
+function isUnchanged(before: Seen, replica: ReplicaProbe): boolean {
+  return (
+    before.life === replica.life &&
+    before.directoryId === replica.directoryId &&
+    before.highWatermark === replica.highWatermark &&
+    before.durableOffset === replica.durableOffset &&
+    before.isLeader === replica.isLeader &&
+    before.leaderEpoch === replica.leaderEpoch &&
+    before.removedFloor === replica.removedFloor
+  );
+}
