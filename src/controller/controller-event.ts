@@ -1,0 +1,68 @@
+import type { AdminRequest, FromController, ToController } from '../model/control-messages.ts';
+import type {
+  ControllerEpoch,
+  LeaderEpoch,
+  NodeId,
+  PartitionId,
+  PartitionVersion,
+} from '../model/numbers.ts';
+import type { ClusterFacts, NodeRegistration, PartitionState } from '../model/partition-state.ts';
+import type { Flight } from './controller-state.ts';
+
+/** What was read at the beginning of a reign, after the barrier (KAFKA-16667). */
+export interface ReignWorld {
+  readonly facts: ClusterFacts;
+  readonly nodes: readonly NodeRegistration[];
+  readonly partitions: readonly PartitionState[];
+}
+
+/**
+ * `moved`: `/controller_epoch` is not ours any more (KAFKA-6082). `conflict`: somebody else wrote the partition, or it is gone. `unknown`: it may have
+ * happened (W4). After the last two the state is read again, never written blindly (KAFKA-2729).
+ */
+export type WriteOutcome =
+  | { readonly kind: 'written'; readonly version: PartitionVersion }
+  | { readonly kind: 'moved' | 'conflict' | 'unknown' };
+
+export type AdminResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+/** Everything that can happen to the controller. `nowMs` is the monotonic clock. */
+export type ControllerEvent = { readonly nowMs: number } & (
+  | { readonly kind: 'reignBegan'; readonly controllerEpoch: ControllerEpoch; readonly world: ReignWorld }
+  | { readonly kind: 'reignEnded' }
+  | { readonly kind: 'nodesChanged'; readonly nodes: readonly NodeRegistration[] }
+  | { readonly kind: 'nodeRefused'; readonly node: NodeId }
+  | { readonly kind: 'message'; readonly message: ToController }
+  | { readonly kind: 'written'; readonly partition: PartitionId; readonly outcome: WriteOutcome }
+  /** Null: it does not exist. */
+  | { readonly kind: 'partitionRead'; readonly partition: PartitionId; readonly state: PartitionState | null }
+  | { readonly kind: 'admin'; readonly requestId: number; readonly request: AdminRequest }
+  | { readonly kind: 'timer' }
+);
+
+/** What the shell has to do, in this order. */
+export type ControllerEffect =
+  /**
+   * One multi: check `/controller_epoch`, then set the partition `times` times, from version `next.version` on (more than once only to get above what a
+   * lost write had reached, R17). Answered by `written`.
+   */
+  | { readonly kind: 'write'; readonly next: PartitionState; readonly times: number }
+  /** Barrier, then read. Answered by `partitionRead`. */
+  | { readonly kind: 'readPartition'; readonly partition: PartitionId }
+  | { readonly kind: 'send'; readonly node: NodeId; readonly message: FromController }
+  /** Replaces the wake before; null: none is needed. */
+  | { readonly kind: 'wake'; readonly atMs: number | null }
+  | { readonly kind: 'resign'; readonly reason: string; readonly epochSeen: ControllerEpoch | null }
+  | { readonly kind: 'adminReply'; readonly requestId: number; readonly result: AdminResult }
+  /** A decision stands in the coordinator: one line of the log. */
+  | {
+      readonly kind: 'decided';
+      readonly state: PartitionState;
+      readonly leaderEpochBefore: LeaderEpoch;
+      readonly flight: Extract<Flight, { kind: 'write' }>;
+    };
+
+export interface StepResult<State> {
+  readonly state: State;
+  readonly effects: readonly ControllerEffect[];
+}

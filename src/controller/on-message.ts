@@ -1,0 +1,107 @@
+import type {
+  ReplicaQueryReply,
+  ReplicaTrouble,
+  ShutdownRequest,
+  StatePushAck,
+  ToController,
+} from '../model/control-messages.ts';
+import type { ControllerEpoch, Incarnation, NodeId } from '../model/numbers.ts';
+import type { QueryRecord } from './controller-state.ts';
+import type { Draft } from './draft.ts';
+import { onProposal, sight } from './flights.ts';
+
+/** What a node says. Messages of another life of it than the one registered are void (KIP-380); they come again. */
+export function onMessage(draft: Draft, message: ToController): void {
+  if (message.kind === 'isrProposal') {
+    // Whose life and epoch count is part of the rule's order of checks.
+    heardFrom(draft, message.leader, message.leaderIncarnation);
+    onProposal(draft, message);
+    return;
+  }
+  if (draft.controllerEpoch === null || !heardFrom(draft, message.node, message.incarnation)) return;
+  switch (message.kind) {
+    case 'statePushAck':
+      onPushAck(draft, message);
+      break;
+    case 'replicaQueryReply':
+      onQueryReply(draft, message);
+      break;
+    case 'shutdownRequest':
+      onShutdownRequest(draft, message);
+      break;
+    case 'replicaTrouble':
+      onTrouble(draft, message);
+      break;
+  }
+}
+
+/** True if this is the life that is registered. Who speaks is not dead, whoever was refused by its process. */
+function heardFrom(draft: Draft, node: NodeId, incarnation: Incarnation): boolean {
+  if (draft.nodes.get(node)?.incarnation !== incarnation) return false;
+  if (draft.refused.get(node)?.incarnation === incarnation) draft.refused.delete(node);
+  return true;
+}
+
+/** False if the message is of another reign. One that knows a higher epoch than ours ends ours: the coordinator may have lost it (R17). */
+function isOfThisReign(draft: Draft, epoch: ControllerEpoch): boolean {
+  const { controllerEpoch } = draft.reign;
+  if (epoch > controllerEpoch) draft.resign('a node knows a higher controller epoch', epoch);
+  return epoch === controllerEpoch;
+}
+
+function onPushAck(draft: Draft, ack: StatePushAck): void {
+  if (!isOfThisReign(draft, ack.controllerEpoch)) return;
+  const push = draft.pushes.get(ack.node);
+  if (push?.incarnation !== ack.incarnation) return;
+  const acked = new Map(push.acked);
+  for (const [partition, version] of ack.versions) {
+    if (version > (acked.get(partition) ?? -1)) acked.set(partition, version);
+    const record = draft.partitions.get(partition);
+    if (record !== undefined) sight(draft, record, record.state.leaderEpoch, version);
+  }
+  draft.pushes.set(ack.node, { ...push, acked });
+}
+
+function onQueryReply(draft: Draft, reply: ReplicaQueryReply): void {
+  if (!isOfThisReign(draft, reply.controllerEpoch)) return;
+  const query = draft.queries.get(reply.queryId);
+  if (query?.node !== reply.node || query.incarnation !== reply.incarnation) return;
+  draft.queries.delete(reply.queryId);
+  draft.greeted.set(reply.node, reply.incarnation);
+  takeReports(draft, query, reply);
+}
+
+function takeReports(draft: Draft, query: QueryRecord, reply: ReplicaQueryReply): void {
+  for (const [partition, askedVersion] of query.versions) {
+    const found = draft.partitions.get(partition);
+    if (found === undefined) continue;
+    const report = reply.reports.find((other) => other.partition === partition);
+    const isSame = report?.uuid === found.state.uuid;
+    const record = isSame ? sight(draft, found, report.leaderEpochMax, report.versionMax) : found;
+    const reports = new Map(record.reports);
+    const { incarnation, askedMs } = query;
+    reports.set(reply.node, { incarnation, askedVersion, askedMs, report: report ?? 'absent' });
+    draft.update(record, { reports });
+  }
+}
+
+function onShutdownRequest(draft: Draft, { node, incarnation }: ShutdownRequest): void {
+  // Told anew each time: the answer before may have been lost.
+  draft.shuttingDown.set(node, { incarnation, told: null });
+}
+
+/** KAFKA-7837, R24: the replica is as good as gone, though its node lives. */
+function onTrouble(draft: Draft, trouble: ReplicaTrouble): void {
+  const record = draft.partitions.get(trouble.partition);
+  if (record === undefined) return;
+  const isDisk = trouble.trouble === 'disk';
+  // A late copy must not be taken for the replica that was rebuilt since. A disk does not recover within a life.
+  if (!isDisk && trouble.leaderEpoch !== record.state.leaderEpoch) return;
+  const troubles = new Map(record.troubles);
+  troubles.set(trouble.node, {
+    incarnation: trouble.incarnation,
+    directoryId: isDisk ? undefined : (record.state.directoryIds[trouble.node] ?? ''),
+    untilMs: isDisk ? Number.POSITIVE_INFINITY : draft.nowMs + draft.settings.troubleMsMax,
+  });
+  draft.update(record, { troubles });
+}

@@ -1,0 +1,167 @@
+import type { NodeId, PartitionId, PartitionVersion } from '../model/numbers.ts';
+import type { PartitionRecord } from './controller-state.ts';
+import type { Draft } from './draft.ts';
+import { startRead, startWrite } from './flights.ts';
+import { pushStates } from './push-states.ts';
+import type { Decision, DecisionReason, MemberView, PartitionWorld } from './rules/partition-world.ts';
+
+/** Decisions that wait until losses of nodes have been gathered. */
+const ELECTIONS: ReadonlySet<DecisionReason> = new Set([
+  'leaderDead',
+  'noLeader',
+  'leaderReturned',
+  'leaderLost',
+  'noneElectable',
+]);
+
+/** Runs the same decision over everything, after each event (PROTOCOL 2.11), then says what has to be said to nodes. */
+export function reconcile(draft: Draft): void {
+  const round = new Round(draft);
+  if (draft.settleUntilMs !== null) {
+    if (draft.nowMs >= draft.settleUntilMs) draft.settleUntilMs = null;
+    else round.wakeAt(draft.settleUntilMs);
+  }
+  for (const partition of [...draft.partitions.keys()].sort((a, b) => a - b)) round.decide(partition);
+  round.greet();
+  round.sendQueries();
+  round.wakeAt(pushStates(draft));
+  answerShutdowns(draft);
+  for (const { untilMs } of draft.refused.values()) round.wakeAt(untilMs);
+  draft.effects.push({ kind: 'wake', atMs: round.atMs });
+}
+
+/** One run: whom to ask, and when to look again. */
+class Round {
+  atMs: number | null = null;
+  readonly #draft: Draft;
+  readonly #asks = new Map<NodeId, Map<PartitionId, PartitionVersion>>();
+
+  constructor(draft: Draft) {
+    this.#draft = draft;
+  }
+
+  wakeAt(atMs: number | null): void {
+    if (atMs === null || atMs <= this.#draft.nowMs || !Number.isFinite(atMs)) return;
+    this.atMs = Math.min(this.atMs ?? atMs, atMs);
+  }
+
+  decide(partition: PartitionId): void {
+    const draft = this.#draft;
+    const record = draft.partitions.get(partition);
+    if (record === undefined || record.flight !== null) return;
+    const { state } = record;
+    const isSuspect = record.seenVersion > state.version || record.seenLeaderEpoch > state.leaderEpoch;
+    if (isSuspect && !record.isRegressed) {
+      startRead(draft, record, null);
+      return;
+    }
+    this.#act(record, draft.rules.decide(draft.rules, state, this.#world(record)));
+  }
+
+  /** Everybody is asked once in a reign what it holds: only so a loss of the coordinator shows (R17). */
+  greet(): void {
+    const draft = this.#draft;
+    for (const [partition, { state }] of draft.partitions) {
+      for (const node of state.replicas) {
+        const incarnation = draft.aliveAs(node);
+        if (incarnation !== null && draft.greeted.get(node) !== incarnation) this.#ask(partition, node);
+      }
+    }
+  }
+
+  sendQueries(): void {
+    const draft = this.#draft;
+    for (const [id, { askedMs }] of draft.queries) {
+      if (draft.nowMs - askedMs > draft.settings.reportMsMax) draft.queries.delete(id);
+    }
+    for (const [node, versions] of this.#asks) {
+      const incarnation = draft.aliveAs(node);
+      if (incarnation === null) continue;
+      const queryId = draft.nextQueryId++;
+      draft.queries.set(queryId, { node, incarnation, askedMs: draft.nowMs, versions });
+      const { controllerEpoch } = draft.reign;
+      const partitions = [...versions.keys()];
+      draft.effects.push({
+        kind: 'send',
+        node,
+        message: { kind: 'replicaQuery', controller: draft.nodeId, controllerEpoch, queryId, partitions },
+      });
+    }
+  }
+
+  #act(record: PartitionRecord, decision: Decision): void {
+    const draft = this.#draft;
+    if (decision.kind === 'nothing') {
+      if (record.waiting !== null) draft.update(record, { waiting: null });
+      this.#wakeForPreferred(record);
+    } else if (decision.kind === 'wait') {
+      const { purpose, ask, forMs } = decision;
+      const sinceMs = record.waiting?.purpose === purpose ? record.waiting.sinceMs : draft.nowMs;
+      draft.update(record, { waiting: { purpose, sinceMs } });
+      for (const node of ask) this.#ask(record.state.id, node);
+      if (forMs !== null) this.wakeAt(sinceMs + forMs);
+    } else if (draft.settleUntilMs === null || !ELECTIONS.has(decision.reason)) {
+      const { next, reason, candidates, versionAbove } = decision;
+      startWrite(draft, record, { next, reason, candidates, proposal: null }, versionAbove);
+    }
+  }
+
+  #ask(partition: PartitionId, node: NodeId): void {
+    const { nowMs, settings, partitions } = this.#draft;
+    const record = partitions.get(partition);
+    if (record === undefined) return;
+    const versions = this.#asks.get(node) ?? new Map<PartitionId, PartitionVersion>();
+    const askedMs = record.askedMs.get(node);
+    if (askedMs !== undefined && nowMs < askedMs + settings.retryMs) {
+      this.wakeAt(askedMs + settings.retryMs);
+      return;
+    }
+    this.#asks.set(node, versions.set(partition, record.state.version));
+    this.#draft.update(record, { askedMs: new Map(record.askedMs).set(node, nowMs) });
+    this.wakeAt(nowMs + settings.retryMs);
+  }
+
+  #world(record: PartitionRecord): PartitionWorld {
+    const draft = this.#draft;
+    const { state } = record;
+    const nodes = new Set([...state.replicas, ...state.isr, ...state.elr]);
+    const members = new Map<NodeId, MemberView>([...nodes].map((node) => [node, draft.member(record, node)]));
+    const { controllerEpoch, facts } = draft.reign;
+    const dueMs = record.leaderChangedMs + draft.settings.preferredMsMin;
+    return {
+      controllerEpoch,
+      minInsync: facts.minInsync,
+      members,
+      leaderEpochMax: record.seenLeaderEpoch,
+      versionMax: record.seenVersion,
+      isRegressed: record.isRegressed,
+      // The bound is the purpose's own: a decision that comes to wait for something else begins anew.
+      waited: (purpose) => (record.waiting?.purpose === purpose ? draft.nowMs - record.waiting.sinceMs : 0),
+      electionMsMax: draft.settings.electionMsMax,
+      newPartitionMsMax: draft.settings.newPartitionMsMax,
+      wishes: record.wishes,
+      isPreferredDue: record.wantsPreferred || draft.nowMs >= dueMs,
+    };
+  }
+
+  #wakeForPreferred({ state, leaderChangedMs }: PartitionRecord): void {
+    if (state.leader !== null && state.leader !== state.replicas[0])
+      this.wakeAt(leaderChangedMs + this.#draft.settings.preferredMsMin);
+  }
+}
+
+/** Tells who shuts down how much it still leads, whenever that number is another one than it was told. */
+function answerShutdowns(draft: Draft): void {
+  for (const [node, { incarnation, told }] of draft.shuttingDown) {
+    const led = [...draft.partitions.values()].filter(({ state }) => state.leader === node);
+    if (led.length === told) continue;
+    draft.shuttingDown.set(node, { incarnation, told: led.length });
+    const { controllerEpoch } = draft.reign;
+    const remaining = led.length;
+    draft.effects.push({
+      kind: 'send',
+      node,
+      message: { kind: 'shutdownReply', incarnation, controllerEpoch, remaining },
+    });
+  }
+}

@@ -1,0 +1,96 @@
+import type { NodeId } from '../../model/numbers.ts';
+import type { PartitionState, ReplicaReport } from '../../model/partition-state.ts';
+import type { LeafRules } from './leaf-rules.ts';
+import { changedState, write } from './next-state.ts';
+import { type Candidate, type Decision, memberOf, type PartitionWorld } from './partition-world.ts';
+
+/** What a live node reported of this very partition; undefined: nothing yet, or that it holds no such replica. */
+function reportOf(state: PartitionState, world: PartitionWorld, node: NodeId): ReplicaReport | undefined {
+  const { incarnation, report } = memberOf(world, node);
+  if (incarnation === null || report === null || report === 'absent') return undefined;
+  return report.uuid === state.uuid ? report : undefined;
+}
+
+const isAlive = (world: PartitionWorld, node: NodeId): boolean => memberOf(world, node).incarnation !== null;
+
+/** Nobody ever led: those who hold an empty replica are the first ISR. Waits for all of them, for a bounded time; for `minInsync` without end. */
+export function decideNewPartition(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
+  const ready = state.replicas.filter((node) => {
+    const report = reportOf(state, world, node);
+    return report !== undefined && report.verdict === 'whole' && report.logEndOffset === 0;
+  });
+  const isComplete = ready.length === state.replicas.length;
+  const isTimeOver = world.waited('newPartition') >= world.newPartitionMsMax;
+  const leader = ready[0];
+  if (leader !== undefined && (isComplete || (isTimeOver && ready.length >= world.minInsync))) {
+    const change = { leader, isr: ready, elr: [], renewed: ready, redirected: ready, newEpoch: true };
+    return write('newPartition', changedState(rules, state, world, change), world);
+  }
+  const ask = state.replicas.filter((node) => isAlive(world, node) && !ready.includes(node));
+  if (ask.length === 0 && ready.length === 0) return { kind: 'nothing' };
+  return { kind: 'wait', purpose: 'newPartition', ask, forMs: isTimeOver ? null : world.newPartitionMsMax };
+}
+
+/**
+ * The coordinator lost writes (R17): what it says of ISR and ELR may be older than what was acknowledged under. Only the greatest (last epoch, log end offset)
+ * of *all* assigned replicas is known to hold everything, and only while those that lost something are fewer than `minInsync`. Else it waits for an
+ * operator.
+ */
+export function decideRegressed(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
+  const ask = state.replicas.filter((node) => memberOf(world, node).report === null && isAlive(world, node));
+  const isEverybodyHeard = state.replicas.every(
+    (node) => isAlive(world, node) && memberOf(world, node).report !== null,
+  );
+  if (!isEverybodyHeard)
+    return ask.length > 0 ? { kind: 'wait', purpose: 'regressed', ask, forMs: null } : { kind: 'nothing' };
+  const candidates = state.replicas.flatMap((node): Candidate[] => {
+    const report = reportOf(state, world, node);
+    return report?.verdict === 'whole' ? [{ node, position: report }] : [];
+  });
+  const lostCount = state.replicas.length - candidates.length;
+  const leader = rules.electLeader(candidates);
+  if (leader === null || lostCount >= Math.max(1, world.minInsync)) return { kind: 'nothing' };
+  const best = candidates.find(({ node }) => node === leader)?.position;
+  const isr = candidates
+    .filter(({ position }) => isSamePosition(position, best ?? null))
+    .map(({ node }) => node);
+  const change = {
+    leader,
+    isr,
+    elr: [],
+    renewed: isr,
+    redirected: isr,
+    newEpoch: true,
+    recovery: 'clean' as const,
+  };
+  return write('coordinatorLostWrites', changedState(rules, state, world, change), world, candidates);
+}
+
+function isSamePosition(a: Candidate['position'], b: Candidate['position']): boolean {
+  return a !== null && b !== null && a.lastEpoch === b.lastEpoch && a.logEndOffset === b.logEndOffset;
+}
+
+/** An operator gives up what may be lost: this node leads, alone, and the epoch is marked (PROTOCOL 2.7). */
+export function decideUnclean(
+  rules: LeafRules,
+  state: PartitionState,
+  world: PartitionWorld,
+  node: NodeId,
+): Decision {
+  const report = reportOf(state, world, node);
+  if (report === undefined)
+    return isAlive(world, node)
+      ? { kind: 'wait', purpose: 'unclean', ask: [node], forMs: null }
+      : { kind: 'nothing' };
+  const change = {
+    leader: node,
+    isr: [node],
+    elr: [],
+    renewed: [node],
+    redirected: [node],
+    newEpoch: true,
+    recovery: 'unclean' as const,
+  };
+  const candidates = [{ node, position: report }];
+  return write('unclean', changedState(rules, state, world, change), world, candidates);
+}

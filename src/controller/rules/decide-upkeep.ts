@@ -1,0 +1,133 @@
+import type { NodeId } from '../../model/numbers.ts';
+import type { PartitionState } from '../../model/partition-state.ts';
+import {
+  candidatesOf,
+  classifyMembers,
+  decideElection,
+  electedState,
+  isLost,
+  withoutShuttingDown,
+} from './decide-election.ts';
+import type { LeafRules } from './leaf-rules.ts';
+import { changedState, write } from './next-state.ts';
+import { type Decision, memberOf, type PartitionWorld } from './partition-world.ts';
+
+type Step = (rules: LeafRules, state: PartitionState, world: PartitionWorld) => Decision | null;
+
+/** What is to be done about a partition whose leader is well: the first thing that there is. */
+export function decideUpkeep(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
+  const steps: readonly Step[] = [
+    renewReturned,
+    dropLost,
+    dropShuttingDown,
+    beginReassignment,
+    completeReassignment,
+    electPreferred,
+    askUnknown,
+  ];
+  for (const step of steps) {
+    const decision = step(rules, state, world);
+    if (decision !== null) return decision;
+  }
+  return { kind: 'nothing' };
+}
+
+/** R6: who came back whole keeps its place, under its new life and a new epoch (bounce = fail + start, KAFKA-7235). */
+function renewReturned(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision | null {
+  const classes = classifyMembers(rules, state, world);
+  const renewed = [...classes.keys()].filter(
+    (node) => classes.get(node) === 'returned' && !memberOf(world, node).isTroubled,
+  );
+  if (renewed.length === 0) return null;
+  return write('memberReturned', changedState(rules, state, world, { renewed, newEpoch: true }), world);
+}
+
+/** Lossy, foreign and troubled followers leave ISR and ELR. The leader, who is well, stays: the ISR is not emptied. */
+function dropLost(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision | null {
+  const classes = classifyMembers(rules, state, world);
+  const dropped = [...classes.keys()].filter(
+    (node) => node !== state.leader && (isLost(classes.get(node)) || memberOf(world, node).isTroubled),
+  );
+  if (dropped.length === 0) return null;
+  const nextIsr = state.isr.filter((node) => !dropped.includes(node));
+  const { isr, elr } = rules.nextIsrElr(state, nextIsr, world.minInsync, new Set(dropped));
+  return write('memberLost', changedState(rules, state, world, { isr, elr, newEpoch: false }), world);
+}
+
+/** Controlled shutdown of a follower (KIP-841). */
+function dropShuttingDown(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision | null {
+  const followers = state.isr.filter((node) => node !== state.leader);
+  const leaders = state.isr.filter((node) => node === state.leader);
+  // Followers first, so that the leader is among those who stay.
+  const staying = withoutShuttingDown([...followers, ...leaders], world);
+  const nextIsr = state.isr.filter((node) => node === state.leader || staying.includes(node));
+  if (nextIsr.length === state.isr.length) return null;
+  const { isr, elr } = rules.nextIsrElr(state, nextIsr, world.minInsync, new Set());
+  return write('memberShutsDown', changedState(rules, state, world, { isr, elr, newEpoch: false }), world);
+}
+
+/** Grow: the target first, then those that will go. What runs already may be redirected or taken back. */
+function beginReassignment(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision | null {
+  const target = world.wishes.reassign;
+  if (target === null || isSame(target, targetOf(state))) return null;
+  const settled = state.replicas.filter((node) => !state.adding.includes(node));
+  const removing = state.replicas.filter((node) => !target.includes(node));
+  const adding = target.filter((node) => !settled.includes(node));
+  const change = { replicas: [...target, ...removing], adding, removing, newEpoch: false };
+  return write('reassignBegun', changedState(rules, state, world, change), world);
+}
+
+/** The replicas that a partition has in the end. */
+const targetOf = (state: PartitionState): readonly NodeId[] =>
+  state.replicas.filter((node) => !state.removing.includes(node));
+
+const isSame = (a: readonly NodeId[], b: readonly NodeId[]): boolean =>
+  a.length === b.length && a.every((node, index) => node === b[index]);
+
+/** Shrink, once every target is in the ISR and they are enough (KAFKA-15665, KAFKA-9672). */
+function completeReassignment(
+  rules: LeafRules,
+  state: PartitionState,
+  world: PartitionWorld,
+): Decision | null {
+  if (state.adding.length === 0 && state.removing.length === 0) return null;
+  const target = targetOf(state);
+  const classes = classifyMembers(rules, state, world);
+  const isReady = target.every(
+    (node) =>
+      state.isr.includes(node) && classes.get(node) === 'current' && !memberOf(world, node).isTroubled,
+  );
+  if (!isReady || target.length < world.minInsync) return null;
+  const shrunk: PartitionState = {
+    ...state,
+    replicas: target,
+    adding: [],
+    removing: [],
+    isr: target,
+    elr: [],
+  };
+  if (state.leader !== null && !target.includes(state.leader)) {
+    if (candidatesOf(shrunk, world, classes).length === 0) return null;
+    return decideElection(rules, shrunk, world, 'reassignDone');
+  }
+  return write('reassignDone', changedState(rules, shrunk, world, { newEpoch: true }), world);
+}
+
+/** Only to a preferred replica that stands in the live ISR (PROTOCOL 2.7), and while nobody is missing for whom it might be needed. */
+function electPreferred(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision | null {
+  const preferred = targetOf(state)[0];
+  if (!world.isPreferredDue || preferred === undefined || preferred === state.leader) return null;
+  if (!state.isr.includes(preferred) || state.isr.length < world.minInsync) return null;
+  const classes = classifyMembers(rules, state, world);
+  const candidates = candidatesOf(state, world, classes).filter(({ node }) => node === preferred);
+  if (candidates.length === 0 || classes.get(preferred) !== 'current') return null;
+  const next = electedState(rules, state, world, classes, preferred);
+  return write('preferred', next, world, candidates);
+}
+
+/** Members in a new life that have not said whether they are whole. */
+function askUnknown(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision | null {
+  const classes = classifyMembers(rules, state, world);
+  const ask = [...classes.keys()].filter((node) => classes.get(node) === 'unknown');
+  return ask.length > 0 ? { kind: 'wait', purpose: 'member', ask, forMs: null } : null;
+}

@@ -1,0 +1,42 @@
+import type { NodeId } from '../../model/numbers.ts';
+import type { PartitionState } from '../../model/partition-state.ts';
+import { candidatesOf, classifyMembers, decideElection, isLost } from './decide-election.ts';
+import { decideNewPartition, decideRegressed, decideUnclean } from './decide-special.ts';
+import { decideUpkeep } from './decide-upkeep.ts';
+import type { LeafRules } from './leaf-rules.ts';
+import { type Decision, type DecisionReason, memberOf, type PartitionWorld } from './partition-world.ts';
+
+/**
+ * What is to be done about one partition now (PROTOCOL 2.11): a function of what is, never of what happened, so that a new controller runs it over everything
+ * and a missed event is made good by the next.
+ */
+export function decide(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
+  const reason = whyElect(rules, state, world);
+  const { unclean } = world.wishes;
+  if (unclean !== null && (reason !== null || world.isRegressed))
+    return decideUnclean(rules, state, world, unclean);
+  if (world.isRegressed) return decideRegressed(rules, state, world);
+  if (state.leaderEpoch === 0) return decideNewPartition(rules, state, world);
+  if (reason !== null) return decideElection(rules, state, world, reason);
+  return decideUpkeep(rules, state, world);
+}
+
+/** Why the partition needs another leader, or the same in another epoch. Null: its leader is well, or nobody could take over. */
+function whyElect(rules: LeafRules, state: PartitionState, world: PartitionWorld): DecisionReason | null {
+  const { leader } = state;
+  if (leader === null) return 'noLeader';
+  const view = memberOf(world, leader);
+  const kind = rules.classifyMember(state, leader, view);
+  if (kind === 'dead') return 'leaderDead';
+  if (isLost(kind)) return 'leaderLost';
+  if (kind !== 'current') return 'leaderReturned';
+  // It leads on as long as nobody else can.
+  if (view.isTroubled && canAnother(rules, state, world, leader)) return 'leaderTroubled';
+  if (view.isShuttingDown && canAnother(rules, state, world, leader)) return 'leaderShutsDown';
+  return null;
+}
+
+function canAnother(rules: LeafRules, state: PartitionState, world: PartitionWorld, leader: NodeId): boolean {
+  const classes = classifyMembers(rules, state, world);
+  return candidatesOf(state, world, classes).some(({ node }) => node !== leader);
+}

@@ -1,0 +1,9 @@
+import { assignReplicas } from './assign-replicas.ts';
+import { classifyMember } from './classify-member.ts';
+import { electLeader, nextLeaderEpoch } from './elect-leader.ts';
+import { nextIsrElr } from './next-isr-elr.ts';
+
+/** Rules that need no other rule. */
+export const LEAF_RULES = { assignReplicas, classifyMember, electLeader, nextIsrElr, nextLeaderEpoch };
+
+export type LeafRules = typeof LEAF_RULES;

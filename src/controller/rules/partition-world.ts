@@ -1,0 +1,105 @@
+import type {
+  ControllerEpoch,
+  Incarnation,
+  LeaderEpoch,
+  NodeId,
+  PartitionVersion,
+} from '../../model/numbers.ts';
+import type { PartitionState, ReplicaReport } from '../../model/partition-state.ts';
+
+/** What the controller knows about one node in respect of one partition. */
+export interface MemberView {
+  /** The life under which it is alive now; null: dead. */
+  readonly incarnation: Incarnation | null;
+  readonly isShuttingDown: boolean;
+  /** Said of its replica that something is wrong with it. */
+  readonly isTroubled: boolean;
+  /** What this life said about the replica, asked at the present version and not long ago. `absent`: it holds none. */
+  readonly report: ReplicaReport | 'absent' | null;
+}
+
+/** What an operator wishes for one partition. */
+export interface PartitionWishes {
+  /** The replicas it is to have, the preferred leader first. */
+  readonly reassign: readonly NodeId[] | null;
+  readonly unclean: NodeId | null;
+}
+
+/** Everything that a decision about one partition depends on, besides its state. */
+export interface PartitionWorld {
+  readonly controllerEpoch: ControllerEpoch;
+  readonly minInsync: number;
+  /** A node that is not in it is dead. */
+  readonly members: ReadonlyMap<NodeId, MemberView>;
+  /** The highest leader epoch that anybody ever reported. */
+  readonly leaderEpochMax: LeaderEpoch;
+  /** The highest version that anybody ever reported or acknowledged. */
+  readonly versionMax: PartitionVersion;
+  /** The coordinator was read again and still knows less than a node does (R17). */
+  readonly isRegressed: boolean;
+  /** Milliseconds that the decision has been waiting for this purpose. */
+  waited(purpose: WaitPurpose): number;
+  /** Bound of an election's wait (4.3-16). */
+  readonly electionMsMax: number;
+  readonly newPartitionMsMax: number;
+  readonly wishes: PartitionWishes;
+  /** It is time to give leadership back to the preferred replica. */
+  readonly isPreferredDue: boolean;
+}
+
+export type DecisionReason =
+  | 'newPartition'
+  | 'leaderDead'
+  | 'noLeader'
+  | 'leaderReturned'
+  | 'leaderLost'
+  | 'leaderTroubled'
+  | 'leaderShutsDown'
+  | 'noneElectable'
+  | 'memberReturned'
+  | 'memberLost'
+  | 'memberShutsDown'
+  | 'reassignBegun'
+  | 'reassignDone'
+  | 'preferred'
+  | 'unclean'
+  | 'coordinatorLostWrites';
+
+export type WaitPurpose = 'election' | 'newPartition' | 'regressed' | 'unclean' | 'member';
+
+export type Decision =
+  | { readonly kind: 'nothing' }
+  /** Reports of these nodes are wanted. `forMs`: then decide without them; null: there is no deciding without them. */
+  | {
+      readonly kind: 'wait';
+      /** The time waited is counted for each purpose apart. */
+      readonly purpose: WaitPurpose;
+      readonly ask: readonly NodeId[];
+      readonly forMs: number | null;
+    }
+  | {
+      readonly kind: 'write';
+      readonly reason: DecisionReason;
+      /** Its `version` is the one it replaces. */
+      readonly next: PartitionState;
+      /** The version it leaves behind must be above this (R17). */
+      readonly versionAbove: PartitionVersion;
+      readonly candidates: readonly Candidate[];
+    };
+
+/** Somebody who may lead. `position` null: it did not say in time. */
+export interface Candidate {
+  readonly node: NodeId;
+  readonly position: Pick<ReplicaReport, 'lastEpoch' | 'logEndOffset'> | null;
+}
+
+/** Somebody about whom nothing is known. */
+export const DEAD_MEMBER: MemberView = {
+  incarnation: null,
+  isShuttingDown: false,
+  isTroubled: false,
+  report: null,
+};
+
+export const memberOf = (world: PartitionWorld, node: NodeId): MemberView =>
+  world.members.get(node) ?? DEAD_MEMBER;

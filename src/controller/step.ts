@@ -1,0 +1,99 @@
+import type { NodeRegistration } from '../model/partition-state.ts';
+import type { ControllerEvent, StepResult } from './controller-event.ts';
+import { type ControllerState, newRecord } from './controller-state.ts';
+import { Draft } from './draft.ts';
+import { onPartitionRead, onWritten } from './flights.ts';
+import { onAdmin } from './on-admin.ts';
+import { onMessage } from './on-message.ts';
+import { reconcile } from './reconcile.ts';
+import type { ControllerRules } from './rules/rules.ts';
+
+/** One event, worked off whole: the state after it and what has to be done. Nothing outside is touched. */
+export function step(
+  rules: ControllerRules,
+  state: ControllerState,
+  event: ControllerEvent,
+): StepResult<ControllerState> {
+  const draft = new Draft(rules, state, event.nowMs);
+  apply(draft, event);
+  if (draft.controllerEpoch !== null) reconcile(draft);
+  return draft.finish();
+}
+
+function apply(draft: Draft, event: ControllerEvent): void {
+  switch (event.kind) {
+    case 'reignBegan':
+      onReignBegan(draft, event);
+      break;
+    case 'reignEnded':
+      draft.forget();
+      break;
+    case 'nodesChanged':
+      if (draft.controllerEpoch !== null) onNodesChanged(draft, event.nodes);
+      break;
+    case 'nodeRefused':
+      onNodeRefused(draft, event);
+      break;
+    case 'message':
+      onMessage(draft, event.message);
+      break;
+    case 'written':
+      onWritten(draft, event.partition, event.outcome);
+      break;
+    case 'partitionRead':
+      onPartitionRead(draft, event.partition, event.state);
+      break;
+    case 'admin':
+      onAdmin(draft, event.requestId, event.request);
+      break;
+    case 'timer':
+      break;
+  }
+}
+
+function onReignBegan(draft: Draft, event: Extract<ControllerEvent, { kind: 'reignBegan' }>): void {
+  const { facts, nodes, partitions } = event.world;
+  draft.controllerEpoch = event.controllerEpoch;
+  draft.facts = facts;
+  draft.nodes = new Map(nodes.map((node) => [node.nodeId, node]));
+  draft.partitions = new Map(partitions.map((state) => [state.id, newRecord(state, draft.nowMs)]));
+}
+
+/** A life that is gone, also one that was followed by another before anybody looked (KAFKA-7235), begins a short time of gathering. */
+function onNodesChanged(draft: Draft, nodes: readonly NodeRegistration[]): void {
+  const next = new Map(nodes.map((node) => [node.nodeId, node]));
+  let isLoss = false;
+  for (const [nodeId, { incarnation }] of draft.nodes) {
+    if (next.get(nodeId)?.incarnation === incarnation) continue;
+    isLoss = true;
+    draft.shuttingDown.delete(nodeId);
+    draft.refused.delete(nodeId);
+    draft.pushes.delete(nodeId);
+    draft.greeted.delete(nodeId);
+  }
+  const arrived = nodes.filter(
+    ({ nodeId, incarnation }) => draft.nodes.get(nodeId)?.incarnation !== incarnation,
+  );
+  draft.nodes = next;
+  if (isLoss) draft.settleUntilMs ??= draft.nowMs + draft.settings.settleMs;
+  for (const { nodeId } of arrived) expect(draft, nodeId);
+}
+
+/** Who arrived is asked at once, and elections under way give it the time of an election to answer (R6: back together is one event). */
+function expect(draft: Draft, nodeId: NodeRegistration['nodeId']): void {
+  for (const record of draft.partitions.values()) {
+    if (!record.state.replicas.includes(nodeId)) continue;
+    const askedMs = new Map(record.askedMs);
+    askedMs.delete(nodeId);
+    const waiting =
+      record.waiting?.purpose === 'election' ? { ...record.waiting, sinceMs: draft.nowMs } : record.waiting;
+    draft.update(record, { askedMs, waiting });
+  }
+}
+
+function onNodeRefused(draft: Draft, { node }: Extract<ControllerEvent, { kind: 'nodeRefused' }>): void {
+  const incarnation = draft.nodes.get(node)?.incarnation;
+  if (incarnation === undefined || node === draft.nodeId) return;
+  const { refusedMsMax } = draft.settings;
+  draft.refused.set(node, { incarnation, untilMs: draft.nowMs + refusedMsMax });
+}
