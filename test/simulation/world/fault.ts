@@ -43,3 +43,11 @@ export interface FaultRecord {
   /** When its effect ends by itself; what a node suffers later is its consequence, not the fault. */
   readonly untilMs: number;
 }
+
+/** How often faults happen by chance. */
+export interface FaultPlan {
+  /** Mean time between two faults. */
+  readonly everyMs: number;
+  /** Over the default weights. 0: never. */
+  readonly weights?: Partial<Readonly<Record<FaultKind, number>>>;
+}

@@ -4,7 +4,7 @@ import type { NodeId, PartitionId } from '../../../src/model/numbers.ts';
 import type { ClusterFacts, PartitionState } from '../../../src/model/partition-state.ts';
 import type { ClusterNode } from '../../../src/server/cluster-node.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
-import type { FaultRecord } from './fault.ts';
+import type { FaultPlan, FaultRecord } from './fault.ts';
 
 /**
  * A whole cluster in one process, as clients, checkers and the runner see it. Time is virtual: nothing here waits for the real clock, and one seed decides
@@ -52,6 +52,10 @@ export interface World {
   request<Answer>(request: ClientRequest<Answer>): void;
 
   start(): Promise<void>;
+  /** From now on faults happen by chance, on average one each `everyMs`; `weights` over the default ones. */
+  startFaults(plan: FaultPlan): void;
+  /** No new ones; those that last go on until their time or `quiesce`. */
+  stopFaults(): void;
   /** Everything is healed and everybody restarted; false: not stable within `msMax` (every partition has a leader and its whole assignment in the ISR). */
   quiesce(msMax: number): Promise<boolean>;
   isStable(): boolean;
