@@ -2,6 +2,7 @@ import {
   asLeaderEpoch,
   asOffset,
   type LeaderEpoch,
+  type Offset,
   type PartitionVersion,
 } from '../../model/numbers.ts';
 import type { FetchOutcome } from '../messages.ts';
@@ -132,13 +133,18 @@ export class FollowerCore {
         kind: 'fetch',
         fetchId: this.#awaited,
         fetchOffset: this.#wantedOffset,
-        durableOffset: log.durableOffset,
+        durableOffset: this.#durableOffset(log),
         lastFetchedEpoch: this.#wantedEpoch,
         partitionVersion: this.#version,
         rebuildId: this.#rebuildId,
       },
       { kind: 'setTimer', delayMs: this.#options.pollMsMax + this.#options.retryMs },
     ];
+  }
+
+  /** A directory that does not count yet holds nothing (C6): a crash would lose it whole. */
+  #durableOffset(log: FollowedLog): Offset {
+    return this.#rebuildId === 0 ? log.durableOffset : asOffset(0);
   }
 
   #timer(log: FollowedLog): FollowerEffect[] {
@@ -172,9 +178,7 @@ export class FollowerCore {
     if (nextOffset === this.#wantedOffset) return [...effects, ...this.#nothingNew(log)];
     this.#wantedOffset = nextOffset;
     // An empty reply leaves the epoch as it is (KAFKA-15510), unless an epoch began in the gap that it moved the offset over.
-    this.#wantedEpoch = asLeaderEpoch(
-      Math.max(lastEpoch ?? this.#wantedEpoch, epochs.at(-1)?.epoch ?? 0),
-    );
+    this.#wantedEpoch = asLeaderEpoch(Math.max(lastEpoch ?? this.#wantedEpoch, epochs.at(-1)?.epoch ?? 0));
     const piece = { bytes, nextOffset, epochs };
     if (this.#work === 'append') {
       this.#waiting = piece;

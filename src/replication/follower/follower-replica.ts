@@ -12,6 +12,7 @@ import {
   type PartitionId,
   type PartitionVersion,
 } from '../../model/numbers.ts';
+import { FlushFailure } from '../../storage/flush-failure.ts';
 import { readBatchHeader } from '../../storage/format/batch.ts';
 import type { ReplicaLog } from '../../storage/replica-log.ts';
 import { SerialQueue } from '../../storage/serial-queue.ts';
@@ -143,10 +144,13 @@ export class FollowerReplica {
     this.#step({ kind: 'versionDurable', version });
   }
 
-  /** Runs alone between two changes of the log: META and other documents have one writer. */
-  exclusively(change: (log: ReplicaLog) => Promise<void>): Promise<void> {
-    return this.#serial.run(async () => {
-      if (this.#log !== null && !this.#isFresh && !this.hasFailed) await change(this.#log);
+  /** The replica is a member again: what it lost has come anew (R6). Between two changes of the log. */
+  async clearLossy(): Promise<void> {
+    await this.#serial.run(async () => {
+      const log = this.#log;
+      if (log === null || log.isWhole || this.#isFresh || this.hasFailed || this.#stopped) return;
+      const event = await this.#attempt(() => log.clearLossy());
+      if (event !== undefined && event !== null) this.#step(event);
     });
   }
 
@@ -180,28 +184,39 @@ export class FollowerReplica {
   #do(effect: FollowerEffect): void {
     switch (effect.kind) {
       case 'fetch':
-        return this.#sendFetch(effect);
+        this.#sendFetch(effect);
+        break;
       case 'progress':
-        return this.#sendProgress(effect);
+        this.#sendProgress(effect);
+        break;
       case 'append':
-        return this.#queue(() => this.#append(effect));
+        this.#queue(() => this.#append(effect));
+        break;
       case 'commit':
-        return this.#queue(() => this.#commit(effect));
+        this.#queue(() => this.#commit(effect));
+        break;
       case 'truncate':
-        return this.#queue(() => this.#truncate(effect));
+        this.#queue(() => this.#truncate(effect));
+        break;
       case 'openRebuild':
-        return this.#queue(() => this.#openRebuild());
+        this.#queue(() => this.#openRebuild());
+        break;
       case 'finishRebuild':
-        return this.#queue(() => this.#finishRebuild());
+        this.#queue(() => this.#finishRebuild());
+        break;
       case 'persistVersion':
-        return this.#persistVersion(effect.version);
+        this.#persistVersion(effect.version);
+        break;
       case 'setTimer':
-        return this.#setTimer(effect.delayMs);
+        this.#setTimer(effect.delayMs);
+        break;
       case 'trouble':
         this.#options.logger.error({ component: 'follower', trouble: effect.trouble }, effect.text);
-        return this.#options.host.trouble(effect.trouble);
+        this.#options.host.trouble(effect.trouble);
+        break;
       case 'dropped':
-        return this.#options.logger.warn({ component: 'follower' }, effect.text);
+        this.#options.logger.warn({ component: 'follower' }, effect.text);
+        break;
     }
   }
 
@@ -242,7 +257,7 @@ export class FollowerReplica {
   }
 
   /** A failure of ours or of the disk's stops this replica and no other (KAFKA-8346). */
-  async #attempt<Result>(change: () => Promise<Result>): Promise<Result | FollowerEvent | null> {
+  async #attempt<Result>(change: () => Promise<Result>): Promise<Result | FollowerEvent> {
     try {
       return await change();
     } catch (error) {
@@ -257,8 +272,9 @@ export class FollowerReplica {
       await this.#writable.appendFetched(bytes, nextOffset, { epochs, deferSync });
       return { kind: 'written' };
     } catch (error) {
-      if (!isCorruption(error)) throw error;
-      this.#options.logger.warn({ component: 'follower', err: error }, 'the leader sent what does not check');
+      // A full disk may have room later; until then this replica falls behind and out of the ISR.
+      if (!isCorruption(error) && !isFullDisk(error)) throw error;
+      this.#options.logger.warn({ component: 'follower', err: error }, 'a fetch reply is not written');
       return { kind: 'replyCorrupt' };
     }
   }
@@ -333,6 +349,11 @@ export class FollowerReplica {
 function isCorruption(error: unknown): boolean {
   if (!(error instanceof CaskadeError)) return false;
   return error.code === 'corruptSegment' || error.code === 'corruptMetadata' || error.code === 'futureFormat';
+}
+
+function isFullDisk(error: unknown): boolean {
+  if (!(error instanceof FlushFailure) || error.stage !== 'reserve') return false;
+  return error.cause instanceof CaskadeError && error.cause.code === 'diskFull';
 }
 
 /** Epoch of the last batch; null: no bytes, or not batches as far as their headers tell. */

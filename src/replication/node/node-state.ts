@@ -15,6 +15,7 @@ import {
   type PartitionId,
   type PartitionVersion,
 } from '../../model/numbers.ts';
+import type { FlushMode } from '../../storage/partition-meta.ts';
 
 /** What a node must never forget about one partition. */
 export interface PartitionRecord {
@@ -32,6 +33,7 @@ interface Content {
   readonly incarnation: number;
   readonly controllerEpochMax: number;
   readonly promiseMsMax: number;
+  readonly flushMode: FlushMode;
   readonly partitions: Readonly<Record<string, PartitionRecord>>;
 }
 
@@ -94,6 +96,11 @@ export class NodeState {
     return this.#content.promiseMsMax;
   }
 
+  /** The cluster's mode as last heard (R2): what replicas are opened under before anybody can be asked. */
+  get flushMode(): FlushMode {
+    return this.#content.flushMode;
+  }
+
   get partitionIds(): readonly PartitionId[] {
     return Object.keys(this.#content.partitions).map((id) => asPartitionId(Number(id)));
   }
@@ -112,6 +119,10 @@ export class NodeState {
 
   raisePromise(promiseMs: number): Promise<void> {
     return this.#raise('promiseMsMax', promiseMs);
+  }
+
+  setFlushMode(flushMode: FlushMode): Promise<void> {
+    return flushMode === this.#content.flushMode ? this.settled() : this.#change({ flushMode });
   }
 
   /**
@@ -188,5 +199,6 @@ const NOTHING_SEEN = {
 };
 
 function emptyContent(): Content {
-  return { format: FORMAT, incarnation: 0, controllerEpochMax: 0, promiseMsMax: 0, partitions: {} };
+  const counters = { incarnation: 0, controllerEpochMax: 0, promiseMsMax: 0 };
+  return { format: FORMAT, ...counters, flushMode: 'always', partitions: {} };
 }

@@ -1,0 +1,370 @@
+import type {
+  FromController,
+  IsrProposalReply,
+  ReplicaQuery,
+  StatePush,
+} from '../../model/control-messages.ts';
+import { InvariantError } from '../../model/errors.ts';
+import { LIMITS } from '../../model/limits.ts';
+import type {
+  ControllerEpoch,
+  Incarnation,
+  MonotonicMillis,
+  NodeId,
+  PartitionId,
+} from '../../model/numbers.ts';
+import type {
+  ClusterFacts,
+  NodeRegistration,
+  PartitionState,
+  ReplicaReport,
+} from '../../model/partition-state.ts';
+import { BlockCache } from '../../storage/block-cache.ts';
+import { FlushScheduler } from '../../storage/flush-scheduler.ts';
+import type { PartitionStore } from '../../storage/partition-store.ts';
+import type { LeaderPartition } from '../leader-partition.ts';
+import type { LeaseGrant, PeerMessage } from '../messages.ts';
+import type { ReplicationRules } from '../rules/rules.ts';
+import { CleanMarker } from './clean-marker.ts';
+import { ClusterMetadata } from './cluster-metadata.ts';
+import type { ClusterView, EchoedStamp, LeaderHost, LeaderRole, LeaderRoleFactory } from './leader-role.ts';
+import { LeaseExchange, type LeaseHost } from './lease-exchange.ts';
+import { NodeState } from './node-state.ts';
+import type {
+  CoordinatorRead,
+  ReplicaManagerDoors,
+  ReplicaManagerInput,
+  ReplicaManagerSettings,
+} from './ports.ts';
+import { PromiseBook } from './promise-book.ts';
+import type { Replica } from './replica.ts';
+import { ReplicaDirectories } from './replica-directories.ts';
+import type { ReplicaNode } from './replica-node.ts';
+import { openerOf } from './replica-opener.ts';
+import { ReplicaSet } from './replica-set.ts';
+import type { StaleReads } from './stale-reads.ts';
+import { StateAcks } from './state-acks.ts';
+
+export interface ReplicaManagerOptions {
+  readonly settings: ReplicaManagerSettings;
+  readonly doors: ReplicaManagerDoors;
+  readonly rules: ReplicationRules;
+  readonly newLeader: LeaderRoleFactory;
+}
+
+/**
+ * Everything that one node replicates: its replicas, its memory (`NodeState`), its promises and stamps, and what it has heard of the cluster. Messages come in
+ * through `receive` and `receiveControl`, in any order and any number of times.
+ */
+export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHost {
+  readonly settings: ReplicaManagerSettings;
+  readonly doors: ReplicaManagerDoors;
+  readonly rules: ReplicationRules;
+  readonly nodeState: NodeState;
+  readonly directories: ReplicaDirectories;
+  readonly exchange: LeaseExchange;
+  readonly metadata = new ClusterMetadata();
+  readonly cache: BlockCache;
+  readonly scheduler: FlushScheduler;
+  readonly #newLeader: LeaderRoleFactory;
+  readonly #marker: CleanMarker;
+  readonly #promises: PromiseBook;
+  readonly #replicas: ReplicaSet;
+  readonly #acks: StateAcks;
+  #incarnation: Incarnation;
+  #isClosed = false;
+
+  private constructor(
+    options: ReplicaManagerOptions,
+    nodeState: NodeState,
+    marker: CleanMarker,
+    closedCleanly: boolean,
+  ) {
+    const { settings, doors, rules } = options;
+    this.settings = settings;
+    this.doors = doors;
+    this.rules = rules;
+    this.nodeState = nodeState;
+    this.#newLeader = options.newLeader;
+    this.#marker = marker;
+    this.#incarnation = nodeState.incarnation;
+    this.cache = new BlockCache(settings.cacheBytesMax);
+    this.scheduler = new FlushScheduler(doors.clock, LIMITS.concurrentSyncsMax);
+    this.#promises = new PromiseBook(rules, doors.clock.monotonicMs(), nodeState.promiseMsMax);
+    this.exchange = new LeaseExchange({
+      nodeId: settings.nodeId,
+      incarnation: nodeState.incarnation,
+      nodeState,
+      promises: this.#promises,
+      peers: doors.peers,
+      clock: doors.clock,
+      logger: doors.logger,
+      host: this,
+    });
+    const opener = openerOf(settings, doors, nodeState, this.cache, closedCleanly);
+    this.directories = new ReplicaDirectories(
+      doors.fileSystem,
+      settings.directory,
+      nodeState,
+      opener,
+      doors.logger,
+    );
+    this.#replicas = new ReplicaSet(this);
+    this.#acks = new StateAcks(doors, settings.nodeId, () => this.#incarnation);
+  }
+
+  /**
+   * Begins a new life in the data directory, which the caller has locked: remembers, under a new incarnation, what it must not forget, and opens all replicas. One that cannot be
+   * used is reported as lossy and built anew. Throws a CaskadeError for what only an operator can mend.
+   */
+  static async open(options: ReplicaManagerOptions): Promise<ReplicaManager> {
+    const { doors, settings } = options;
+    const marker = new CleanMarker(doors.fileSystem, settings.directory);
+    const nodeState = await NodeState.open(doors.fileSystem, settings.directory, doors.clock);
+    const closedCleanly = await marker.take();
+    const manager = new ReplicaManager(options, nodeState, marker, closedCleanly);
+    await manager.directories.sweep();
+    await manager.#replicas.open();
+    return manager;
+  }
+
+  // What the node asks
+
+  incarnation(): Incarnation {
+    return this.#incarnation;
+  }
+
+  get partitions(): readonly Replica[] {
+    return this.#replicas.all;
+  }
+
+  replica(partition: PartitionId): Replica | null {
+    return this.#replicas.get(partition);
+  }
+
+  /** What commands talk to, where this node leads. */
+  leading(partition: PartitionId): LeaderPartition | null {
+    return this.replica(partition)?.leader?.partition ?? null;
+  }
+
+  /** Committed state of a follower, for a client that asked for it: only if it is known not to be older than `maxStalenessMs`. */
+  readStale(partition: PartitionId, maxStalenessMs: number): StaleReads | null {
+    const replica = this.replica(partition);
+    const follower = replica?.follower;
+    if (follower === null || follower === undefined) return null;
+    const ageMs = this.doors.clock.monotonicMs() - follower.caughtUpAtMs;
+    return ageMs <= maxStalenessMs ? (replica?.store ?? null) : null;
+  }
+
+  reports(partitions: readonly PartitionId[]): readonly ReplicaReport[] {
+    const asked = partitions.length === 0 ? this.#replicas.all : partitions.map((id) => this.replica(id));
+    return asked.filter((replica) => replica !== null).map((replica) => replica.report());
+  }
+
+  // What comes in
+
+  receive(message: PeerMessage): void {
+    if (this.#isClosed || this.#isOfOldLife(message)) return;
+    switch (message.kind) {
+      case 'fetch':
+      case 'fetchProgress':
+        this.replica(message.partition)?.receive(message);
+        break;
+      case 'fetchReply':
+        this.replica(message.partition)?.receiveReply(message);
+        break;
+      case 'leaseStamp':
+        void this.exchange.stamped(message);
+        break;
+      case 'leaseEcho':
+        this.exchange.echoReceived(message);
+        break;
+      case 'leaderReleased':
+        this.exchange.releaseReceived(message);
+        break;
+    }
+  }
+
+  receiveControl(message: FromController): void {
+    if (this.#isClosed) return;
+    switch (message.kind) {
+      case 'statePush':
+        this.#pushed(message);
+        break;
+      case 'replicaQuery':
+        this.#asked(message);
+        break;
+      case 'isrProposalReply':
+        this.#answered(message);
+        break;
+      case 'shutdownReply':
+        return;
+    }
+  }
+
+  stateRead({ facts, nodes, partitions }: CoordinatorRead): void {
+    if (this.#isClosed) return;
+    this.#noteCluster(facts, nodes);
+    // What stands in the coordinator is the truth, whoever wrote it.
+    for (const state of partitions) void this.#replicas.take(state, this.nodeState.controllerEpochMax);
+    this.metadata.changed();
+  }
+
+  peerRefused(node: NodeId): void {
+    for (const replica of this.#replicas.all) replica.leader?.peerRefused(node);
+  }
+
+  async reincarnate(incarnation: Incarnation): Promise<void> {
+    if (incarnation <= this.#incarnation) {
+      throw new InvariantError(`incarnation ${incarnation} does not follow ${this.#incarnation}`);
+    }
+    // L8: no leader of the old life answers anything once this call has begun.
+    const ended = this.#replicas.all.map((replica) => replica.endLife());
+    this.#incarnation = incarnation;
+    this.exchange.reincarnate(incarnation);
+    await this.nodeState.raiseIncarnation(incarnation);
+    await Promise.all(ended);
+    for (const replica of this.#replicas.all) {
+      if (replica.state !== null) void replica.take(replica.state);
+    }
+  }
+
+  /** Ends every role, closes every log, and, if all went well, leaves the marker of a clean shutdown, last of all. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.exchange.close();
+    const isWell = await this.#replicas.close();
+    await this.nodeState.settled();
+    if (isWell) await this.#marker.leave();
+  }
+
+  // ReplicaNode
+
+  view(): ClusterView {
+    const { facts, live } = this.metadata;
+    if (facts === null) throw new InvariantError('a role began before the facts of the cluster were known');
+    return { facts, live };
+  }
+
+  mayActFromMs(uuid: string): MonotonicMillis {
+    const self = { leader: this.settings.nodeId, incarnation: this.#incarnation };
+    return this.#promises.mayActFromMs(uuid, self, this.doors.clock.monotonicMs());
+  }
+
+  newLeader(state: PartitionState, store: PartitionStore, host: LeaderHost): LeaderRole {
+    const { settings, rules, doors, cache, scheduler } = this;
+    const { fileSystem, clock, random, versionCheck } = doors;
+    const logger = doors.logger.child({ partition: state.id, leaderEpoch: state.leaderEpoch });
+    const shared = { fileSystem, clock, random, versionCheck, logger, cache, scheduler };
+    const view = this.view();
+    return this.#newLeader({
+      settings,
+      rules,
+      store,
+      state,
+      view,
+      incarnation: this.#incarnation,
+      host,
+      ...shared,
+    });
+  }
+
+  adopt(state: PartitionState): void {
+    void this.#replicas.take(state, this.nodeState.controllerEpochMax);
+    this.metadata.changed();
+  }
+
+  suspectSelf(): void {
+    this.doors.stateSource.readAgain();
+  }
+
+  roleChanged(): void {
+    this.exchange.targetsChanged();
+    this.metadata.changed();
+  }
+
+  // LeaseHost
+
+  stampTargets(): ReadonlySet<NodeId> {
+    const targets = new Set<NodeId>();
+    for (const replica of this.#replicas.all) {
+      for (const node of replica.leader?.leaseSet ?? []) targets.add(node);
+    }
+    return targets;
+  }
+
+  followedUnder(leader: NodeId, incarnation: Incarnation): readonly LeaseGrant[] {
+    const grants: LeaseGrant[] = [];
+    for (const replica of this.#replicas.all) {
+      const promised = replica.grantTo(leader, incarnation);
+      if (promised !== null) grants.push(promised);
+    }
+    return grants;
+  }
+
+  echoed(grant: LeaseGrant, stamp: EchoedStamp): void {
+    this.replica(grant.partition)?.echoed(grant, stamp);
+  }
+
+  released(partition: PartitionId): void {
+    this.replica(partition)?.leader?.actInstantChanged();
+  }
+
+  // Inside
+
+  /** A life that is known to be over says nothing (KIP-380); one that we have not heard of yet may. */
+  #isOfOldLife(message: PeerMessage): boolean {
+    const known = this.metadata.live.get(message.from);
+    return known !== undefined && message.fromIncarnation < known;
+  }
+
+  #pushed(push: StatePush): void {
+    if (push.targetIncarnation !== this.#incarnation || !this.#isCurrent(push.controllerEpoch)) return;
+    this.#noteCluster(push.facts, push.nodes);
+    for (const state of push.partitions) {
+      void this.#replicas.take(state, push.controllerEpoch).then((isTaken) => {
+        if (isTaken) this.#acks.add(push.controllerEpoch, state);
+      });
+    }
+    this.metadata.changed();
+  }
+
+  #asked(query: ReplicaQuery): void {
+    if (!this.#isCurrent(query.controllerEpoch)) return;
+    this.doors.controller.send({
+      kind: 'replicaQueryReply',
+      node: this.settings.nodeId,
+      incarnation: this.#incarnation,
+      queryId: query.queryId,
+      controllerEpoch: query.controllerEpoch,
+      reports: this.reports(query.partitions),
+    });
+  }
+
+  #answered(reply: IsrProposalReply): void {
+    if (!this.#isCurrent(reply.controllerEpoch)) return;
+    const leader = this.replica(reply.partition)?.leader;
+    if (leader?.leaderEpoch === reply.leaderEpoch) leader.proposalReply(reply);
+  }
+
+  /** A controller that another has followed says nothing any more (KAFKA-1096). */
+  #isCurrent(controllerEpoch: ControllerEpoch): boolean {
+    if (controllerEpoch < this.nodeState.controllerEpochMax) return false;
+    this.nodeState.raiseControllerEpoch(controllerEpoch).catch((error: unknown) => {
+      this.doors.logger.error({ component: 'replica', err: error }, 'a controller epoch is not durable');
+    });
+    return true;
+  }
+
+  #noteCluster(facts: ClusterFacts, nodes: readonly NodeRegistration[]): void {
+    const factsAreNew = this.metadata.noteFacts(facts);
+    const nodesAreNew = this.metadata.noteNodes(nodes);
+    if (factsAreNew) {
+      this.exchange.setLease(facts.leaseMsMax);
+      this.nodeState.setFlushMode(facts.flushMode).catch((error: unknown) => {
+        this.doors.logger.error({ component: 'replica', err: error }, 'the flush mode is not durable');
+      });
+    }
+    if (factsAreNew || nodesAreNew) for (const replica of this.#replicas.all) replica.viewChanged();
+  }
+}

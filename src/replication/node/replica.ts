@@ -1,0 +1,430 @@
+import type { ReplicaTrouble } from '../../model/control-messages.ts';
+import { CaskadeError } from '../../model/errors.ts';
+import {
+  asLeaderEpoch,
+  asOffset,
+  type Incarnation,
+  type LeaderEpoch,
+  type NodeId,
+  type PartitionId,
+  type PartitionVersion,
+} from '../../model/numbers.ts';
+import type { PartitionState, ReplicaReport } from '../../model/partition-state.ts';
+import type { PartitionStore } from '../../storage/partition-store.ts';
+import { SerialQueue } from '../../storage/serial-queue.ts';
+import { type FollowerHost, FollowerReplica } from '../follower/follower-replica.ts';
+import type { Fetch, FetchProgress, FetchReply, LeaseGrant } from '../messages.ts';
+import type { EchoedStamp, LeaderHost, LeaderRole } from './leader-role.ts';
+import type { FreshReplica } from './replica-directories.ts';
+import type { ReplicaNode } from './replica-node.ts';
+import { TroubleReporter } from './trouble-reporter.ts';
+
+type Role =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'leader'; readonly leaderEpoch: LeaderEpoch; readonly leader: LeaderRole }
+  | {
+      readonly kind: 'follower';
+      readonly leaderEpoch: LeaderEpoch;
+      readonly leader: NodeId;
+      readonly leaderIncarnation: Incarnation;
+      readonly follower: FollowerReplica;
+    };
+
+const NO_ROLE: Role = { kind: 'none' };
+
+/**
+ * One partition on this node: owns its store and the role it has now. A role ends at once, before anything else is looked at (L8); it begins in a serial
+ * queue, after the epoch and version it stands for are durable (DESIGN "Durable before visible"), and only if no newer state has come meanwhile.
+ */
+export class Replica {
+  readonly id: PartitionId;
+  readonly uuid: string;
+  readonly #node: ReplicaNode;
+  readonly #serial = new SerialQueue();
+  readonly #troubles: TroubleReporter;
+  #store: PartitionStore | null;
+  #rebuild: FreshReplica | null = null;
+  #role: Role = NO_ROLE;
+  /** Resolves when the last role that ended touches the store no more. */
+  #ended: Promise<void> = Promise.resolve();
+  /** The newest state accepted; its role may still be beginning. */
+  #wanted: PartitionState | null = null;
+  /** The newest that is durable and in force (R17). */
+  #applied: PartitionState | null = null;
+  /** Its disk failed: nothing is written any more in this life of the process. */
+  #isBroken = false;
+  /** Its log is not to be trusted until it has been built anew. */
+  #isSuspect = false;
+  #isClosed = false;
+  #nextFetchId = 1;
+
+  /** `store` null: what the record names cannot be used. */
+  constructor(id: PartitionId, uuid: string, store: PartitionStore | null, node: ReplicaNode) {
+    this.id = id;
+    this.uuid = uuid;
+    this.#store = store;
+    this.#node = node;
+    this.#troubles = new TroubleReporter(node.doors.clock, (trouble) => this.#tell(trouble));
+  }
+
+  /** The newest state that was accepted. */
+  get state(): PartitionState | null {
+    return this.#wanted;
+  }
+
+  get leader(): LeaderRole | null {
+    return this.#role.kind === 'leader' ? this.#role.leader : null;
+  }
+
+  get follower(): FollowerReplica | null {
+    return this.#role.kind === 'follower' ? this.#role.follower : null;
+  }
+
+  get store(): PartitionStore | null {
+    return this.#store;
+  }
+
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
+  /**
+   * Takes over a state that rule `acceptsState` let through. Resolves to true when it, or a newer one, is durable and in force. A leader of an older epoch
+   * answers nothing any more when this returns.
+   */
+  take(state: PartitionState): Promise<boolean> {
+    if (this.#isClosed) return Promise.resolve(false);
+    this.#wanted = state;
+    const durable = this.#node.nodeState.raisePartition(this.id, state.leaderEpoch, state.version);
+    if (this.#role.kind !== 'none' && this.#role.leaderEpoch < state.leaderEpoch) this.#endRole();
+    const isDurable = durable.then(
+      () => true,
+      (error: unknown) => this.#notDurable(error),
+    );
+    return this.#serial.run(async () => {
+      if (!(await isDurable)) return false;
+      if (this.#wanted === state) await this.#apply(state);
+      return true;
+    });
+  }
+
+  /** Facts or live nodes changed. */
+  viewChanged(): void {
+    const state = this.#applied;
+    if (this.#role.kind === 'leader' && state?.leaderEpoch === this.#role.leaderEpoch) {
+      this.#role.leader.stateApplied(state, this.#node.view());
+    }
+  }
+
+  receive(message: Fetch | FetchProgress): void {
+    if (this.#role.kind === 'leader') {
+      this.#role.leader.receive(message);
+    } else if (message.kind === 'fetch') {
+      this.#node.doors.peers.send(message.from, {
+        kind: 'fetchReply',
+        from: this.#node.settings.nodeId,
+        fromIncarnation: this.#node.incarnation(),
+        toIncarnation: message.fromIncarnation,
+        partition: this.id,
+        fetchId: message.fetchId,
+        leaderEpoch: this.#leaderEpochMax,
+        outcome: { result: 'notLeader' },
+      });
+    }
+  }
+
+  receiveReply(reply: FetchReply): void {
+    this.follower?.receive(reply);
+  }
+
+  echoed(grant: LeaseGrant, stamp: EchoedStamp): void {
+    if (this.#role.kind !== 'leader') return;
+    if (grant.uuid === this.uuid && grant.leaderEpoch === this.#role.leaderEpoch) {
+      this.#role.leader.echoed(stamp);
+    }
+  }
+
+  /** What may be promised to the leader that is followed: nothing in an epoch below the highest known (L6, 4.3-5). */
+  grantTo(leader: NodeId, incarnation: Incarnation): LeaseGrant | null {
+    const role = this.#role;
+    if (role.kind !== 'follower' || role.leader !== leader || role.leaderIncarnation !== incarnation)
+      return null;
+    if (!this.#node.rules.mayFollowEpoch(role.leaderEpoch, this.#leaderEpochMax)) return null;
+    return { partition: this.id, uuid: this.uuid, leaderEpoch: role.leaderEpoch };
+  }
+
+  report(): ReplicaReport {
+    const store = this.#store;
+    const record = this.#node.nodeState.partition(this.id);
+    const isWhole = store?.isWhole === true && !this.#isBroken && !this.#isSuspect;
+    return {
+      partition: this.id,
+      uuid: this.uuid,
+      directoryId: store?.directoryId ?? '',
+      lastEpoch: store?.lastEpoch ?? asLeaderEpoch(0),
+      logEndOffset: store?.durableOffset ?? asOffset(0),
+      verdict: isWhole ? 'whole' : 'lossy',
+      leaderEpochMax: this.#leaderEpochMax,
+      versionMax: record?.versionMax ?? (-1 as PartitionVersion),
+    };
+  }
+
+  /** The node goes on in another life: no role outlives the one in which it began. Leaders answer nothing any more when this returns. */
+  endLife(): Promise<void> {
+    this.#endRole();
+    return this.#ended;
+  }
+
+  /** Ends the role and closes the files; the directory stays. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#endRole();
+    this.#troubles.end();
+    await this.#serial.run(async () => {
+      await this.#ended;
+      await this.#closeStore(this.#store);
+      this.#store = null;
+    });
+  }
+
+  // Roles
+
+  get #leaderEpochMax(): LeaderEpoch {
+    const recorded = this.#node.nodeState.partition(this.id)?.leaderEpochMax ?? 0;
+    return asLeaderEpoch(Math.max(recorded, this.#store?.latestEpoch ?? 0));
+  }
+
+  #notDurable(error: unknown): false {
+    this.#node.doors.logger.error(
+      { component: 'replica', partition: this.id, err: error },
+      'a state cannot be made durable, and is not taken over',
+    );
+    return false;
+  }
+
+  #endRole(): void {
+    const role = this.#role;
+    if (role.kind === 'none') return;
+    this.#role = NO_ROLE;
+    this.#troubles.end();
+    const ending = role.kind === 'leader' ? role.leader.stop() : role.follower.stop();
+    if (role.kind === 'follower') this.#noteFollower(role.follower);
+    const before = this.#ended;
+    this.#ended = before.then(() => ending);
+    this.#log(role.leaderEpoch, `${role.kind} no more`);
+    this.#node.roleChanged(this.id);
+  }
+
+  #noteFollower(follower: FollowerReplica): void {
+    this.#nextFetchId = follower.nextFetchId;
+    if (follower.hasFailed) this.#isBroken = true;
+  }
+
+  async #apply(state: PartitionState): Promise<void> {
+    const role = this.#role;
+    this.#applied = state;
+    if (role.kind === 'none' || role.leaderEpoch < state.leaderEpoch) {
+      await this.#begin(state);
+    } else if (role.kind === 'leader') {
+      role.leader.stateApplied(state, this.#node.view());
+    } else {
+      role.follower.versionApplied(state.version);
+      if (this.#isMember(state)) await role.follower.clearLossy();
+    }
+  }
+
+  async #begin(state: PartitionState): Promise<void> {
+    this.#endRole();
+    await this.#ended;
+    if (!this.#isCurrent(state)) return;
+    const { nodeId } = this.#node.settings;
+    if (state.leader === nodeId) await this.#lead(state);
+    else if (state.leader !== null && state.replicas.includes(nodeId)) this.#follow(state, state.leader);
+  }
+
+  /** Asked again after every await: a newer state, or another life, may have come. */
+  #isCurrent(state: PartitionState): boolean {
+    const wanted = this.#wanted;
+    return !this.#isClosed && this.#role.kind === 'none' && wanted?.leaderEpoch === state.leaderEpoch;
+  }
+
+  #isMember(state: PartitionState): boolean {
+    const { nodeId } = this.#node.settings;
+    return (
+      state.isr.includes(nodeId) &&
+      state.incarnations[nodeId] === this.#node.incarnation() &&
+      state.directoryIds[nodeId] === this.#store?.directoryId
+    );
+  }
+
+  async #lead(state: PartitionState): Promise<void> {
+    const incarnation = this.#node.incarnation();
+    // Another life of this node was elected: the controller will meet this one and elect again (KIP-380).
+    if (state.incarnations[this.#node.settings.nodeId] !== incarnation) return;
+    const store = this.#store;
+    const isFit = !this.#isSuspect || state.recovery === 'unclean';
+    if (store === null || this.#isBroken || !isFit) {
+      this.#troubles.begin(this.#isBroken ? 'disk' : 'corrupt');
+      return;
+    }
+    if (state.leaderEpoch <= store.latestEpoch) {
+      this.#log(state.leaderEpoch, 'the epoch began here before: nobody may lead twice in it (PROTOCOL 2.8)');
+      return;
+    }
+    try {
+      if (this.#isMember(state) && !store.isWhole) await store.clearLossy();
+      await store.beginEpoch(state.leaderEpoch);
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    if (!this.#isCurrent(state) || incarnation !== this.#node.incarnation()) return;
+    const leader = this.#node.newLeader(state, store, this.#leaderHost());
+    this.#role = { kind: 'leader', leaderEpoch: state.leaderEpoch, leader };
+    this.#log(state.leaderEpoch, 'leads');
+    leader.start();
+    this.#node.roleChanged(this.id);
+  }
+
+  #follow(state: PartitionState, leader: NodeId): void {
+    const leaderIncarnation = state.incarnations[leader];
+    const epochMax = this.#leaderEpochMax;
+    if (leaderIncarnation === undefined || !this.#node.rules.mayFollowEpoch(state.leaderEpoch, epochMax))
+      return;
+    if (this.#isBroken) {
+      this.#troubles.begin('disk');
+      return;
+    }
+    const { settings, doors, rules } = this.#node;
+    const follower = new FollowerReplica({
+      partition: this.id,
+      uuid: this.uuid,
+      nodeId: settings.nodeId,
+      incarnation: this.#node.incarnation(),
+      leader,
+      leaderIncarnation,
+      leaderEpoch: state.leaderEpoch,
+      version: state.version,
+      isUnclean: state.recovery === 'unclean',
+      log: this.#isSuspect ? null : this.#store,
+      firstFetchId: this.#nextFetchId,
+      fetchBytesMax: settings.fetchBytesMax,
+      pollMsMax: settings.pollMsMax,
+      rules,
+      clock: doors.clock,
+      random: doors.random,
+      logger: doors.logger.child({ partition: this.id, leaderEpoch: state.leaderEpoch }),
+      host: this.#followerHost(state.leaderEpoch),
+    });
+    this.#role = { kind: 'follower', leaderEpoch: state.leaderEpoch, leader, leaderIncarnation, follower };
+    this.#log(state.leaderEpoch, `follows node ${leader}`);
+    follower.start();
+    this.#node.roleChanged(this.id);
+    if (this.#isMember(state)) void follower.clearLossy();
+  }
+
+  #leaderHost(): LeaderHost {
+    const { doors, exchange } = this.#node;
+    return {
+      send: (to, message) => doors.peers.send(to, message),
+      propose: (proposal) => doors.controller.send(proposal),
+      adopt: (state) => this.#node.adopt(state),
+      suspectSelf: () => this.#node.suspectSelf(),
+      mayActFromMs: () => this.#node.mayActFromMs(this.uuid),
+      nextStampSequence: () => exchange.nextSequence,
+      requestStamps: () => exchange.requestRound(),
+      leaseSetChanged: () => exchange.targetsChanged(),
+      mayExpire: () => exchange.mayExpire,
+      trouble: (trouble) => this.#inTrouble(trouble),
+    };
+  }
+
+  #followerHost(leaderEpoch: LeaderEpoch): FollowerHost {
+    const { doors, nodeState } = this.#node;
+    return {
+      send: (to, message) => doors.peers.send(to, message),
+      persistVersion: (version) => nodeState.raisePartition(this.id, leaderEpoch, version),
+      openRebuild: () => this.#openRebuild(),
+      adoptRebuild: () => this.#adoptRebuild(),
+      discardRebuild: () => this.#discardRebuild(),
+      trouble: (trouble) => this.#inTrouble(trouble),
+    };
+  }
+
+  // Rebuilding
+
+  async #openRebuild(): Promise<PartitionStore> {
+    await this.#discardRebuild();
+    this.#rebuild = await this.#node.directories.fresh(this.id, this.uuid);
+    return this.#rebuild.store;
+  }
+
+  /** C6: one rewrite of the node's state decides; a crash before it leaves the old directory, after it the new one. */
+  async #adoptRebuild(): Promise<void> {
+    const rebuild = this.#rebuild;
+    if (rebuild === null) throw new CaskadeError('corruptMetadata', 'there is no rebuild to adopt');
+    const old = this.#node.nodeState.partition(this.id)?.directory ?? null;
+    await this.#node.nodeState.placePartition(this.id, this.uuid, rebuild.name);
+    const oldStore = this.#store;
+    this.#store = rebuild.store;
+    this.#rebuild = null;
+    this.#isSuspect = false;
+    this.#troubles.end();
+    await oldStore?.abandon().catch(() => {});
+    if (old !== null) await this.#node.directories.remove(old);
+  }
+
+  async #discardRebuild(): Promise<void> {
+    const rebuild = this.#rebuild;
+    this.#rebuild = null;
+    if (rebuild === null) return;
+    await rebuild.store.abandon().catch(() => {});
+    await this.#node.directories.remove(rebuild.name);
+  }
+
+  // Small parts
+
+  #failed(error: unknown): void {
+    this.#isBroken = true;
+    this.#node.doors.logger.error(
+      { component: 'replica', partition: this.id, err: error },
+      'the replica has failed',
+    );
+    this.#troubles.begin('disk');
+  }
+
+  async #closeStore(store: PartitionStore | null): Promise<void> {
+    if (store === null) return;
+    try {
+      if (this.#isBroken) await store.abandon();
+      else await store.close();
+    } catch (error) {
+      this.#isBroken = true;
+      this.#node.doors.logger.error(
+        { component: 'replica', partition: this.id, err: error },
+        'the log is not closed cleanly',
+      );
+    }
+  }
+
+  #inTrouble(trouble: ReplicaTrouble['trouble']): void {
+    if (trouble === 'disk') this.#isBroken = true;
+    else this.#isSuspect = true;
+    this.#troubles.begin(trouble);
+  }
+
+  #tell(trouble: ReplicaTrouble['trouble']): void {
+    this.#node.doors.controller.send({
+      kind: 'replicaTrouble',
+      node: this.#node.settings.nodeId,
+      incarnation: this.#node.incarnation(),
+      partition: this.id,
+      leaderEpoch: this.#wanted?.leaderEpoch ?? this.#leaderEpochMax,
+      trouble,
+    });
+  }
+
+  #log(leaderEpoch: LeaderEpoch, text: string): void {
+    this.#node.doors.logger.info({ component: 'replica', partition: this.id, leaderEpoch }, text);
+  }
+}
