@@ -22,6 +22,7 @@ import type {
 import { BlockCache } from '../../storage/block-cache.ts';
 import { FlushScheduler } from '../../storage/flush-scheduler.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
+import { PartitionLeader } from '../leader/partition-leader.ts';
 import type { LeaderPartition } from '../leader-partition.ts';
 import type { LeaseGrant, PeerMessage } from '../messages.ts';
 import type { ReplicationRules } from '../rules/rules.ts';
@@ -45,7 +46,7 @@ import { ReplicaSet } from './replica-set.ts';
 import type { StaleReads } from './stale-reads.ts';
 import { StateAcks } from './state-acks.ts';
 
-export interface ReplicaManagerOptions {
+interface ReplicaManagerParts {
   readonly settings: ReplicaManagerSettings;
   readonly doors: ReplicaManagerDoors;
   readonly rules: ReplicationRules;
@@ -75,7 +76,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   #isClosed = false;
 
   private constructor(
-    options: ReplicaManagerOptions,
+    options: ReplicaManagerParts,
     nodeState: NodeState,
     marker: CleanMarker,
     closedCleanly: boolean,
@@ -117,12 +118,21 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
    * Begins a new life in the data directory, which the caller has locked: remembers, under a new incarnation, what it must not forget, and opens all replicas. One that cannot be
    * used is reported as lossy and built anew. Throws a CaskadeError for what only an operator can mend.
    */
-  static async open(options: ReplicaManagerOptions): Promise<ReplicaManager> {
-    const { doors, settings } = options;
+  static async open(
+    settings: ReplicaManagerSettings,
+    rules: ReplicationRules,
+    doors: ReplicaManagerDoors,
+    newLeader: LeaderRoleFactory = (options) => new PartitionLeader(options),
+  ): Promise<ReplicaManager> {
     const marker = new CleanMarker(doors.fileSystem, settings.directory);
     const nodeState = await NodeState.open(doors.fileSystem, settings.directory, doors.clock);
     const closedCleanly = await marker.take();
-    const manager = new ReplicaManager(options, nodeState, marker, closedCleanly);
+    const manager = new ReplicaManager(
+      { settings, rules, doors, newLeader },
+      nodeState,
+      marker,
+      closedCleanly,
+    );
     await manager.directories.sweep();
     await manager.#replicas.open();
     return manager;
@@ -130,7 +140,8 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
 
   // What the node asks
 
-  incarnation(): Incarnation {
+  /** The life that this node is in now. */
+  get incarnation(): Incarnation {
     return this.#incarnation;
   }
 

@@ -17,7 +17,7 @@ export interface ReplicaNode {
   readonly directories: ReplicaDirectories;
   readonly exchange: LeaseExchange;
   /** The life that this node is in now. */
-  incarnation(): Incarnation;
+  readonly incarnation: Incarnation;
   view(): ClusterView;
   mayActFromMs(uuid: string): MonotonicMillis;
   newLeader(state: PartitionState, store: PartitionStore, host: LeaderHost): LeaderRole;

@@ -123,7 +123,7 @@ export class Replica {
       this.#node.doors.peers.send(message.from, {
         kind: 'fetchReply',
         from: this.#node.settings.nodeId,
-        fromIncarnation: this.#node.incarnation(),
+        fromIncarnation: this.#node.incarnation,
         toIncarnation: message.fromIncarnation,
         partition: this.id,
         fetchId: message.fetchId,
@@ -252,13 +252,13 @@ export class Replica {
     const { nodeId } = this.#node.settings;
     return (
       state.isr.includes(nodeId) &&
-      state.incarnations[nodeId] === this.#node.incarnation() &&
+      state.incarnations[nodeId] === this.#node.incarnation &&
       state.directoryIds[nodeId] === this.#store?.directoryId
     );
   }
 
   async #lead(state: PartitionState): Promise<void> {
-    const incarnation = this.#node.incarnation();
+    const incarnation = this.#node.incarnation;
     // Another life of this node was elected: the controller will meet this one and elect again (KIP-380).
     if (state.incarnations[this.#node.settings.nodeId] !== incarnation) return;
     const store = this.#store;
@@ -278,7 +278,7 @@ export class Replica {
       this.#failed(error);
       return;
     }
-    if (!this.#isCurrent(state) || incarnation !== this.#node.incarnation()) return;
+    if (!this.#isCurrent(state) || incarnation !== this.#node.incarnation) return;
     const leader = this.#node.newLeader(state, store, this.#leaderHost());
     this.#role = { kind: 'leader', leaderEpoch: state.leaderEpoch, leader };
     this.#log(state.leaderEpoch, 'leads');
@@ -300,7 +300,7 @@ export class Replica {
       partition: this.id,
       uuid: this.uuid,
       nodeId: settings.nodeId,
-      incarnation: this.#node.incarnation(),
+      incarnation: this.#node.incarnation,
       leader,
       leaderIncarnation,
       leaderEpoch: state.leaderEpoch,
@@ -417,7 +417,7 @@ export class Replica {
     this.#node.doors.controller.send({
       kind: 'replicaTrouble',
       node: this.#node.settings.nodeId,
-      incarnation: this.#node.incarnation(),
+      incarnation: this.#node.incarnation,
       partition: this.id,
       leaderEpoch: this.#wanted?.leaderEpoch ?? this.#leaderEpochMax,
       trouble,
