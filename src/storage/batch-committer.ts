@@ -1,5 +1,5 @@
 import { CaskadeError } from '../model/errors.ts';
-import type { BatchBuilder } from './batch-builder.ts';
+import { BatchBuilder } from './batch-builder.ts';
 import { type CommittedIndex, IndexedRecord } from './committed-index.ts';
 import { batchCrcHolds, readBatchHeader } from './format/batch.ts';
 import type { KeyHash } from './keydir/key-hash.ts';
@@ -15,14 +15,49 @@ export class BatchCommitter {
   readonly #records: SegmentRecords;
   readonly #record = new IndexedRecord();
 
-  constructor(log: SegmentedLog, index: CommittedIndex, hasher: KeyHash) {
-    this.#log = log;
-    this.#index = index;
-    this.#records = new SegmentRecords(hasher);
+  readonly #overlay: Overlay;
+  readonly #release: (batch: BatchBuilder) => void;
+
+  constructor(
+    parts: { readonly log: SegmentedLog; readonly index: CommittedIndex; readonly hasher: KeyHash },
+    overlay: Overlay,
+    release: (batch: BatchBuilder) => void,
+  ) {
+    this.#log = parts.log;
+    this.#index = parts.index;
+    this.#records = new SegmentRecords(parts.hasher);
+    this.#overlay = overlay;
+    this.#release = release;
   }
 
-  /** A batch whose records the overlay has taken apart already: the leader's way. */
-  commitOwn(batch: BatchBuilder, overlay: Overlay): void {
+  /** Whether the overlay has taken the next batch apart already: it was appended by the leader that is still here. */
+  isOwn(batch: PendingBatch): batch is BatchBuilder {
+    return batch instanceof BatchBuilder && this.#overlay.begin === batch.baseOffset;
+  }
+
+  /** The next batch in offset order. `bytes` of those that are not its own: checked when they came. */
+  commit(batch: PendingBatch, bytes: Buffer | null): void {
+    if (this.isOwn(batch)) {
+      this.#commitOwn(batch);
+      this.#release(batch);
+    } else {
+      this.#commitBytes(batch, bytes as Buffer);
+    }
+  }
+
+  /** Reads back a batch that is not in memory. Throws `corruptSegment` if it is not what was written. */
+  async load(batch: PendingBatch): Promise<Buffer> {
+    const segment = this.#log.bySlot(batch.segment);
+    const bytes = await segment.load(batch.position, batch.length);
+    const header = readBatchHeader(bytes, 0, bytes.length);
+    if (typeof header === 'string') throw unreadable(segment.path, batch.position, header);
+    const isSame = header.baseOffset === batch.baseOffset && header.length === batch.length;
+    if (!isSame || !batchCrcHolds(bytes, 0, header)) throw unreadable(segment.path, batch.position, 'crc');
+    return bytes;
+  }
+
+  #commitOwn(batch: BatchBuilder): void {
+    const overlay = this.#overlay;
     const record = this.#record;
     const segment = this.#log.bySlot(batch.segment);
     const end = batch.nextOffset;
@@ -42,8 +77,7 @@ export class BatchCommitter {
     overlay.commitTo(end);
   }
 
-  /** A batch by its bytes, which were checked when they came. */
-  commit(batch: PendingBatch, bytes: Buffer): void {
+  #commitBytes(batch: PendingBatch, bytes: Buffer): void {
     const segment = this.#log.bySlot(batch.segment);
     const header = readBatchHeader(bytes, 0, bytes.length);
     if (typeof header === 'string') throw unreadable(segment.path, batch.position, header);
@@ -51,17 +85,6 @@ export class BatchCommitter {
     for (const _place of this.#records.of(scanned, segment.path, this.#record)) {
       this.#index.apply(this.#record, segment);
     }
-  }
-
-  /** Reads back a batch that is not in memory. Throws `corruptSegment` if it is not what was written. */
-  async load(batch: PendingBatch): Promise<Buffer> {
-    const segment = this.#log.bySlot(batch.segment);
-    const bytes = await segment.load(batch.position, batch.length);
-    const header = readBatchHeader(bytes, 0, bytes.length);
-    if (typeof header === 'string') throw unreadable(segment.path, batch.position, header);
-    const isSame = header.baseOffset === batch.baseOffset && header.length === batch.length;
-    if (!isSame || !batchCrcHolds(bytes, 0, header)) throw unreadable(segment.path, batch.position, 'crc');
-    return bytes;
   }
 }
 

@@ -108,6 +108,11 @@ export class EpochCache {
     this.#entries = entries;
   }
 
+  /** Epochs that began at or above `offset` and below `end`. */
+  beganIn(offset: Offset, end: Offset): readonly EpochStart[] {
+    return this.#entries.filter(({ startOffset }) => startOffset >= offset && startOffset < end);
+  }
+
   /** Epoch of the record below `offset`, also if a merge has taken it; 0: there is none. */
   epochBelow(offset: Offset): LeaderEpoch {
     return this.#entries.findLast((entry) => entry.startOffset < offset)?.epoch ?? asLeaderEpoch(0);

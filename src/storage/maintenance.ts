@@ -2,7 +2,9 @@ import type { Logger } from '../env/logger.ts';
 import type { CommittedIndex } from './committed-index.ts';
 import { type HintDoors, writeHint } from './hint-file.ts';
 import { Merge, type MergeHost, type MergeOutcome, type MergeSettings } from './merge.ts';
-import { type MergePlan, type MergePolicy, planMerge } from './merge-policy.ts';
+import { type MergePlan, type MergePolicy, planMerge, type SegmentShape } from './merge-policy.ts';
+import { MERGE_RULES, type MergeRules } from './merge-rules.ts';
+import type { Segment } from './segment.ts';
 import type { SegmentedLog } from './segmented-log.ts';
 
 export interface MaintenanceSettings extends MergeSettings, Omit<MergePolicy, 'segmentBytesMax'> {
@@ -22,6 +24,7 @@ export class Maintenance {
   readonly #settings: MaintenanceSettings;
   readonly #host: MergeHost;
   readonly #logger: Logger;
+  readonly #rules: MergeRules;
   #round: Promise<void> | null = null;
   #again = false;
   merges = 0;
@@ -34,6 +37,7 @@ export class Maintenance {
     settings: MaintenanceSettings,
     host: MergeHost,
     logger: Logger,
+    rules: MergeRules = MERGE_RULES,
   ) {
     this.#doors = doors;
     this.#log = log;
@@ -41,6 +45,7 @@ export class Maintenance {
     this.#settings = settings;
     this.#host = host;
     this.#logger = logger;
+    this.#rules = rules;
   }
 
   /** Does what is due and resolves when nothing is. A failure is logged: the log is whole without it. */
@@ -57,11 +62,11 @@ export class Maintenance {
     return this.#round ?? Promise.resolve();
   }
 
-  /** Merges all sealed segments, whatever their dead ratio. What is asked for meanwhile is done after it. */
+  /** Merges all sealed and committed segments, whatever their dead ratio. What is asked for meanwhile is done after it. */
   async mergeAll(): Promise<MergeOutcome | null> {
     await this.run();
     while (this.#round !== null) await this.#round;
-    const count = this.#log.segments.length - 1;
+    const count = this.#mergeable.length;
     if (count === 0) return null;
     const merge = this.#merge({ first: 0, count });
     const over = (): void => {
@@ -70,6 +75,22 @@ export class Maintenance {
     };
     this.#round = merge.then(over, over);
     return merge;
+  }
+
+  /** Sealed and wholly committed: only these may be merged, or have hints (C2). */
+  get #mergeable(): readonly Segment[] {
+    const committed = this.#host.committedOffset();
+    return this.#log.segments.slice(0, -1).filter(({ end }) => this.#rules.isMergeable(end, committed));
+  }
+
+  /** As the policy should see them: tombstones that may not go yet are nothing to be gained. */
+  get #shapes(): readonly SegmentShape[] {
+    const limit = this.#host.isFloorPinned() ? 0 : this.#host.tombstoneRemoveOffset();
+    return this.#mergeable.map(({ length, deadBytes, tombstoneBytes, end }) => ({
+      length,
+      deadBytes,
+      tombstoneBytes: end <= limit ? tombstoneBytes : 0,
+    }));
   }
 
   async #rounds(): Promise<void> {
@@ -89,7 +110,7 @@ export class Maintenance {
   }
 
   async #writeHints(): Promise<void> {
-    for (const segment of this.#log.segments.slice(0, -1)) {
+    for (const segment of this.#mergeable) {
       if (segment.hasHint || this.#host.isCancelled()) continue;
       await writeHint(this.#doors, segment, this.#index, this.#host.syncEvidence);
     }
@@ -98,15 +119,15 @@ export class Maintenance {
   async #mergeWhatIsDue(): Promise<void> {
     if (!this.#settings.enabled) return;
     const policy = { ...this.#settings, segmentBytesMax: this.#log.settings.segmentBytesMax };
-    let plan = planMerge(this.#log.segments.slice(0, -1), policy);
+    let plan = planMerge(this.#shapes, policy);
     while (plan !== null && !this.#host.isCancelled()) {
       if ((await this.#merge(plan)) === null) return;
-      plan = planMerge(this.#log.segments.slice(0, -1), policy);
+      plan = planMerge(this.#shapes, policy);
     }
   }
 
   async #merge(plan: MergePlan): Promise<MergeOutcome | null> {
-    const merge = new Merge(this.#doors, this.#log, this.#index, this.#settings, this.#host);
+    const merge = new Merge(this.#doors, this.#log, this.#index, this.#settings, this.#host, this.#rules);
     const outcome = await merge.run(plan.first, plan.count);
     if (outcome === null) return null;
     this.merges += 1;

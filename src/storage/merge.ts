@@ -7,6 +7,7 @@ import { BATCH_HEADER_BYTES, BatchFlag, sealBatch } from './format/batch.ts';
 import { RecordKind } from './format/record.ts';
 import { assertWhole, type HintDoors, hintPath, visitHint } from './hint-file.ts';
 import { type MergedFile, MergeOutput } from './merge-output.ts';
+import { MERGE_RULES, type MergeRules } from './merge-rules.ts';
 import type { Segment } from './segment.ts';
 import { SegmentRecords } from './segment-records.ts';
 import type { SegmentedLog } from './segmented-log.ts';
@@ -19,8 +20,14 @@ export interface MergeSettings {
 
 /** What a merge needs from the partition around it. */
 export interface MergeHost {
-  /** Makes every committed record durable: only durable evidence may kill (C2 under a weak flush mode). */
+  /** `PartitionStore.syncEvidence`: only what is durable, and known at the next start to be committed, may kill (C2, R18). */
   readonly syncEvidence: () => Promise<void>;
+  /** Everything below it is committed here. */
+  readonly committedOffset: () => Offset;
+  /** No tombstone at or above it may go (R16); Infinity where nobody else has a copy. */
+  readonly tombstoneRemoveOffset: () => Offset;
+  /** True while another replica is built from this one: no tombstone may go (C5). */
+  readonly isFloorPinned: () => boolean;
   /** True when the partition changed its role, truncates or closes: the merge gives up (C13b). */
   readonly isCancelled: () => boolean;
   /** Runs `change` while nothing else changes the list of segments. */
@@ -49,12 +56,13 @@ export class Merge {
   readonly #index: CommittedIndex;
   readonly #settings: MergeSettings;
   readonly #host: MergeHost;
+  readonly #rules: MergeRules;
   readonly #records: SegmentRecords;
   readonly #record = new IndexedRecord();
   readonly #slices: Slices;
   #output: MergeOutput | null = null;
   #finished: MergedFile[] = [];
-  #keepsTombstones = true;
+  #isPrefix = false;
   #removedFloor = -1;
   #kept = 0;
   #dropped = 0;
@@ -67,12 +75,14 @@ export class Merge {
     index: CommittedIndex,
     settings: MergeSettings,
     host: MergeHost,
+    rules: MergeRules = MERGE_RULES,
   ) {
     this.#doors = doors;
     this.#log = log;
     this.#index = index;
     this.#settings = settings;
     this.#host = host;
+    this.#rules = rules;
     this.#records = new SegmentRecords(doors.hasher);
     this.#slices = new Slices(doors.clock);
   }
@@ -80,7 +90,8 @@ export class Merge {
   /** Merges `count` sealed segments from index `first` on. Null: it was cancelled and left nothing behind. */
   async run(first: number, count: number): Promise<MergeOutcome | null> {
     const inputs = this.#log.segments.slice(first, first + count);
-    this.#keepsTombstones = first > 0;
+    this.#refuseUncommitted(inputs);
+    this.#isPrefix = first === 0;
     this.#startedAtMs = this.#doors.clock.monotonicMs();
     for (const input of inputs) input.pin();
     try {
@@ -103,6 +114,12 @@ export class Merge {
       recordsKept: this.#kept,
       recordsDropped: this.#dropped,
     };
+  }
+
+  #refuseUncommitted(inputs: readonly Segment[]): void {
+    const { end, path } = inputs.at(-1) as Segment;
+    if (this.#rules.isMergeable(end, this.#host.committedOffset())) return;
+    throw new InvariantError(`${path}: a merge of a segment that is not wholly committed (C2)`);
   }
 
   async #copy(inputs: readonly Segment[]): Promise<void> {
@@ -140,9 +157,15 @@ export class Merge {
 
   #keeps(record: IndexedRecord): boolean {
     if (record.kind !== RecordKind.tombstone && record.kind !== RecordKind.flush) {
-      return this.#index.isLive(record);
+      return this.#rules.isLive(this.#index, record);
     }
-    if (this.#keepsTombstones) return true;
+    const mayRemove = this.#rules.mayRemove({
+      offset: record.offset,
+      isPrefix: this.#isPrefix,
+      tombstoneRemoveOffset: this.#host.tombstoneRemoveOffset(),
+      isFloorPinned: this.#host.isFloorPinned(),
+    });
+    if (!mayRemove) return true;
     this.#removedFloor = Math.max(this.#removedFloor, record.offset);
     return false;
   }
@@ -189,7 +212,7 @@ export class Merge {
     const outputs: Segment[] = [];
     let cancelled = false;
     await this.#host.exclusively(async () => {
-      cancelled = this.#host.isCancelled();
+      cancelled = this.#host.isCancelled() || this.#isFloorTaken();
       if (cancelled) return;
       for (const { entry, path } of this.#finished) outputs.push(await this.#log.admitMerged(entry, path));
       for (const output of outputs) output.hasHint = true;
@@ -198,6 +221,11 @@ export class Merge {
     if (!cancelled) return outputs;
     await this.#abort();
     return null;
+  }
+
+  /** The floor would rise under a replica that has begun to be built since the tombstones were left out. */
+  #isFloorTaken(): boolean {
+    return this.#removedFloor > this.#log.manifest.removedFloor && this.#host.isFloorPinned();
   }
 
   /** A full disk is met before the rename: then the outputs are nobody's, and go. */

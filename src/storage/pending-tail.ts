@@ -7,11 +7,13 @@ import type { LogSlice } from './replica-log.ts';
  * from here.
  */
 export class PendingTail {
-  readonly #batches: PendingBatch[] = [];
+  #batches: (PendingBatch | undefined)[] = [];
+  /** Index of the first one; those before it are committed. */
+  #head = 0;
   #heldBytes = 0;
 
   get first(): PendingBatch | undefined {
-    return this.#batches[0];
+    return this.#batches[this.#head];
   }
 
   /** Bytes of the batches that are in memory. */
@@ -26,14 +28,21 @@ export class PendingTail {
 
   /** Takes the first batch off: it is committed. */
   shift(): void {
-    const batch = this.#batches.shift();
-    if (batch !== undefined && batch.image !== null) this.#heldBytes -= batch.length;
+    const batch = this.#batches[this.#head];
+    if (batch === undefined) return;
+    if (batch.image !== null) this.#heldBytes -= batch.length;
+    this.#batches[this.#head] = undefined;
+    this.#head += 1;
+    if (this.#head * 2 < this.#batches.length) return;
+    this.#batches = this.#batches.slice(this.#head);
+    this.#head = 0;
   }
 
   /** Bytes of the batches that end at or below `offset` and are in memory before the first that is not; `isWhole`: all of them are. */
   heldBelow(offset: Offset): { readonly bytes: number; readonly isWhole: boolean } {
     let bytes = 0;
-    for (const batch of this.#batches) {
+    for (let at = this.#head; at < this.#batches.length; at += 1) {
+      const batch = this.#batches[at] as PendingBatch;
       if (batch.nextOffset > offset) break;
       if (batch.image === null) return { bytes, isWhole: false };
       bytes += batch.length;
@@ -45,7 +54,7 @@ export class PendingTail {
   slice(offset: Offset, bytesMax: number): Omit<LogSlice, 'epochs'> | null {
     const from = this.#indexOf(offset);
     const first = this.#batches[from];
-    if (first === undefined || (from === 0 && first.baseOffset > offset)) return null;
+    if (first === undefined || (from === this.#head && first.baseOffset > offset)) return null;
     const images: Buffer[] = [];
     let length = 0;
     let nextOffset = offset;
@@ -76,14 +85,14 @@ export class PendingTail {
 
   /** Forgets the batches from `offset`, a border, on; returns them in order. */
   truncateTo(offset: Offset): readonly PendingBatch[] {
-    const dropped = this.#batches.splice(this.#indexOf(offset));
+    const dropped = this.#batches.splice(this.#indexOf(offset)) as PendingBatch[];
     for (const batch of dropped) if (batch.image !== null) this.#heldBytes -= batch.length;
     return dropped;
   }
 
   /** Index of the first batch that ends above `offset`. */
   #indexOf(offset: Offset): number {
-    let low = 0;
+    let low = this.#head;
     let high = this.#batches.length;
     while (low < high) {
       const middle = (low + high) >>> 1;

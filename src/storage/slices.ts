@@ -20,7 +20,12 @@ export class Slices {
 
   /** Call once per unit of work; when it says true, await `rest`. */
   get isSpent(): boolean {
-    this.#countdown -= 1;
+    return this.isSpentAfter(1);
+  }
+
+  /** The same for many units at once. */
+  isSpentAfter(units: number): boolean {
+    this.#countdown -= units;
     if (this.#countdown > 0) return false;
     this.#countdown = CHECK_EVERY;
     return this.#clock.monotonicMs() - this.#startedAtMs >= LIMITS.sliceMsMax;
