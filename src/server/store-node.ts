@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { KeyView, type LeaderPartition } from '../cluster/index.ts';
 import { LocalRouter } from '../cluster/local-router.ts';
 import type { Config } from '../config/table.ts';
 import { LocalCoordinator, type LocalPartition } from '../coordination/local/local-coordinator.ts';
@@ -9,8 +8,12 @@ import type { Logger } from '../env/logger.ts';
 import { makeDirectoryDurably } from '../env/make-directory.ts';
 import type { Random } from '../env/random.ts';
 import { LIMITS } from '../model/limits.ts';
-import { asNodeId } from '../model/numbers.ts';
-import { Partition } from '../replication/leader/partition.ts';
+import { asControllerEpoch, asNodeId, asPartitionVersion, type NodeId } from '../model/numbers.ts';
+import type { ClusterFacts, PartitionState } from '../model/partition-state.ts';
+import { LONE_HOST } from '../replication/leader/lone-host.ts';
+import type { Partition } from '../replication/leader/partition.ts';
+import { PartitionLeader } from '../replication/leader/partition-leader.ts';
+import { RULES } from '../replication/rules/rules.ts';
 import { BlockCache } from '../storage/block-cache.ts';
 import { FlushScheduler } from '../storage/flush-scheduler.ts';
 import { openPartition } from '../storage/open-partition.ts';
@@ -33,16 +36,18 @@ export class StoreNode {
   readonly router: LocalRouter;
   readonly partitions: readonly Partition[];
   readonly reports: readonly RecoveryReport[];
+  readonly #leaders: readonly PartitionLeader[];
 
   private constructor(
     coordinator: LocalCoordinator,
-    partitions: readonly Partition[],
+    leaders: readonly PartitionLeader[],
     reports: readonly RecoveryReport[],
   ) {
     this.coordinator = coordinator;
-    this.partitions = partitions;
+    this.partitions = leaders.map((leader) => leader.partition);
     this.reports = reports;
-    this.router = new LocalRouter(partitions as readonly LeaderPartition[], coordinator.slots);
+    this.#leaders = leaders;
+    this.router = new LocalRouter(this.partitions, coordinator.slots);
   }
 
   /** Recovers everything in the data directory, which the caller has locked, and begins the background work. */
@@ -63,21 +68,21 @@ export class StoreNode {
     );
     const cache = new BlockCache(config.storage.cacheBytesMax);
     const scheduler = new FlushScheduler(doors.clock, LIMITS.concurrentSyncsMax);
-    const partitions: Partition[] = [];
+    const leaders: PartitionLeader[] = [];
     const reports: RecoveryReport[] = [];
     for (const local of coordinator.partitions) {
-      const { partition, report } = await lead(local, config, { ...doors, cache, scheduler });
-      partitions.push(partition);
-      reports.push(report);
+      const leader = await lead(local, coordinator, config, { ...doors, cache, scheduler });
+      leaders.push(leader.role);
+      reports.push(leader.report);
     }
     await coordinator.markInUse();
-    for (const partition of partitions) partition.start();
-    return new StoreNode(coordinator, partitions, reports);
+    for (const leader of leaders) leader.start();
+    return new StoreNode(coordinator, leaders, reports);
   }
 
   /** Writes out what was appended and, if every partition is well, the marker of a clean shutdown. */
   async close(): Promise<void> {
-    await Promise.all(this.partitions.map((partition) => partition.close()));
+    await Promise.all(this.#leaders.map((leader) => leader.close()));
     if (this.partitions.some((partition) => partition.isFenced)) return;
     const ends = this.partitions.map((partition) => [partition.id, partition.stats().logEndOffset]);
     await this.coordinator.markClean(Object.fromEntries(ends) as Record<string, number>);
@@ -89,43 +94,91 @@ type LeadDoors = NodeDoors & { readonly cache: BlockCache; readonly scheduler: F
 /** Opens one partition and becomes its leader: the epoch and its start are durable before anything is served (KAFKA-7415). */
 async function lead(
   local: LocalPartition,
+  coordinator: LocalCoordinator,
   config: Config,
   doors: LeadDoors,
-): Promise<{ partition: Partition; report: RecoveryReport }> {
+): Promise<{ role: PartitionLeader; report: RecoveryReport }> {
   const nodeId = asNodeId(config.node.id);
-  const { flush: flushMode, flushIntervalMs, minInsync } = config.cluster;
-  const { engine, segmentBytesMax, acceptTornTail } = config.storage;
+  const { engine, segmentBytesMax, cacheBytesMax, acceptTornTail } = config.storage;
+  const { flush, flushIntervalMs } = config.cluster;
   const logger = doors.logger.child({ partition: local.id });
+  const directory = join(config.data.dir, 'partitions', String(local.id));
   const opened = await openPartition(
     {
-      directory: join(config.data.dir, 'partitions', String(local.id)),
+      directory,
       partition: local.id,
       partitionUuid: local.uuid,
       nodeId,
       engine,
-      flush: flushMode,
+      flush,
       segmentBytesMax,
       acceptTornTail,
       mustExist: local.mustExist,
     },
     { ...doors, logger },
   );
-  const store = new PartitionStore(opened, { ...doors, logger }, flushMode);
+  const store = new PartitionStore(opened, { ...doors, logger }, flush);
   await store.beginEpoch(local.leaderEpoch);
   // Nobody else has a copy: what is on the disk is committed.
   await store.commitTo(store.durableOffset);
-  const { enabled, deadRatioMin, bytesPerSecondMax } = config.merge;
-  const maintenance = { enabled, deadRatioMin, bytesPerSecondMax };
-  const settings = {
+  const { lagMsMax, pollMsMax, writeTimeoutMs } = config.replication;
+  const { enabled, deadRatioMin, bytesPerSecondMax, checkIntervalMs } = config.merge;
+  const { incarnation } = coordinator;
+  const role = new PartitionLeader({
+    settings: {
+      nodeId,
+      directory,
+      engine,
+      segmentBytesMax,
+      cacheBytesMax,
+      flushIntervalMs,
+      lagMsMax,
+      pollMsMax,
+      writeTimeoutMs,
+      fetchBytesMax: LIMITS.batchBytesTarget,
+      mergeIntervalMs: checkIntervalMs,
+      maintenance: { enabled, deadRatioMin, bytesPerSecondMax },
+    },
+    rules: RULES,
+    store,
+    state: loneState(local, coordinator, nodeId, opened.meta.directoryId),
+    view: { facts: loneFacts(coordinator, config), live: new Map([[nodeId, incarnation]]) },
+    incarnation,
+    host: LONE_HOST,
+    versionCheck: LONE_HOST,
+    ...doors,
+    logger,
+  });
+  return { role, report: opened.report };
+}
+
+/** An ISR of one. */
+function loneState(
+  local: LocalPartition,
+  { incarnation }: LocalCoordinator,
+  nodeId: NodeId,
+  directoryId: string,
+): PartitionState {
+  return {
     id: local.id,
-    nodeId,
+    uuid: local.uuid,
+    version: asPartitionVersion(0),
+    replicas: [nodeId],
+    adding: [],
+    removing: [],
+    leader: nodeId,
     leaderEpoch: local.leaderEpoch,
-    minInsync,
-    flushMode,
-    flushIntervalMs,
-    writeTimeoutMs: config.replication.writeTimeoutMs,
-    mergeIntervalMs: config.merge.checkIntervalMs,
+    isr: [nodeId],
+    elr: [],
+    incarnations: { [nodeId]: incarnation },
+    directoryIds: { [nodeId]: directoryId },
+    controllerEpoch: asControllerEpoch(0),
+    recovery: 'clean',
   };
-  const partition = new Partition({ ...settings, maintenance }, store, { ...doors, logger }, new KeyView());
-  return { partition, report: opened.report };
+}
+
+function loneFacts({ clusterId, slots }: LocalCoordinator, config: Config): ClusterFacts {
+  const { replicationFactor, minInsync, flush: flushMode } = config.cluster;
+  const { leaseMs: leaseMsMax } = config.replication;
+  return { clusterId, version: 0, replicationFactor, minInsync, flushMode, leaseMsMax, slots };
 }

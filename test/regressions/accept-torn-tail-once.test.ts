@@ -8,11 +8,11 @@ describe('a rotten last batch after a clean shutdown (R19)', () => {
     const machine = new NodeMachine();
     const client = await NodeClient.open(machine);
     await client.set('kept', '1');
-    await machine.clock.until(client.partition.close());
+    await machine.clock.until(client.node.close());
     machine.nextProcess();
     const second = await NodeClient.open(machine);
     await second.set('lost', '2');
-    await machine.clock.until(second.partition.close());
+    await machine.clock.until(second.node.close());
     machine.nextProcess();
     const name = (await machine.files()).find((file) => file.endsWith('.log')) as string;
     const path = `${PARTITION_DIRECTORY}/${name}`;

@@ -404,14 +404,18 @@ describe('weaker flush modes', () => {
 });
 
 describe('below min.insync (R1)', () => {
-  it('the high watermark does not move', async () => {
-    const { test, clock, partition } = await opened({ minInsync: 2 });
+  it('nothing is appended, the high watermark does not move, and nothing is read (R10)', async () => {
+    const { test, clock, partition } = await opened({ minInsync: 2, writeTimeoutMs: 1000 });
+    expect(partition.writeRefusal()?.respText).to.match(/^NOREPLICAS /);
     const recorder = new Recorder();
     append(test, recorder, 'k');
     await clock.settle();
     expect(partition.highWatermark).to.equal(0);
     expect(recorder.committedAt).to.deep.equal([]);
-    expect(await test.get('k')).to.equal(null);
+    expect(test.readCommitted('k')).to.equal(ReadOutcome.suspended);
+    await clock.advance(1001);
+    expect(test.readCommitted('k')).to.equal(ReadOutcome.refused);
+    expect(partition.refusal.code).to.equal('notEnoughReplicas');
   });
 });
 
@@ -421,7 +425,7 @@ describe('the close of a partition', () => {
     const recorder = new Recorder();
     append(test, recorder, 'k', 'v');
     test.put('due', 'v', clock.wallMs() + 60_000);
-    const closed = partition.close();
+    const closed = test.role.close();
     expect(partition.writeRefusal()?.code).to.equal('shuttingDown');
     await clock.until(closed);
     expect(recorder.committedAt).to.deep.equal([2]);

@@ -1,5 +1,6 @@
 import type { CaskadeError } from '../../src/model/errors.ts';
 import { asDatabaseId, asEpochMillis, asOffset, type Offset } from '../../src/model/numbers.ts';
+import type { Partition } from '../../src/replication/leader/partition.ts';
 import {
   type CommitListener,
   EntryView,
@@ -8,7 +9,6 @@ import {
   ReadOutcome,
   TombstoneReason,
 } from '../../src/replication/leader-partition.ts';
-import type { Partition } from '../../src/replication/leader/partition.ts';
 import type { StoreNode } from '../../src/server/store-node.ts';
 import type { NodeMachine } from './node-machine.ts';
 import type { ModelEntry, ModelRecord, ModelState, StoreModel } from './store-model.ts';
@@ -256,7 +256,7 @@ export class ModelledStore implements CommitListener {
   /** Lets what was appended be flushed and answered; whatever else was begun goes on. */
   async answered(): Promise<void> {
     const { clock, disk } = this.machine;
-    for (let turn = 0; turn < 20 && this.partition.hasUnflushed && !disk.isCrashed; turn += 1) {
+    for (let turn = 0; turn < 20 && this.partition.stats().unflushedBytes > 0 && !disk.isCrashed; turn += 1) {
       await clock.runTurn();
     }
     await clock.runTurn();

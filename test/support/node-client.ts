@@ -1,12 +1,12 @@
 import type { CaskadeError } from '../../src/model/errors.ts';
 import { asDatabaseId, asEpochMillis, asOffset, type Offset } from '../../src/model/numbers.ts';
+import type { Partition } from '../../src/replication/leader/partition.ts';
 import {
   type CommitListener,
   EntryView,
   type LeaderPartition,
   ReadOutcome,
 } from '../../src/replication/leader-partition.ts';
-import type { Partition } from '../../src/replication/leader/partition.ts';
 import type { StoreNode } from '../../src/server/store-node.ts';
 import { textOf, viewOf } from './modelled-store.ts';
 import type { NodeMachine } from './node-machine.ts';
@@ -24,11 +24,13 @@ interface Pending {
 /** One client of a node's only partition, as the connection and the commands would treat it. */
 export class NodeClient implements CommitListener {
   readonly machine: NodeMachine;
+  readonly node: StoreNode;
   readonly partition: Partition;
   #pending: Pending[] = [];
 
   constructor(machine: NodeMachine, node: StoreNode) {
     this.machine = machine;
+    this.node = node;
     this.partition = node.partitions[0] as Partition;
   }
 

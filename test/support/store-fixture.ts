@@ -2,16 +2,26 @@ import { FaultyFileSystem } from '../../src/env/faulty-file-system.ts';
 import type { FileHandle, FileSystem } from '../../src/env/file-system.ts';
 import { CaskadeError, type ErrorCode } from '../../src/model/errors.ts';
 import {
+  asControllerEpoch,
   asDatabaseId,
   asEpochMillis,
+  asIncarnation,
   asLeaderEpoch,
   asNodeId,
   asOffset,
   asPartitionId,
+  asPartitionVersion,
+  type LeaderEpoch,
   type Offset,
+  SLOT_COUNT,
 } from '../../src/model/numbers.ts';
-import { Partition } from '../../src/replication/leader/partition.ts';
+import type { ClusterFacts, PartitionState } from '../../src/model/partition-state.ts';
+import { LONE_HOST } from '../../src/replication/leader/lone-host.ts';
+import type { Partition } from '../../src/replication/leader/partition.ts';
+import { PartitionLeader } from '../../src/replication/leader/partition-leader.ts';
 import { EntryView, KeyView, ReadOutcome } from '../../src/replication/leader-partition.ts';
+import type { ReplicaManagerSettings } from '../../src/replication/node/ports.ts';
+import { RULES } from '../../src/replication/rules/rules.ts';
 import { BlockCache } from '../../src/storage/block-cache.ts';
 import { FlushScheduler } from '../../src/storage/flush-scheduler.ts';
 import { type HintDoors, writeHint } from '../../src/storage/hint-file.ts';
@@ -98,21 +108,25 @@ export class StoreMachine {
     const { clock, logger, cache, fileSystem, options } = this;
     const scheduler = new FlushScheduler(clock, options.syncsMax ?? 4);
     const maintenance = { enabled: false, deadRatioMin: 0.5, bytesPerSecondMax: 0, ...options.maintenance };
-    const settings = {
-      id: asPartitionId(0),
-      nodeId: asNodeId(1),
-      leaderEpoch: asLeaderEpoch(this.#leaderEpoch),
-      minInsync: options.minInsync ?? 1,
-      flushIntervalMs: options.flushIntervalMs ?? 1000,
-      writeTimeoutMs: options.writeTimeoutMs ?? 4000,
-      mergeIntervalMs: 10_000,
-      flushMode: changes.flush ?? options.flush ?? ('always' as const),
-      maintenance,
-    };
-    const doors = { clock, logger, cache, scheduler, fileSystem };
-    const partition = new Partition(settings, store, doors, new KeyView());
-    partition.start();
-    return new TestPartition(partition, store, clock);
+    const flushMode = changes.flush ?? options.flush ?? 'always';
+    const role = new PartitionLeader({
+      settings: leaderSettings(options, maintenance),
+      rules: RULES,
+      store,
+      state: loneState(store, asLeaderEpoch(this.#leaderEpoch)),
+      view: { facts: loneFacts(flushMode, options.minInsync ?? 1), live: new Map([[NODE, LIFE]]) },
+      incarnation: LIFE,
+      host: LONE_HOST,
+      versionCheck: LONE_HOST,
+      fileSystem,
+      clock,
+      random: this.#random,
+      logger,
+      cache,
+      scheduler,
+    });
+    role.start();
+    return new TestPartition(role, store, clock);
   }
 
   /** The machine stops at this point; the next open is that of the next life. */
@@ -216,6 +230,9 @@ export class TestStore {
     const all: MergeHost = {
       syncEvidence: () => this.store.syncEvidence(),
       isCancelled: () => false,
+      committedOffset: () => this.store.committedOffset,
+      tombstoneRemoveOffset: () => asOffset(Number.POSITIVE_INFINITY),
+      isFloorPinned: () => false,
       exclusively: (change) => change(),
       ...host,
     };
@@ -237,13 +254,15 @@ export class TestStore {
 
 /** A leader partition with keys and values as text; what it appends is flushed when the clock settles. */
 export class TestPartition {
+  readonly role: PartitionLeader;
   readonly partition: Partition;
   readonly store: PartitionStore;
   readonly entry = new EntryView();
   readonly #clock: SimulatedClock;
 
-  constructor(partition: Partition, store: PartitionStore, clock: SimulatedClock) {
-    this.partition = partition;
+  constructor(role: PartitionLeader, store: PartitionStore, clock: SimulatedClock) {
+    this.role = role;
+    this.partition = role.partition;
     this.store = store;
     this.#clock = clock;
   }
@@ -281,8 +300,64 @@ export class TestPartition {
   }
 
   async close(): Promise<void> {
-    await this.#clock.until(this.partition.close());
+    await this.#clock.until(this.role.close());
   }
+}
+
+export const NODE = asNodeId(1);
+export const LIFE = asIncarnation(1);
+
+export function leaderSettings(
+  options: PartitionOptions,
+  maintenance: MaintenanceSettings,
+): ReplicaManagerSettings {
+  return {
+    nodeId: NODE,
+    directory: DIRECTORY,
+    engine: options.engine ?? 'bitcask',
+    segmentBytesMax: options.segmentBytesMax ?? 16 * 1024,
+    cacheBytesMax: options.cacheBytesMax ?? 1024 * 1024,
+    flushIntervalMs: options.flushIntervalMs ?? 1000,
+    lagMsMax: 1500,
+    pollMsMax: 150,
+    writeTimeoutMs: options.writeTimeoutMs ?? 4000,
+    fetchBytesMax: 1024 * 1024,
+    mergeIntervalMs: 10_000,
+    maintenance,
+  };
+}
+
+/** The state of a partition whose only replica is this store. */
+export function loneState(store: PartitionStore, leaderEpoch: LeaderEpoch): PartitionState {
+  return {
+    id: asPartitionId(0),
+    uuid: PARTITION_UUID,
+    version: asPartitionVersion(0),
+    replicas: [NODE],
+    adding: [],
+    removing: [],
+    leader: NODE,
+    leaderEpoch,
+    isr: [NODE],
+    elr: [],
+    incarnations: { [NODE]: LIFE },
+    directoryIds: { [NODE]: store.directoryId },
+    controllerEpoch: asControllerEpoch(1),
+    recovery: 'clean',
+  };
+}
+
+function loneFacts(flushMode: FlushMode, minInsync: number): ClusterFacts {
+  const slots = [[0, SLOT_COUNT - 1, 0]] as const;
+  return {
+    clusterId: 'test',
+    version: 1,
+    replicationFactor: 1,
+    minInsync,
+    flushMode,
+    leaseMsMax: 600,
+    slots,
+  };
 }
 
 export function keyOf(text: string, hasher: { hash: PartitionStore['hash'] }): KeyView {

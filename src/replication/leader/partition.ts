@@ -6,117 +6,95 @@ import {
   type DatabaseId,
   type EpochMillis,
   type LeaderEpoch,
-  type NodeId,
   type Offset,
   type PartitionId,
 } from '../../model/numbers.ts';
-import type { BlockCache } from '../../storage/block-cache.ts';
-import type { Flushable, FlushScheduler } from '../../storage/flush-scheduler.ts';
-import { Maintenance, type MaintenanceSettings } from '../../storage/maintenance.ts';
-import { FlushFailure, type PartitionStore } from '../../storage/partition-store.ts';
-import { SerialQueue } from '../../storage/serial-queue.ts';
+import type { PartitionStore } from '../../storage/partition-store.ts';
 import {
   type CommitListener,
   type EntryView,
-  type KeyView,
+  KeyView,
   type LeaderPartition,
   type PartitionStats,
   ReadOutcome,
   type ScannedKey,
   TombstoneReason,
 } from '../leader-partition.ts';
-import { highWatermark } from '../rules/high-watermark.ts';
-import { CommitListeners } from './commit-listeners.ts';
-import { Congestion } from './congestion.ts';
+import { AppendOutcomes } from './append-outcomes.ts';
 import { DueKeys } from './due-keys.ts';
 import { ExpirySweeper } from './expiry-sweeper.ts';
-import { ResolutionQueue } from './resolution-queue.ts';
-import { type StallTarget, StallWatch } from './stall-watch.ts';
-import { WriteGate } from './write-gate.ts';
+import type { ReadGate } from './read-gate.ts';
+import type { StallTarget } from './stall-watch.ts';
+import type { WriteGate } from './write-gate.ts';
 
-export interface PartitionSettings {
-  readonly id: PartitionId;
-  readonly nodeId: NodeId;
-  readonly leaderEpoch: LeaderEpoch;
-  readonly minInsync: number;
-  /** A write that is not committed by then is in doubt. */
-  readonly writeTimeoutMs: number;
-  /** How often to look for segments worth merging. */
-  readonly mergeIntervalMs: number;
-  readonly flushIntervalMs: number;
-  readonly flushMode: 'always' | 'interval' | 'os';
-  readonly maintenance: MaintenanceSettings;
+/** What the partition asks of the leader's role around it. */
+export interface PartitionHost {
+  /** Something was appended: it is to be flushed. */
+  appended(): void;
+  /** False: nothing may be expired actively (R4). */
+  mayExpire(): boolean;
+  /** A committed record cannot be read. */
+  corrupt(error: CaskadeError): void;
+  mergeNow(): Promise<void>;
+  stats(): Omit<PartitionStats, 'expiredKeys' | 'expiryLagMs'>;
 }
 
-export interface PartitionDoors {
+export interface PartitionParts {
+  readonly id: PartitionId;
+  readonly leaderEpoch: LeaderEpoch;
+  readonly store: PartitionStore;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly cache: BlockCache;
-  readonly scheduler: FlushScheduler;
-  readonly fileSystem: ConstructorParameters<typeof Maintenance>[0]['fileSystem'];
+  /** A write that is not committed by then is in doubt. */
+  readonly writeTimeoutMs: number;
+  /** Nobody else is assigned: nobody else can be elected, and nobody's word is needed. */
+  readonly isAlone: boolean;
+  readonly writeGate: WriteGate;
+  readonly readGate: ReadGate;
 }
 
-const NO_READS = {
-  byLease: 0,
-  byReadIndex: 0,
-  byVersionCheck: 0,
-  refused: 0,
-  leaseRemainingMs: Number.POSITIVE_INFINITY,
-};
 const NO_ERROR = new CaskadeError('tryAgain', 'nothing was refused');
 
 /**
- * One partition in the leader's role. On one node the ISR is {self} and the high watermark is what this node has on disk; everything
- * else is as it is with followers.
+ * One partition as its leader serves it, in one leader epoch: what commands append to and read from. What is committed, and when reads may be served, the
+ * role around it says. A node that is alone leads in the same way.
  *
- * All appends and look-ups are synchronous. What awaits (flush, roll, the exchange of merged segments) goes through one serial queue.
+ * All appends and look-ups are synchronous.
  */
-export class Partition implements LeaderPartition, Flushable, StallTarget {
+export class Partition implements LeaderPartition, StallTarget {
   readonly id: PartitionId;
   readonly leaderEpoch: LeaderEpoch;
   suspension: Promise<void> = Promise.resolve();
   refusal: CaskadeError = NO_ERROR;
 
-  readonly #settings: PartitionSettings;
-  readonly #doors: PartitionDoors;
+  readonly #host: PartitionHost;
   readonly #store: PartitionStore;
-  readonly #serial = new SerialQueue();
-  readonly #resolutions = new ResolutionQueue();
-  readonly #maintenance: Maintenance;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #isAlone: boolean;
+  readonly #writeGate: WriteGate;
+  readonly #readGate: ReadGate;
+  readonly #outcomes: AppendOutcomes;
   readonly #sweeper: ExpirySweeper;
-  readonly #listeners = new CommitListeners(this);
-  readonly #gate: WriteGate;
-  readonly #congestion = new Congestion();
-  readonly #stallWatch: StallWatch;
   #highWatermark: Offset;
-  #durableOffsets: Offset[];
-  #flushRequested = false;
-  #isClosing = false;
-  #isMergeDue = false;
-  #segmentCount: number;
-  #lastSyncMs = 0;
+  #isServing = false;
+  #isOver = false;
   #expiredKeys = 0;
-  #flushes = 0;
 
-  constructor(settings: PartitionSettings, store: PartitionStore, doors: PartitionDoors, sweepKey: KeyView) {
-    this.id = settings.id;
-    this.leaderEpoch = settings.leaderEpoch;
-    this.#settings = settings;
-    this.#doors = doors;
+  constructor(parts: PartitionParts, host: PartitionHost) {
+    const { store, clock } = parts;
+    this.id = parts.id;
+    this.leaderEpoch = parts.leaderEpoch;
+    this.#host = host;
     this.#store = store;
-    this.#highWatermark = store.durableOffset;
-    this.#durableOffsets = [store.durableOffset];
-    this.#segmentCount = store.log.segments.length;
-    this.#sweeper = this.#newSweeper(sweepKey);
-    this.#gate = this.#newGate();
-    this.#stallWatch = new StallWatch(doors.clock, this, settings.writeTimeoutMs);
-    this.#maintenance = this.#newMaintenance();
-  }
-
-  /** Begins the background work; the partition may be used before. */
-  start(): void {
-    this.#sweeper.look();
-    void this.#maintenance.run();
+    this.#clock = clock;
+    this.#logger = parts.logger;
+    this.#isAlone = parts.isAlone;
+    this.#writeGate = parts.writeGate;
+    this.#readGate = parts.readGate;
+    this.#highWatermark = store.committedOffset;
+    this.#outcomes = new AppendOutcomes(this, clock, parts.writeTimeoutMs);
+    this.#sweeper = this.#newSweeper();
   }
 
   get highWatermark(): Offset {
@@ -127,39 +105,48 @@ export class Partition implements LeaderPartition, Flushable, StallTarget {
     return this.#store.durableOffset;
   }
 
-  get hasUnflushed(): boolean {
-    return this.#store.hasUnflushed;
+  get congestion(): Promise<void> | null {
+    return this.#outcomes.congestion;
+  }
+
+  get isFenced(): boolean {
+    return this.#writeGate.isFenced;
+  }
+
+  /** Look-ups are answered: everything inherited is committed, and the role may act. */
+  get isServing(): boolean {
+    return this.#isServing;
   }
 
   hash(bytes: Uint8Array, start: number, end: number): number {
     return this.#store.hash(bytes, start, end);
   }
 
-  get congestion(): Promise<void> | null {
-    return this.#congestion.relief;
-  }
-
   // Reads
 
   readCommitted(database: DatabaseId, key: KeyView, entry: EntryView, withValue: boolean): ReadOutcome {
+    if (!this.#isServing) return this.#gated(this.#readGate.awaitServing());
     try {
       if (!this.#store.readCommitted(database, key, entry, withValue))
         return this.#suspend(this.#store.loaded);
     } catch (error) {
       return this.#refuseRead(error);
     }
-    if (entry.expiresAtMs === 0 || entry.expiresAtMs > this.#doors.clock.wallMs()) return ReadOutcome.ready;
+    if (entry.expiresAtMs === 0 || entry.expiresAtMs > this.#clock.wallMs()) return ReadOutcome.ready;
     return this.#awaitExpiry(database, key);
   }
 
   readAppended(database: DatabaseId, key: KeyView, entry: EntryView, withValue: boolean): ReadOutcome {
+    if (!this.#isServing) return this.#gated(this.#readGate.awaitServing());
     try {
       if (!this.#store.readAppended(database, key, entry, withValue))
         return this.#suspend(this.#store.loaded);
     } catch (error) {
       return this.#refuseRead(error);
     }
-    if (entry.expiresAtMs === 0 || entry.expiresAtMs > this.#doors.clock.wallMs()) return ReadOutcome.ready;
+    if (entry.expiresAtMs === 0 || entry.expiresAtMs > this.#clock.wallMs()) return ReadOutcome.ready;
+    const refused = this.#writeGate.refusal;
+    if (refused !== null) return this.#refuse(refused);
     entry.offset = this.#appendExpired(database, key);
     entry.uncommittedOffset = entry.offset;
     entry.found = false;
@@ -167,14 +154,15 @@ export class Partition implements LeaderPartition, Flushable, StallTarget {
     return ReadOutcome.ready;
   }
 
-  confirmRead(_arrival: number): ReadOutcome {
-    return ReadOutcome.ready;
+  confirmRead(arrival: number): ReadOutcome {
+    if (this.#isAlone && this.#isServing) return ReadOutcome.ready;
+    return this.#gated(this.#readGate.confirm(arrival));
   }
 
   // Appends
 
   writeRefusal(): CaskadeError | null {
-    return this.#gate.refusal;
+    return this.#writeGate.refusal;
   }
 
   beginGroup(): void {
@@ -193,42 +181,37 @@ export class Partition implements LeaderPartition, Flushable, StallTarget {
     end: number,
     expiresAtMs: EpochMillis,
   ): Offset {
-    const offset = this.#store.put(database, key, value, start, end, expiresAtMs);
-    this.#requestFlush();
-    return offset;
+    return this.#appended(this.#store.put(database, key, value, start, end, expiresAtMs));
   }
 
   remove(database: DatabaseId, key: KeyView, reason: TombstoneReason): Offset {
-    const offset = this.#store.remove(database, key, reason);
-    this.#requestFlush();
-    return offset;
+    return this.#appended(this.#store.remove(database, key, reason));
   }
 
   changeExpiry(database: DatabaseId, key: KeyView, expiresAtMs: EpochMillis): Offset {
-    const offset = this.#store.changeExpiry(database, key, expiresAtMs);
-    this.#requestFlush();
-    return offset;
+    return this.#appended(this.#store.changeExpiry(database, key, expiresAtMs));
   }
 
   flushDatabase(database: DatabaseId): Offset {
-    const offset = this.#store.flushDatabase(database);
-    this.#requestFlush();
-    return offset;
+    return this.#appended(this.#store.flushDatabase(database));
   }
 
   listen(listener: CommitListener): void {
-    this.#listeners.add(listener, asOffset(this.#store.logEndOffset - 1));
+    this.#outcomes.listen(listener, asOffset(this.#store.logEndOffset - 1));
   }
 
   whenResolved(offset: Offset): Promise<void> {
-    if (offset < this.#highWatermark || this.isFenced || offset >= this.#store.logEndOffset) {
+    if (offset < this.#highWatermark || this.#isDone || offset >= this.#store.logEndOffset) {
       return Promise.resolve();
     }
-    return this.#resolutions.wait(offset);
+    return this.#outcomes.whenResolved(offset);
   }
 
-  async whenFlushed(offset: Offset): Promise<void> {
-    await this.whenResolved(offset);
+  whenFlushed(offset: Offset): Promise<void> {
+    if (offset < this.durableOffset || this.#isDone || offset >= this.#store.logEndOffset) {
+      return Promise.resolve();
+    }
+    return this.#outcomes.whenFlushed(offset);
   }
 
   // Keys
@@ -245,103 +228,107 @@ export class Partition implements LeaderPartition, Flushable, StallTarget {
     return this.#store.index.keydir(database)?.scan(position, countMax, visit) ?? 0;
   }
 
-  // Flush: called by the scheduler
+  stats(): PartitionStats {
+    return { ...this.#host.stats(), expiredKeys: this.#expiredKeys, expiryLagMs: this.#sweeper.lagMs };
+  }
 
-  async flushOne(): Promise<void> {
-    try {
-      await this.#serial.run(() => this.#flush());
-    } catch (error) {
-      this.#fence(error);
-    }
-    if (!this.#store.hasUnflushed) this.#flushRequested = false;
+  mergeNow(): Promise<void> {
+    return this.#host.mergeNow();
   }
 
   // The write deadline: called by the stall watch
 
   get isWaiting(): boolean {
-    return this.#highWatermark < this.#store.logEndOffset && !this.isFenced;
+    return this.#highWatermark < this.#store.logEndOffset && !this.#isDone;
   }
 
   stalled(afterMs: number): void {
-    const reason = `the disk has not answered for ${afterMs} ms`;
-    this.#gate.stall(new CaskadeError('overloaded', `Partition ${this.id} takes no writes now: ${reason}`));
-    this.#listeners.doubtAll(this.#highWatermark, reason);
-    this.#resolutions.resolveAll();
-    this.#congestion.end();
+    const isOnDisk = this.#store.durableOffset >= this.#store.logEndOffset;
+    const reason = `${isOnDisk ? 'too few replicas have' : 'the disk has not'} answered for ${afterMs} ms`;
+    this.#writeGate.stall(
+      new CaskadeError('overloaded', `Partition ${this.id} takes no writes now: ${reason}`),
+    );
+    this.#outcomes.stalled(this.#highWatermark, reason);
   }
 
-  // Life
+  // Told by the role
 
-  async mergeNow(): Promise<void> {
-    await this.#serial.run(() => this.#rollForMerge());
-    await this.#maintenance.mergeAll();
+  /** Everything below is committed and in the index. Waiters complete here and nowhere else (I6). */
+  committed(highWatermark: Offset): void {
+    this.#highWatermark = highWatermark;
+    this.#writeGate.endStall();
+    this.#outcomes.committed(highWatermark);
+    this.sweep();
   }
 
-  /** Flushes what was appended, stops the background work, and leaves a directory that was closed cleanly. */
-  async close(): Promise<void> {
-    this.#gate.shut();
+  /** A batch is on the own disk. */
+  flushed(): void {
+    this.#outcomes.flushed(this.#store.durableOffset, this.#store.unflushedBytes);
+  }
+
+  /** From now on look-ups are answered. */
+  serve(): void {
+    this.#isServing = true;
+    this.sweep();
+  }
+
+  /** Call when due keys may be expired that could not be before. */
+  sweep(): void {
+    if (this.#isServing) this.#sweeper.look();
+  }
+
+  /** What was appended from `firstOffset` on is in doubt, from `refusedFrom` on it never was. */
+  giveUp(firstOffset: Offset, refusedFrom: Offset, error: CaskadeError): void {
+    this.#outcomes.giveUp(firstOffset, refusedFrom, error);
+  }
+
+  /** Nothing is expired actively any more; look-ups and appends go on. */
+  stopSweeping(): void {
     this.#sweeper.stop();
-    while (this.#store.hasUnflushed && !this.isFenced) await this.flushOne();
-    this.#isClosing = true;
-    await this.#maintenance.idle;
-    await this.#serial.run(async () => {
-      if (this.isFenced) await this.#store.abandon();
-      else await this.#store.close();
-    });
   }
 
-  get isFenced(): boolean {
-    return this.#gate.isFenced;
-  }
-
-  stats(): PartitionStats {
-    const { log, index } = this.#store;
-    const { cache } = this.#doors;
-    return {
-      leaderEpoch: this.leaderEpoch,
-      logStartOffset: asOffset(log.segments[0]?.base ?? 0),
-      logEndOffset: this.#store.logEndOffset,
-      highWatermark: this.#highWatermark,
-      isr: [this.#settings.nodeId],
-      keyCount: index.keydirs.reduce((sum, keydir) => sum + (keydir?.size ?? 0), 0),
-      segmentCount: log.segments.length,
-      segmentBytes: log.bytes,
-      deadBytes: log.deadBytes,
-      cacheHits: cache.hits,
-      cacheMisses: cache.misses,
-      cacheBytes: cache.bytes,
-      keydirBytes: index.memoryBytes,
-      expiredKeys: this.#expiredKeys,
-      expiryLagMs: this.#sweeper.lagMs,
-      merges: this.#maintenance.merges,
-      flushes: this.#flushes,
-      unflushedBytes: this.#store.unflushedBytes,
-      fencedReason: this.isFenced ? (this.#gate.refusal?.message ?? '') : '',
-      reads: NO_READS,
-    };
+  /** Nothing is served any more. `readGate` and `writeGate` were closed before. */
+  end(): void {
+    this.#isServing = false;
+    this.#isOver = true;
+    this.#sweeper.stop();
+    this.#outcomes.stop();
   }
 
   // Inside
+
+  /** Nothing that was appended is committed any more. */
+  get #isDone(): boolean {
+    return this.#isOver || this.isFenced;
+  }
 
   #suspend(until: Promise<void>): ReadOutcome {
     this.suspension = until;
     return ReadOutcome.suspended;
   }
 
-  #refuseRead(error: unknown): ReadOutcome {
-    if (!(error instanceof CaskadeError)) throw error;
-    this.#doors.logger.error({ err: error, partition: this.id }, 'a read failed');
+  #refuse(error: CaskadeError): ReadOutcome {
     this.refusal = error;
     return ReadOutcome.refused;
   }
 
+  #gated(outcome: ReadOutcome): ReadOutcome {
+    if (outcome === ReadOutcome.suspended) this.suspension = this.#readGate.suspension;
+    else if (outcome === ReadOutcome.refused) this.refusal = this.#readGate.refusal;
+    return outcome;
+  }
+
+  #refuseRead(error: unknown): ReadOutcome {
+    if (!(error instanceof CaskadeError)) throw error;
+    this.#logger.error({ err: error, partition: this.id }, 'a read failed');
+    if (error.code === 'corruptSegment') this.#host.corrupt(error);
+    return this.#refuse(error);
+  }
+
   /** A due key is shown neither as there nor as gone before its tombstone is committed (R4). */
   #awaitExpiry(database: DatabaseId, key: KeyView): ReadOutcome {
-    const refused = this.#gate.refusal;
-    if (refused !== null) {
-      this.refusal = refused;
-      return ReadOutcome.refused;
-    }
+    const refused = this.#writeGate.refusal;
+    if (refused !== null) return this.#refuse(refused);
     let newest = this.#store.newestUncommitted(database, key);
     if (newest < 0) newest = this.#appendExpired(database, key);
     return this.#suspend(this.whenResolved(asOffset(newest)));
@@ -352,163 +339,24 @@ export class Partition implements LeaderPartition, Flushable, StallTarget {
     return this.remove(database, key, TombstoneReason.expired);
   }
 
-  /**
-   * A roll that failed after it had replaced the manifest leaves memory and disk at odds about which segment is active: no write may
-   * follow. Only a full disk is met before that.
-   */
-  async #rollForMerge(): Promise<void> {
-    if (this.isFenced || this.#isClosing) return;
-    try {
-      await this.#store.rollNow();
-    } catch (error) {
-      if (asCaskadeError(error).code !== 'diskFull') this.#fence(error);
-      throw error;
-    }
+  #appended(offset: Offset): Offset {
+    this.#outcomes.appended(this.#store.unflushedBytes);
+    this.#host.appended();
+    return offset;
   }
 
-  #requestFlush(): void {
-    this.#congestion.appended(this.#store.unflushedBytes);
-    if (this.#flushRequested) return;
-    this.#flushRequested = true;
-    this.#stallWatch.look();
-    this.#doors.scheduler.request(this);
-  }
-
-  async #flush(): Promise<void> {
-    if (this.isFenced) {
-      this.#store.discardUnwritten();
-      return;
-    }
-    try {
-      await this.#store.flushOne();
-    } catch (error) {
-      if (!(error instanceof FlushFailure)) throw error;
-      this.#flushFailed(error);
-      return;
-    }
-    this.#flushes += 1;
-    this.#advance();
-    this.#afterFlush();
-  }
-
-  #advance(): void {
-    this.#durableOffsets[0] = this.#store.durableOffset;
-    const next = highWatermark({
-      current: this.#highWatermark,
-      isrSize: 1,
-      minInsync: this.#settings.minInsync,
-      durableOffsets: this.#durableOffsets,
-    });
-    if (next === this.#highWatermark) return;
-    this.#store.commitTo(next);
-    this.#highWatermark = next;
-    this.#gate.endStall();
-    this.#listeners.committed(next);
-    this.#resolutions.resolveBelow(next);
-    this.#sweeper.look();
-  }
-
-  #afterFlush(): void {
-    this.#congestion.flushed(this.#store.unflushedBytes);
-    const segmentCount = this.#store.log.segments.length;
-    if (segmentCount > this.#segmentCount) void this.#maintenance.run();
-    this.#segmentCount = segmentCount;
-    this.#mergeAfterWhile();
-    this.#syncInIntervals();
-  }
-
-  /** Deletes and overwrites make sealed segments worth merging without a roll. No timer while nothing is written. */
-  #mergeAfterWhile(): void {
-    if (this.#isMergeDue || !this.#settings.maintenance.enabled) return;
-    this.#isMergeDue = true;
-    this.#doors.clock.setTimer(this.#settings.mergeIntervalMs, () => {
-      this.#isMergeDue = false;
-      if (!this.#isClosing && !this.isFenced) void this.#maintenance.run();
-    });
-  }
-
-  /** flush: interval: the log is synced every so often, and acknowledged before. */
-  #syncInIntervals(): void {
-    const { flushMode, flushIntervalMs } = this.#settings;
-    if (flushMode !== 'interval' || this.#lastSyncMs > 0) return;
-    this.#lastSyncMs = this.#doors.clock.monotonicMs();
-    this.#doors.clock.setTimer(flushIntervalMs, () => {
-      this.#lastSyncMs = 0;
-      if (this.#isClosing || this.isFenced) return;
-      this.#serial.run(() => this.#store.syncNow()).catch((error: unknown) => this.#fence(error));
-    });
-  }
-
-  /**
-   * Nothing of the batch was written when making room for it failed: it is refused, and so is what came after it. Once the
-   * write had begun nobody can say: in doubt, and the partition is fenced (R22, R24, KAFKA-10778).
-   */
-  #flushFailed(failure: FlushFailure): void {
-    const error = asCaskadeError(failure.cause);
-    if (failure.stage === 'write') {
-      this.#giveUp(failure.firstOffset, failure.nextOffset, this.#gate.fence(error));
-    } else if (error.code === 'diskFull') {
-      this.#gate.refuseUntilRoom(error);
-      this.#giveUp(failure.firstOffset, failure.firstOffset, error);
-    } else {
-      this.#giveUp(failure.firstOffset, failure.firstOffset, this.#gate.fence(error));
-    }
-  }
-
-  /** Something failed outside of a flush: what is on disk and not committed is in doubt. */
-  #fence(error: unknown): void {
-    const refusal = this.#gate.fence(asCaskadeError(error));
-    this.#giveUp(this.#highWatermark, this.#store.durableOffset, refusal);
-  }
-
-  #giveUp(firstOffset: Offset, refusedFrom: Offset, error: CaskadeError): void {
-    this.#store.discardUnwritten();
-    this.#listeners.giveUp(firstOffset, refusedFrom, error);
-    this.#resolutions.resolveAll();
-    this.#congestion.end();
-  }
-
-  #newSweeper(key: KeyView): ExpirySweeper {
-    const isBusy = (): boolean => this.#gate.refusal !== null || this.congestion !== null;
+  #newSweeper(): ExpirySweeper {
+    const isBusy = (): boolean =>
+      !this.#isServing ||
+      !this.#host.mayExpire() ||
+      this.#writeGate.refusal !== null ||
+      this.congestion !== null;
     const host = {
       get isBusy() {
         return isBusy();
       },
       appendExpired: (database: DatabaseId, due: KeyView) => void this.#appendExpired(database, due),
     };
-    return new ExpirySweeper(this.#doors.clock, new DueKeys(this.#store, host, key));
+    return new ExpirySweeper(this.#clock, new DueKeys(this.#store, host, new KeyView()));
   }
-
-  #newGate(): WriteGate {
-    const host = {
-      id: this.id,
-      probeRoom: () => this.#serial.run(() => this.#store.probeRoom()),
-      reopened: () => this.#sweeper.look(),
-      failed: (error: unknown) => this.#fence(error),
-    };
-    return new WriteGate(host, this.#doors.clock, this.#doors.logger);
-  }
-
-  #newMaintenance(): Maintenance {
-    const store = this.#store;
-    const hintDoors = {
-      fileSystem: this.#doors.fileSystem,
-      clock: this.#doors.clock,
-      directory: store.directory,
-      hasher: store.hasher,
-      hashSeed: store.meta.hashSeed,
-    };
-    const host = {
-      syncEvidence: () => this.#serial.run(() => store.syncEvidence()),
-      isCancelled: () => this.#isClosing || this.isFenced,
-      exclusively: (change: () => Promise<void>) => this.#serial.run(change),
-    };
-    const { maintenance } = this.#settings;
-    return new Maintenance(hintDoors, store.log, store.index, maintenance, host, this.#doors.logger);
-  }
-}
-
-function asCaskadeError(error: unknown): CaskadeError {
-  if (error instanceof CaskadeError) return error;
-  return new CaskadeError('diskIo', error instanceof Error ? error.message : String(error), { cause: error });
 }

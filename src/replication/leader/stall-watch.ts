@@ -1,4 +1,4 @@
-import type { Clock } from '../../env/clock.ts';
+import type { Clock, Timer } from '../../env/clock.ts';
 
 /** What the watch asks of its partition. */
 export interface StallTarget {
@@ -11,13 +11,13 @@ export interface StallTarget {
 
 /**
  * The write deadline: notices when nothing was committed for that long although something waits, so that clients get an honest
- * "in doubt" instead of silence from a disk that hangs. No timer runs while nothing waits.
+ * "in doubt" instead of silence from a disk that hangs or followers that do not answer. No timer runs while nothing waits.
  */
 export class StallWatch {
   readonly #clock: Clock;
   readonly #target: StallTarget;
   readonly #deadlineMs: number;
-  #isArmed = false;
+  #timer: Timer | null = null;
   #seenHighWatermark = -1;
 
   constructor(clock: Clock, target: StallTarget, deadlineMs: number) {
@@ -28,14 +28,18 @@ export class StallWatch {
 
   /** Call when something was appended; cheap when the watch runs. */
   look(): void {
-    if (this.#isArmed) return;
-    this.#isArmed = true;
+    if (this.#timer !== null) return;
     this.#seenHighWatermark = this.#target.highWatermark;
-    this.#clock.setTimer(this.#deadlineMs, () => this.#check());
+    this.#timer = this.#clock.setTimer(this.#deadlineMs, () => this.#check());
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
   }
 
   #check(): void {
-    this.#isArmed = false;
+    this.#timer = null;
     if (!this.#target.isWaiting) return;
     if (this.#target.highWatermark === this.#seenHighWatermark) this.#target.stalled(this.#deadlineMs);
     this.look();

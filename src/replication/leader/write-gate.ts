@@ -25,6 +25,8 @@ export class WriteGate {
   readonly #clock: Clock;
   readonly #logger: Logger;
   #refusal: CaskadeError | null = null;
+  /** The committed ISR is too small (R1): goes by itself, whatever else stands in the way. */
+  #belowMin: CaskadeError | null = null;
   #isFenced = false;
   #isStopped = false;
   #isStalled = false;
@@ -39,16 +41,20 @@ export class WriteGate {
 
   /** Why writes are refused; null if they are not. */
   get refusal(): CaskadeError | null {
-    return this.#refusal;
+    return this.#refusal ?? this.#belowMin;
   }
 
-  /** The disk does not answer: writes are refused, safe to retry, until it does. A stronger refusal stays. */
+  /** Not null: writes are refused before they are appended, until the ISR is large enough again (R1). */
+  belowMin(error: CaskadeError | null): void {
+    if ((error === null) === (this.#belowMin === null)) return;
+    this.#belowMin = error;
+    if (error === null) this.#host.reopened();
+  }
+
+  /** Nothing is committed any more: writes are refused, safe to retry, until something is. A stronger refusal stays. */
   stall(error: CaskadeError): void {
     if (this.#refusal !== null) return;
-    this.#logger.error(
-      { err: error, partition: this.#host.id },
-      'the disk does not answer: writes are refused',
-    );
+    this.#logger.error({ err: error, partition: this.#host.id }, 'nothing is committed: writes are refused');
     this.#refusal = error;
     this.#isStalled = true;
   }
@@ -57,12 +63,19 @@ export class WriteGate {
   endStall(): void {
     if (!this.#isStalled) return;
     this.#isStalled = false;
-    this.#logger.info({ partition: this.#host.id }, 'the disk answers again: writes are accepted');
+    this.#logger.info({ partition: this.#host.id }, 'commits go on: writes are accepted');
     this.#refusal = null;
   }
 
   get isFenced(): boolean {
     return this.#isFenced;
+  }
+
+  /** This node leads no more: nothing is appended any more. */
+  end(error: CaskadeError): void {
+    this.#isStopped = true;
+    this.#isStalled = false;
+    this.#refusal = error;
   }
 
   /** No more writes before a restart. Returns the refusal that clients see from now on. */

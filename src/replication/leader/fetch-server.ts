@@ -1,0 +1,153 @@
+import type { Clock, Timer } from '../../env/clock.ts';
+import type { Incarnation, NodeId, Offset, PartitionVersion } from '../../model/numbers.ts';
+import type { LogSlice, ReplicaLog } from '../../storage/replica-log.ts';
+import type { Fetch, FetchOutcome } from '../messages.ts';
+
+/** What a data reply says besides the data, all of one moment. */
+export interface FetchFacts {
+  readonly highWatermark: Offset;
+  readonly tombstoneRemoveOffset: Offset;
+  readonly partitionVersion: PartitionVersion;
+}
+
+export interface FetchServerHost {
+  readonly log: Pick<ReplicaLog, 'sealedOffset' | 'logStartOffset' | 'removedFloor' | 'readLog'>;
+  facts(): FetchFacts;
+  reply(fetch: Fetch, outcome: FetchOutcome): void;
+  /** Batches that a follower asked for cannot be read. The follower gets no answer, and asks again. */
+  unreadable(error: unknown): void;
+}
+
+interface ToldHighWatermark {
+  readonly incarnation: Incarnation;
+  readonly highWatermark: Offset;
+}
+
+interface ParkedFetch {
+  readonly fetch: Fetch;
+  readonly timer: Timer;
+}
+
+/**
+ * Answers the fetches that reconciliation accepted: with batches if there are any, else when there are, when the high watermark has moved (KAFKA-8443), or after
+ * `pollMsMax`. Of each replica only the newest fetch counts: whatever comes of an older one is dropped.
+ */
+export class FetchServer {
+  readonly #host: FetchServerHost;
+  readonly #clock: Clock;
+  readonly #pollMsMax: number;
+  readonly #bytesMax: number;
+  readonly #parked = new Map<NodeId, ParkedFetch>();
+  readonly #newest = new Map<NodeId, Fetch>();
+  /** The high watermark that each replica was last told, in its present life. */
+  readonly #told = new Map<NodeId, ToldHighWatermark>();
+  readonly #reading = new Set<Promise<void>>();
+  #isStopped = false;
+
+  /** `bytesMax` bounds what a reply carries, whatever the follower asks for. */
+  constructor(host: FetchServerHost, clock: Clock, pollMsMax: number, bytesMax: number) {
+    this.#host = host;
+    this.#clock = clock;
+    this.#pollMsMax = pollMsMax;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Forgets an older fetch of the same replica. Call for every fetch that counts, also for one that is answered at once otherwise. */
+  supersede(fetch: Fetch): void {
+    this.#unpark(fetch.from);
+    this.#newest.set(fetch.from, fetch);
+  }
+
+  serve(fetch: Fetch): void {
+    if (this.#isStopped) return;
+    this.supersede(fetch);
+    if (this.#host.log.sealedOffset > fetch.fetchOffset) this.#read(fetch);
+    else if (this.#isBehind(fetch)) this.#replyEmpty(fetch);
+    else this.#park(fetch);
+  }
+
+  /** Call when a batch was sealed, or the high watermark has moved. */
+  wake(): void {
+    if (this.#parked.size === 0) return;
+    const { sealedOffset } = this.#host.log;
+    for (const { fetch } of [...this.#parked.values()]) {
+      if (sealedOffset > fetch.fetchOffset || this.#isBehind(fetch)) this.serve(fetch);
+    }
+  }
+
+  /** Answers everything that is parked, whether there is something new or not. */
+  release(): void {
+    for (const { fetch } of [...this.#parked.values()]) {
+      this.#unpark(fetch.from);
+      this.#replyEmpty(fetch);
+    }
+  }
+
+  get parkedCount(): number {
+    return this.#parked.size;
+  }
+
+  /** Nothing is answered any more. Resolves when no read of the log is under way. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const node of [...this.#parked.keys()]) this.#unpark(node);
+    this.#newest.clear();
+    await Promise.all(this.#reading);
+  }
+
+  #isBehind({ from, fromIncarnation }: Fetch): boolean {
+    const told = this.#told.get(from);
+    if (told === undefined || told.incarnation !== fromIncarnation) return true;
+    return this.#host.facts().highWatermark > told.highWatermark;
+  }
+
+  #park(fetch: Fetch): void {
+    const timer = this.#clock.setTimer(this.#pollMsMax, () => {
+      this.#parked.delete(fetch.from);
+      this.#replyEmpty(fetch);
+    });
+    this.#parked.set(fetch.from, { fetch, timer });
+  }
+
+  #unpark(node: NodeId): void {
+    this.#parked.get(node)?.timer.cancel();
+    this.#parked.delete(node);
+  }
+
+  #read(fetch: Fetch): void {
+    const bytesMax = Math.min(fetch.bytesMax, this.#bytesMax);
+    const slice = this.#host.log.readLog(fetch.fetchOffset, bytesMax);
+    if (!(slice instanceof Promise)) {
+      this.#answer(fetch, slice);
+      return;
+    }
+    const reading = slice.then(
+      (read) => this.#answer(fetch, read),
+      (error: unknown) => this.#host.unreadable(error),
+    );
+    this.#reading.add(reading);
+    void reading.finally(() => this.#reading.delete(reading));
+  }
+
+  /** The role may have ended and the replica may have asked anew while the log was read: then nobody waits for this. */
+  #answer(fetch: Fetch, slice: LogSlice): void {
+    if (this.#isStopped || this.#newest.get(fetch.from) !== fetch) return;
+    if (slice.nextOffset === fetch.fetchOffset && !this.#isBehind(fetch)) this.#park(fetch);
+    else this.#reply(fetch, slice);
+  }
+
+  #replyEmpty(fetch: Fetch): void {
+    this.#reply(fetch, { bytes: NOTHING, nextOffset: fetch.fetchOffset, epochs: [] });
+  }
+
+  #reply(fetch: Fetch, slice: LogSlice): void {
+    const { logStartOffset, removedFloor } = this.#host.log;
+    const facts = this.#host.facts();
+    const { fromIncarnation: incarnation } = fetch;
+    this.#told.set(fetch.from, { incarnation, highWatermark: facts.highWatermark });
+    this.#newest.delete(fetch.from);
+    this.#host.reply(fetch, { result: 'data', ...slice, logStartOffset, removedFloor, ...facts });
+  }
+}
+
+const NOTHING = new Uint8Array(0);

@@ -1,0 +1,71 @@
+import { FlushFailure } from '../../storage/flush-failure.ts';
+import type { Flushable, FlushScheduler } from '../../storage/flush-scheduler.ts';
+import type { PartitionStore } from '../../storage/partition-store.ts';
+import type { SerialQueue } from '../../storage/serial-queue.ts';
+
+export interface FlushHost {
+  /** Nothing more is to be written: the partition is fenced, or its role has ended. */
+  isOver(): boolean;
+  /** A batch was sealed: followers may have it while it goes to this node's own disk. */
+  sealed(): void;
+  /** A batch is on the disk. */
+  flushed(): void;
+  /** A batch is not, and may be half there. */
+  flushFailed(failure: FlushFailure): void;
+  failed(error: unknown): void;
+}
+
+/** The way of a led partition's appends to its own disk: one batch at a time, when the node's scheduler says so. */
+export class FlushSide implements Flushable {
+  readonly #host: FlushHost;
+  readonly #store: PartitionStore;
+  readonly #serial: SerialQueue;
+  readonly #scheduler: FlushScheduler;
+  readonly #onSealed = (): void => this.#host.sealed();
+  #isRequested = false;
+  flushes = 0;
+
+  constructor(host: FlushHost, store: PartitionStore, serial: SerialQueue, scheduler: FlushScheduler) {
+    this.#host = host;
+    this.#store = store;
+    this.#serial = serial;
+    this.#scheduler = scheduler;
+  }
+
+  get hasUnflushed(): boolean {
+    return this.#store.hasUnflushed;
+  }
+
+  /** Call after an append; cheap when a flush is on its way. */
+  request(): void {
+    if (this.#isRequested) return;
+    this.#isRequested = true;
+    this.#scheduler.request(this);
+  }
+
+  /** Called by the scheduler, and by a close. */
+  async flushOne(): Promise<void> {
+    try {
+      await this.#serial.run(() => this.#flush());
+    } catch (error) {
+      this.#host.failed(error);
+    }
+    if (!this.#store.hasUnflushed) this.#isRequested = false;
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#host.isOver()) {
+      this.#store.discardUnwritten();
+      return;
+    }
+    try {
+      await this.#store.flushOne(this.#onSealed);
+    } catch (error) {
+      if (!(error instanceof FlushFailure)) throw error;
+      this.#host.flushFailed(error);
+      return;
+    }
+    this.flushes += 1;
+    this.#host.flushed();
+  }
+}

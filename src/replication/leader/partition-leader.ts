@@ -1,0 +1,420 @@
+import type { IsrProposalReply } from '../../model/control-messages.ts';
+import { CaskadeError } from '../../model/errors.ts';
+import { asOffset, type LeaderEpoch, type NodeId, type Offset } from '../../model/numbers.ts';
+import type { PartitionState } from '../../model/partition-state.ts';
+import type { FlushFailure } from '../../storage/flush-failure.ts';
+import type { PartitionStore } from '../../storage/partition-store.ts';
+import { SerialQueue } from '../../storage/serial-queue.ts';
+import type { PartitionStats } from '../leader-partition.ts';
+import type { Fetch, FetchOutcome, FetchProgress } from '../messages.ts';
+import type { ClusterView, EchoedStamp, LeaderRole, LeaderRoleOptions } from '../node/leader-role.ts';
+import { FetchServer } from './fetch-server.ts';
+import { FlushSide } from './flush-side.ts';
+import { LeaderDriver } from './leader-driver.ts';
+import { Partition } from './partition.ts';
+import { partitionStats } from './partition-stats.ts';
+import { ReadGate } from './read-gate.ts';
+import { Upkeep } from './upkeep.ts';
+import { WriteGate } from './write-gate.ts';
+
+/**
+ * The leader's role of one partition, for one leader epoch. What is committed, who is in sync, and whether reads may be answered the core decides; here is done what follows from
+ * it: commits, fetches answered, the end of the role. A node that is alone leads in the same way, with an ISR of itself.
+ *
+ * What awaits (flush, roll, commits of what was inherited, the exchange of merged segments) goes through one serial queue.
+ */
+export class PartitionLeader implements LeaderRole {
+  readonly partition: Partition;
+  readonly #options: LeaderRoleOptions;
+  readonly #store: PartitionStore;
+  readonly #serial = new SerialQueue();
+  readonly #writeGate: WriteGate;
+  readonly #readGate: ReadGate;
+  readonly #fetches: FetchServer;
+  readonly #driver: LeaderDriver;
+  readonly #flushSide: FlushSide;
+  readonly #upkeep: Upkeep;
+  readonly #isAlone: boolean;
+  /** LESO. */
+  readonly #epochStartOffset: Offset;
+  /** Where the core wants the high watermark: above the partition's while what was inherited is read from the disk. */
+  #commitTarget: Offset;
+  #isCommitting = false;
+  #isClosing = false;
+  #isOver = false;
+  #stopped: Promise<void> | null = null;
+
+  constructor(options: LeaderRoleOptions) {
+    this.#options = options;
+    this.#store = options.store;
+    this.#isAlone = options.state.replicas.length === 1;
+    this.#epochStartOffset = options.store.logEndOffset;
+    this.#commitTarget = options.store.committedOffset;
+    this.#writeGate = this.#newWriteGate();
+    this.#readGate = this.#newReadGate();
+    this.#fetches = this.#newFetchServer();
+    this.#driver = this.#newDriver();
+    this.#flushSide = this.#newFlushSide();
+    this.partition = this.#newPartition();
+    this.#upkeep = this.#newUpkeep();
+    this.#lookAtSize(this.#driver.core.acceptsAppends);
+  }
+
+  get leaderEpoch(): LeaderEpoch {
+    return this.#options.state.leaderEpoch;
+  }
+
+  get highWatermark(): Offset {
+    return this.partition.highWatermark;
+  }
+
+  get canAct(): boolean {
+    return !this.#isOver && this.#driver.core.mayAct(this.#options.clock.monotonicMs());
+  }
+
+  get leaseSet(): readonly NodeId[] {
+    const self = this.#options.settings.nodeId;
+    return this.#driver.core.leaseSet.filter((node) => node !== self);
+  }
+
+  get isFenced(): boolean {
+    return this.#writeGate.isFenced;
+  }
+
+  start(): void {
+    this.#driver.start();
+    this.#looked();
+    this.#upkeep.start();
+  }
+
+  stateApplied(state: PartitionState, view: ClusterView): void {
+    this.#driver.stateApplied(state, view);
+  }
+
+  receive(message: Fetch | FetchProgress): void {
+    this.#driver.received(message);
+  }
+
+  echoed(stamp: EchoedStamp): void {
+    this.#driver.echoed(stamp);
+  }
+
+  proposalReply(reply: IsrProposalReply): void {
+    this.#driver.proposalReply(reply);
+  }
+
+  peerRefused(node: NodeId): void {
+    this.#driver.peerRefused(node);
+  }
+
+  actInstantChanged(): void {
+    this.#driver.actInstantChanged();
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  /** Of a node that is alone: flushes what was appended, stops the background work, and leaves a directory that was closed cleanly. */
+  async close(): Promise<void> {
+    this.#writeGate.shut();
+    this.partition.stopSweeping();
+    while (this.#store.hasUnflushed && !this.isFenced) await this.#flushSide.flushOne();
+    this.#isClosing = true;
+    this.#driver.stop();
+    this.#readGate.close(new CaskadeError('shuttingDown', 'The server is shutting down'));
+    this.partition.end();
+    await this.#fetches.stop();
+    await this.#upkeep.stop();
+    await this.#serial.run(async () => {
+      if (this.isFenced) await this.#store.abandon();
+      else await this.#store.close();
+    });
+  }
+
+  // What follows from the core's decisions
+
+  /**
+   * What was inherited may have to be read from the disk first: then in turn with the flushes. What this leader appended is committed on the spot.
+   */
+  #commit(highWatermark: Offset): void {
+    this.#commitTarget = highWatermark;
+    if (this.#isCommitting) return;
+    if (this.highWatermark >= this.#epochStartOffset && this.#store.commitTo(highWatermark) === null) {
+      this.#committed(highWatermark);
+      return;
+    }
+    this.#isCommitting = true;
+    this.#serial.run(() => this.#commitInherited()).catch((error: unknown) => this.#fence(error));
+  }
+
+  async #commitInherited(): Promise<void> {
+    while (this.highWatermark < this.#commitTarget && !this.#isOver) {
+      const target = this.#commitTarget;
+      await this.#store.commitTo(target);
+      if (!this.#isOver) this.#committed(target);
+    }
+    this.#isCommitting = false;
+  }
+
+  #committed(highWatermark: Offset): void {
+    this.partition.committed(highWatermark);
+    this.#fetches.wake();
+    this.#upkeep.committed();
+    if (!this.partition.isServing) this.#looked();
+  }
+
+  /** Something happened that reads may have waited for. */
+  #looked(): void {
+    if (!this.partition.isServing && this.#mayServe()) this.partition.serve();
+    if (this.partition.isServing) this.#readGate.look();
+  }
+
+  #mayServe(): boolean {
+    if (this.#isOver || this.#isClosing || this.highWatermark < this.#epochStartOffset) return false;
+    return this.#driver.core.servesReads(this.#options.clock.monotonicMs());
+  }
+
+  #lookAtSize(acceptsAppends: boolean): void {
+    const { isr } = this.#driver.core;
+    const { id } = this.#options.state;
+    const text = `Partition ${id} has too few in-sync replicas for a write: only ${isr.join(', ')}`;
+    this.#writeGate.belowMin(acceptsAppends ? null : new CaskadeError('notEnoughReplicas', text));
+  }
+
+  #flushed(): void {
+    this.#driver.flushed();
+    this.partition.flushed();
+    this.#upkeep.flushed();
+  }
+
+  // Failures and the end
+
+  /**
+   * Nothing of the batch was written when making room for it failed: it is refused, and so is what came after it. Once the
+   * write had begun, or followers may have the batch, nobody can say: in doubt, and the partition is fenced (R22, R24, KAFKA-10778).
+   */
+  #flushFailed(failure: FlushFailure): void {
+    const error = asCaskadeError(failure.cause);
+    const { firstOffset, nextOffset } = failure;
+    const isOut = failure.stage === 'write' || this.#store.sealedOffset > firstOffset;
+    if (isOut) {
+      this.#giveUp(firstOffset, nextOffset, this.#endByDisk(error));
+    } else if (error.code === 'diskFull') {
+      this.#writeGate.refuseUntilRoom(error);
+      this.#giveUp(firstOffset, firstOffset, error);
+    } else {
+      this.#giveUp(firstOffset, firstOffset, this.#endByDisk(error));
+    }
+  }
+
+  /** Something failed outside of a flush: what is on disk and not committed is in doubt. */
+  #fence(error: unknown): void {
+    const refusal = this.#endByDisk(asCaskadeError(error));
+    this.#giveUp(this.highWatermark, this.#store.durableOffset, refusal);
+  }
+
+  /** Alone, reads go on (R24). In a cluster the leadership moves, and until it does nothing is served: leases go first (L8). */
+  #endByDisk(error: CaskadeError): CaskadeError {
+    if (this.#isAlone) return this.#writeGate.fence(error);
+    const text = `Partition ${this.#options.state.id}: the disk of its leader failed, another replica takes over`;
+    const refusal = new CaskadeError('tryAgain', text, { cause: error });
+    void this.#endServing(refusal);
+    this.#writeGate.fence(error);
+    this.#writeGate.end(refusal);
+    this.#options.host.trouble('disk');
+    return refusal;
+  }
+
+  /** `firstOffset` is where the failure began; in a cluster nothing above the high watermark is committed by this leader any more. */
+  #giveUp(firstOffset: Offset, refusedFrom: Offset, error: CaskadeError): void {
+    const goesOn = this.#isAlone || !this.isFenced;
+    const sealed = this.#isAlone ? 0 : this.#store.sealedOffset;
+    this.#store.discardUnwritten();
+    const from = goesOn ? firstOffset : this.highWatermark;
+    this.partition.giveUp(from, asOffset(Math.max(refusedFrom, sealed)), error);
+  }
+
+  /** L8: at once, and leases first. Resolves when no read of the log is under way. */
+  #endServing(error: CaskadeError): Promise<void> {
+    this.#readGate.close(error);
+    this.#driver.stop();
+    this.#writeGate.end(error);
+    this.partition.end();
+    return this.#fetches.stop();
+  }
+
+  async #stop(): Promise<void> {
+    const couldAct = this.canAct;
+    const { id } = this.#options.state;
+    const error = new CaskadeError('notLeader', `Partition ${id} is led by another node, or by nobody yet`);
+    this.#isOver = true;
+    const fetchesEnded = this.#endServing(error);
+    // R22: the open batch never was; what is sealed followers may have.
+    const refusedFrom = Math.max(this.highWatermark, this.#store.endEpoch());
+    this.partition.giveUp(this.highWatermark, asOffset(refusedFrom), error);
+    await fetchesEnded;
+    await this.#upkeep.stop();
+    await this.#serial.idle;
+    if (couldAct) this.#release();
+  }
+
+  /** L9: nothing is answered in this epoch any more. */
+  #release(): void {
+    const { settings, incarnation, host, state } = this.#options;
+    for (const node of this.#driver.core.view.state.replicas) {
+      if (node === settings.nodeId) continue;
+      host.send(node, {
+        kind: 'leaderReleased',
+        from: settings.nodeId,
+        fromIncarnation: incarnation,
+        partition: state.id,
+        uuid: state.uuid,
+        leaderEpoch: state.leaderEpoch,
+      });
+    }
+  }
+
+  #reply(fetch: Fetch, outcome: FetchOutcome): void {
+    const { settings, incarnation, host, state } = this.#options;
+    host.send(fetch.from, {
+      kind: 'fetchReply',
+      from: settings.nodeId,
+      fromIncarnation: incarnation,
+      toIncarnation: fetch.fromIncarnation,
+      partition: state.id,
+      fetchId: fetch.fetchId,
+      leaderEpoch: state.leaderEpoch,
+      outcome,
+    });
+  }
+
+  #corrupt(error: unknown): void {
+    this.#options.logger.error({ err: error, partition: this.#options.state.id }, 'the log cannot be read');
+    if (error instanceof CaskadeError && error.code === 'corruptSegment')
+      this.#options.host.trouble('corrupt');
+  }
+
+  #stats(): Omit<PartitionStats, 'expiredKeys' | 'expiryLagMs'> {
+    return partitionStats({
+      store: this.#store,
+      cache: this.#options.cache,
+      core: this.#driver.core,
+      nowMs: this.#options.clock.monotonicMs(),
+      highWatermark: this.highWatermark,
+      readGate: this.#readGate,
+      merges: this.#upkeep.merges,
+      flushes: this.#flushSide.flushes,
+      fencedReason: this.isFenced ? (this.#writeGate.refusal?.message ?? '') : '',
+    });
+  }
+
+  // The parts
+
+  #newWriteGate(): WriteGate {
+    const { state, clock, logger } = this.#options;
+    const host = {
+      id: state.id,
+      probeRoom: () => this.#serial.run(() => this.#store.probeRoom()),
+      reopened: () => this.partition.sweep(),
+      failed: (error: unknown) => this.#fence(error),
+    };
+    return new WriteGate(host, clock, logger);
+  }
+
+  #newReadGate(): ReadGate {
+    const { state, clock, settings, view, host } = this.#options;
+    return new ReadGate(
+      {
+        id: state.id,
+        isServing: () => this.partition.isServing,
+        isBelowMin: () => !this.#driver.core.acceptsAppends,
+        isLeaseValid: () => this.#driver.core.leaseValid(clock.monotonicMs(), clock.wallMs()),
+        isEchoedSince: (sequence) => this.#driver.core.readIndexConfirmed(sequence, clock.monotonicMs()),
+        nextStampSequence: () => host.nextStampSequence(),
+        requestStamps: () => host.requestStamps(),
+        checkVersion: (upTo) => this.#driver.checkVersion(upTo),
+      },
+      clock,
+      { deadlineMs: settings.writeTimeoutMs, patienceMs: view.facts.leaseMsMax / 4 },
+    );
+  }
+
+  #newFetchServer(): FetchServer {
+    const { clock, settings } = this.#options;
+    const host = {
+      log: this.#store,
+      facts: () => ({
+        highWatermark: this.highWatermark,
+        tombstoneRemoveOffset: this.#driver.core.tombstoneRemoveOffset(clock.monotonicMs()),
+        partitionVersion: this.#driver.core.view.state.version,
+      }),
+      reply: (fetch: Fetch, outcome: FetchOutcome) => this.#reply(fetch, outcome),
+      unreadable: (error: unknown) => this.#corrupt(error),
+    };
+    return new FetchServer(host, clock, settings.pollMsMax, settings.fetchBytesMax);
+  }
+
+  #newDriver(): LeaderDriver {
+    return new LeaderDriver(this.#options, {
+      fetches: this.#fetches,
+      reply: (fetch, outcome) => this.#reply(fetch, outcome),
+      commit: (highWatermark) => this.#commit(highWatermark),
+      appends: (accepted) => this.#lookAtSize(accepted),
+      readsConfirmed: (upTo) => this.#readGate.confirmedByVersion(upTo),
+      looked: () => this.#looked(),
+    });
+  }
+
+  #newFlushSide(): FlushSide {
+    const host = {
+      isOver: () => this.#isOver || this.isFenced,
+      sealed: () => this.#fetches.wake(),
+      flushed: () => this.#flushed(),
+      flushFailed: (failure: FlushFailure) => this.#flushFailed(failure),
+      failed: (error: unknown) => this.#fence(error),
+    };
+    return new FlushSide(host, this.#store, this.#serial, this.#options.scheduler);
+  }
+
+  #newPartition(): Partition {
+    const { state, clock, logger, settings, host } = this.#options;
+    const parts = {
+      id: state.id,
+      leaderEpoch: state.leaderEpoch,
+      store: this.#store,
+      clock,
+      logger,
+      writeTimeoutMs: settings.writeTimeoutMs,
+      isAlone: this.#isAlone,
+      writeGate: this.#writeGate,
+      readGate: this.#readGate,
+    };
+    return new Partition(parts, {
+      appended: () => this.#flushSide.request(),
+      mayExpire: () => host.mayExpire(),
+      corrupt: (error) => this.#corrupt(error),
+      mergeNow: () => this.#upkeep.mergeNow(),
+      stats: () => this.#stats(),
+    });
+  }
+
+  #newUpkeep(): Upkeep {
+    const { settings, view, clock, logger, fileSystem } = this.#options;
+    const host = {
+      isCancelled: () => this.#isClosing || this.#isOver || this.isFenced,
+      tombstoneRemoveOffset: () => this.#driver.core.tombstoneRemoveOffset(clock.monotonicMs()),
+      isFloorPinned: () => this.#driver.core.isFloorPinned(clock.monotonicMs()),
+      failed: (error: unknown) => this.#fence(error),
+    };
+    const { maintenance, mergeIntervalMs, flushIntervalMs } = settings;
+    const upkeep = { maintenance, mergeIntervalMs, flushIntervalMs, flushMode: view.facts.flushMode };
+    return new Upkeep(upkeep, host, this.#store, this.#serial, { clock, logger, fileSystem });
+  }
+}
+
+function asCaskadeError(error: unknown): CaskadeError {
+  if (error instanceof CaskadeError) return error;
+  return new CaskadeError('diskIo', error instanceof Error ? error.message : String(error), { cause: error });
+}
