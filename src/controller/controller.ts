@@ -1,35 +1,22 @@
+import { CoalescedWork } from '../coordination/coalesced-work.ts';
 import type { CoordinatorSession } from '../coordination/coordinator.ts';
-import type { Clock } from '../env/clock.ts';
+import { NODES_PATH } from '../coordination/paths.ts';
+import type { Clock, Timer } from '../env/clock.ts';
 import type { Logger } from '../env/logger.ts';
 import type { AdminRequest, FromController, ToController } from '../model/control-messages.ts';
-import type { ControllerEpoch, NodeId } from '../model/numbers.ts';
+import { InvariantError } from '../model/errors.ts';
+import type { ControllerEpoch, NodeId, PartitionId } from '../model/numbers.ts';
+import type { PartitionState } from '../model/partition-state.ts';
 import type { Reign } from './campaign.ts';
+import type { AdminResult, ControllerEffect, ControllerEvent } from './controller-event.ts';
+import { type ControllerSettings, type ControllerState, idleState } from './controller-state.ts';
+import { CoordinatorView, type Read } from './coordinator-view.ts';
+import { logDecision } from './log-decision.ts';
 import type { ControllerRules } from './rules/rules.ts';
+import { step } from './step.ts';
 
-/** All in milliseconds. */
-export interface ControllerSettings {
-  /** Losses of nodes within this time are one event (PROTOCOL 2.11). */
-  readonly settleMs: number;
-  /** So long an election waits for reports (4.3-16). */
-  readonly electionMsMax: number;
-  /** So long a new partition waits for all its replicas. */
-  readonly newPartitionMsMax: number;
-  /** Between two attempts of a push or a query that nobody answered, and of a read that failed. */
-  readonly retryMs: number;
-  /** Leadership goes back to the preferred replica not earlier than this after it last changed. */
-  readonly preferredMsMin: number;
-  /** A node whose process refused connections counts as dead for so long, unless it speaks (R7). */
-  readonly refusedMsMax: number;
-}
-
-export const CONTROLLER_SETTINGS: ControllerSettings = {
-  settleMs: 200,
-  electionMsMax: 300,
-  newPartitionMsMax: 2_000,
-  retryMs: 200,
-  preferredMsMin: 30_000,
-  refusedMsMax: 6_000,
-};
+export type { AdminResult } from './controller-event.ts';
+export { CONTROLLER_SETTINGS, type ControllerSettings } from './controller-state.ts';
 
 export interface ControllerOptions {
   readonly nodeId: NodeId;
@@ -43,36 +30,192 @@ export interface ControllerOptions {
   gaveUp(reason: string, epochSeen: ControllerEpoch | null): void;
 }
 
-export type AdminResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+type Timeless<Event> = Event extends ControllerEvent ? Omit<Event, 'nowMs'> : never;
 
-/** One for each session. Idle between reigns. */
+/** What belongs to one reign: an answer that comes for another one is dropped. */
+interface Running {
+  readonly view: CoordinatorView;
+  readonly reign: Reign;
+  readonly readingNodes: CoalescedWork;
+  stopObserving: () => void;
+}
+
+/**
+ * The shell around `step`: one queue of events, each worked off whole before the next (PROTOCOL 2.11). One for each session; idle between reigns.
+ */
 export class Controller {
+  readonly #rules: ControllerRules;
+  readonly #options: ControllerOptions;
+  readonly #queue: Timeless<ControllerEvent>[] = [];
+  readonly #adminWaiters = new Map<number, (result: AdminResult) => void>();
+  #state: ControllerState;
+  #isStepping = false;
+  #running: Running | null = null;
+  #timer: Timer | null = null;
+  #nextRequestId = 1;
+
   constructor(rules: ControllerRules, options: ControllerOptions) {
-    void [rules, options];
+    this.#rules = rules;
+    this.#options = options;
+    this.#state = idleState(options.nodeId, options.settings);
   }
 
-  /** The campaign was won. */
+  /** What it knows and is doing, for tests, checkers and status. */
+  get state(): ControllerState {
+    return this.#state;
+  }
+
+  /** The campaign was won. The world is read first; until then it answers as if it did not reign. */
   begin(reign: Reign): void {
-    void reign;
+    this.end();
+    const { session, logger } = this.#options;
+    const view = new CoordinatorView(session, reign, logger);
+    const running: Running = {
+      view,
+      reign,
+      readingNodes: new CoalescedWork(
+        () => this.#readNodes(running),
+        (error) => this.#fail(error),
+      ),
+      stopObserving: () => {},
+    };
+    this.#running = running;
+    this.#start(running).catch((error: unknown) => this.#fail(error));
   }
 
   /** The reign is over: everything in flight is dropped at once (W12). */
-  end(): void {}
-
-  /** From a node, this one included. Answers come through `send`; what comes while it does not reign is answered where the protocol asks for it. */
-  receive(message: ToController): void {
-    void message;
+  end(): void {
+    this.#running?.stopObserving();
+    this.#running = null;
+    this.#enqueue({ kind: 'reignEnded' });
   }
 
-  /** The process of this node refuses connections: treated as dead for a while, until it speaks or registers anew (R7). */
+  /** From a node, this one included. Answers come through `send`. While it does not reign it answers proposals only. */
+  receive(message: ToController): void {
+    this.#enqueue({ kind: 'message', message });
+  }
+
+  /** The process of this node refuses connections: counts as dead for a while, until it speaks or registers anew (R7). */
   nodeRefused(node: NodeId): void {
-    void node;
+    this.#enqueue({ kind: 'nodeRefused', node });
   }
 
   /** Resolves when the wish has been taken over or refused. */
-  async admin(request: AdminRequest): Promise<AdminResult> {
-    void request;
-    await null;
-    return { ok: false, reason: 'this node is not the controller' };
+  admin(request: AdminRequest): Promise<AdminResult> {
+    const requestId = this.#nextRequestId++;
+    return new Promise((resolve) => {
+      this.#adminWaiters.set(requestId, resolve);
+      this.#enqueue({ kind: 'admin', requestId, request });
+    });
+  }
+
+  /** Watches before it reads, so that no change falls between (PROTOCOL 2.2). */
+  async #start(running: Running): Promise<void> {
+    const { session } = this.#options;
+    running.stopObserving = session.observe(NODES_PATH, 'children', () => running.readingNodes.request());
+    const world = await this.#persist(running, () => running.view.readWorld());
+    if (world === undefined) return;
+    const { controllerEpoch } = running.reign;
+    this.#enqueue({ kind: 'reignBegan', controllerEpoch, world });
+    running.readingNodes.request();
+  }
+
+  async #readNodes(running: Running): Promise<void> {
+    const nodes = await this.#persist(running, () => running.view.readNodes());
+    if (nodes !== undefined) this.#enqueue({ kind: 'nodesChanged', nodes });
+  }
+
+  /** Reads until it is read; undefined: the reign is over. */
+  async #persist<Value>(running: Running, read: () => Promise<Read<Value>>): Promise<Value | undefined> {
+    while (running === this.#running) {
+      const outcome = await read();
+      if (running !== this.#running) return undefined;
+      if (outcome.kind === 'read') return outcome.value;
+      await this.#options.clock.sleep(this.#options.settings.retryMs);
+    }
+    return undefined;
+  }
+
+  #enqueue(event: Timeless<ControllerEvent>): void {
+    this.#queue.push(event);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#step(next);
+    } finally {
+      this.#isStepping = false;
+    }
+  }
+
+  #step(event: Timeless<ControllerEvent>): void {
+    const { state, effects } = step(this.#rules, this.#state, {
+      ...event,
+      nowMs: this.#options.clock.monotonicMs(),
+    });
+    this.#state = state;
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  #perform(effect: ControllerEffect): void {
+    switch (effect.kind) {
+      case 'write':
+        this.#write(effect.next, effect.times).catch((error: unknown) => this.#fail(error));
+        break;
+      case 'readPartition':
+        this.#readPartition(effect.partition).catch((error: unknown) => this.#fail(error));
+        break;
+      case 'send':
+        this.#options.send(effect.node, effect.message);
+        break;
+      case 'wake':
+        this.#wakeAt(effect.atMs);
+        break;
+      case 'resign':
+        this.#resign(effect.reason, effect.epochSeen);
+        break;
+      case 'adminReply':
+        this.#adminWaiters.get(effect.requestId)?.(effect.result);
+        this.#adminWaiters.delete(effect.requestId);
+        break;
+      case 'decided':
+        logDecision(this.#options.logger, effect);
+        break;
+    }
+  }
+
+  async #write(next: PartitionState, times: number): Promise<void> {
+    const running = this.#running;
+    if (running === null) return;
+    const outcome = await running.view.write(next, times);
+    if (running === this.#running) this.#enqueue({ kind: 'written', partition: next.id, outcome });
+  }
+
+  async #readPartition(partition: PartitionId): Promise<void> {
+    const running = this.#running;
+    if (running === null) return;
+    const state = await this.#persist(running, () => running.view.readPartition(partition));
+    if (state !== undefined) this.#enqueue({ kind: 'partitionRead', partition, state });
+  }
+
+  #wakeAt(atMs: number | null): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    if (atMs === null) return;
+    const delayMs = atMs - this.#options.clock.monotonicMs();
+    this.#timer = this.#options.clock.setTimer(delayMs, () => this.#enqueue({ kind: 'timer' }));
+  }
+
+  #resign(reason: string, epochSeen: ControllerEpoch | null): void {
+    this.#running?.stopObserving();
+    this.#running = null;
+    this.#options.logger.warn({ component: 'controller', epochSeen }, `the controller resigns: ${reason}`);
+    this.#options.gaveUp(reason, epochSeen);
+  }
+
+  /** Our own bug: the reign ends, another controller reads everything anew. */
+  #fail(error: unknown): void {
+    this.#options.logger.error({ component: 'controller', err: error }, 'the controller failed');
+    this.end();
+    this.#options.gaveUp(error instanceof InvariantError ? error.message : 'it failed', null);
   }
 }

@@ -1,9 +1,12 @@
-import type { Clock } from '../env/clock.ts';
+import type { Clock, Timer } from '../env/clock.ts';
 import type { Logger } from '../env/logger.ts';
-import type { CaskadeError } from '../model/errors.ts';
-import type { Incarnation, NodeId } from '../model/numbers.ts';
+import { CaskadeError } from '../model/errors.ts';
+import { asNodeId, type Incarnation, type MonotonicMillis, type NodeId } from '../model/numbers.ts';
 import type { NodeRegistration } from '../model/partition-state.ts';
-import type { CoordinatorFactory, CoordinatorSession } from './coordinator.ts';
+import { CoalescedWork } from './coalesced-work.ts';
+import type { CoordinatorFactory, CoordinatorSession, ReadNode } from './coordinator.ts';
+import { decodeNode, encodeNode, idOfChild } from './documents.ts';
+import { NODES_PATH, nodePath } from './paths.ts';
 
 export interface RegistrationSettings {
   readonly nodeId: NodeId;
@@ -37,19 +40,195 @@ export interface RegistrationHost {
   refused(error: CaskadeError): void;
 }
 
+/** One life: its session and what it is doing. */
+interface Life {
+  readonly session: CoordinatorSession;
+  readonly incarnation: Incarnation;
+  /** Since when a registration that is not ours stands in the way. */
+  foreignSince: MonotonicMillis | null;
+  readonly stopObserving: (() => void)[];
+}
+
 /**
- * Keeps this node registered for ever (KAFKA-4229, KAFKA-5473): one session a life, a new life after each lost session.
+ * Keeps this node registered for ever (KAFKA-4229, KAFKA-5473): one session for each life, a new life after each lost session (W5). The new session is opened
+ * only when everything that stood on the old one has ended (PROTOCOL 2.2).
  */
 export class Registration {
+  readonly #settings: RegistrationSettings;
+  readonly #doors: RegistrationDoors;
+  readonly #host: RegistrationHost;
+  readonly #logger: Logger;
+  #life: Life | null = null;
+  #isStopped = false;
+  readonly #registering: CoalescedWork;
+  readonly #readingNodes: CoalescedWork;
+  #retry: Timer | null = null;
+
   constructor(settings: RegistrationSettings, doors: RegistrationDoors, host: RegistrationHost) {
-    void [settings, doors, host];
+    this.#settings = settings;
+    this.#doors = doors;
+    this.#host = host;
+    this.#logger = doors.logger.child({ component: 'registration', node: settings.nodeId });
+    const onError = (error: unknown): void => {
+      this.#logger.error({ err: error }, 'registering or reading the live nodes failed; it is tried again');
+      this.#lookLater();
+    };
+    this.#registering = new CoalescedWork(() => this.#register(), onError);
+    this.#readingNodes = new CoalescedWork(() => this.#readNodes(), onError);
+  }
+
+  /** The session of the present life; null: none is open. */
+  get session(): CoordinatorSession | null {
+    return this.#life?.session ?? null;
   }
 
   /** Opens the first session, for this life. */
   start(incarnation: Incarnation): void {
-    void incarnation;
+    if (!this.#isStopped) this.#open(incarnation);
   }
 
   /** Takes the registration away and ends the session. */
-  async stop(): Promise<void> {}
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    const life = this.#life;
+    this.#endLife();
+    await life?.session.close();
+  }
+
+  #open(incarnation: Incarnation): void {
+    const session = this.#doors.factory.open();
+    const life: Life = { session, incarnation, foreignSince: null, stopObserving: [] };
+    this.#life = life;
+    session.onState((state) => {
+      if (life !== this.#life) return;
+      if (state === 'connected') this.#look();
+      if (state === 'lost') this.#onLost();
+    });
+    this.#host.sessionOpened(session, incarnation);
+    const path = nodePath(this.#settings.nodeId);
+    life.stopObserving.push(
+      session.observe(path, 'node', () => this.#look()),
+      session.observe(NODES_PATH, 'children', () => this.#look()),
+    );
+    if (session.state === 'connected') this.#look();
+    if (session.state === 'lost') this.#onLost();
+  }
+
+  #endLife(): void {
+    this.#retry?.cancel();
+    for (const stop of this.#life?.stopObserving ?? []) stop();
+    this.#life = null;
+  }
+
+  #onLost(): void {
+    if (this.#life === null) return;
+    this.#logger.warn({ incarnation: this.#life.incarnation }, 'the session is lost: this life is over');
+    this.#endLife();
+    this.#beginNextLife().catch((error: unknown) => {
+      const text = 'no new life could begin: it was not made durable';
+      this.#logger.error({ err: error }, text);
+      this.#host.refused(new CaskadeError('diskUnwritable', text, { cause: error }));
+    });
+  }
+
+  async #beginNextLife(): Promise<void> {
+    const incarnation = await this.#host.sessionLost();
+    if (!this.#isStopped) this.#open(incarnation);
+  }
+
+  /** Something may have changed: whether we stand there, and who else does. */
+  #look(): void {
+    this.#registering.request();
+    this.#readingNodes.request();
+  }
+
+  #lookLater(): void {
+    this.#retry?.cancel();
+    if (this.#isStopped || this.#life === null) return;
+    this.#retry = this.#doors.clock.setTimer(this.#settings.retryMs, () => this.#look());
+  }
+
+  async #register(): Promise<void> {
+    const life = this.#life;
+    if (life === null || this.#isStopped) return;
+    const isDone = life.session.state === 'connected' && (await this.#tryRegister(life));
+    if (life !== this.#life) this.#registering.request();
+    else if (isDone) this.#host.registered(life.incarnation);
+    else this.#lookLater();
+  }
+
+  /** W9. True: this life stands there. */
+  async #tryRegister(life: Life): Promise<boolean> {
+    const { nodeId, addresses, rack } = this.#settings;
+    const { session, incarnation } = life;
+    const path = nodePath(nodeId);
+    const read = await session.read(path);
+    if (!read.ok && read.failure !== 'noNode') return false;
+    if (read.ok && !(await this.#clear(life, read.value))) return read.value.isMine;
+    const data = encodeNode({ nodeId, incarnation, addresses, rack });
+    const created = await session.create(path, data, { ephemeral: true });
+    if (created.ok) this.#logger.info({ incarnation }, `node ${nodeId} is registered in life ${incarnation}`);
+    // Anything else, a lost reply too (KAFKA-7165): the next look reads who stands there.
+    return created.ok;
+  }
+
+  /** True: nothing stands in the way any more. */
+  async #clear(life: Life, node: ReadNode): Promise<boolean> {
+    if (node.isMine) {
+      life.foreignSince = null;
+      return false;
+    }
+    const decoded = decodeNode(this.#settings.nodeId, node.data);
+    if (!decoded.ok || !this.#host.isEarlierLife(decoded.value.incarnation)) {
+      this.#onForeign(life, decoded.ok ? decoded.value.incarnation : null);
+      return false;
+    }
+    const removed = await life.session.remove(nodePath(this.#settings.nodeId), node.version);
+    return removed.ok || removed.failure === 'noNode';
+  }
+
+  /** Loud at once; fatal when it does not go, as the session of a dead process would. */
+  #onForeign(life: Life, incarnation: Incarnation | null): void {
+    const { nodeId, foreignMsMax } = this.#settings;
+    const now = this.#doors.clock.monotonicMs();
+    if (life.foreignSince === null) {
+      life.foreignSince = now;
+      this.#logger.error(
+        { incarnation },
+        `node ${nodeId} is registered by a process that is not of this data directory`,
+      );
+    }
+    if (now - life.foreignSince < foreignMsMax) return;
+    const text = `another process runs as node ${nodeId} (life ${incarnation ?? 'unreadable'}): give each node its own id, then start again`;
+    this.#endLife();
+    life.session
+      .close()
+      .catch((error: unknown) => this.#logger.warn({ err: error }, 'closing the session failed'));
+    this.#host.refused(new CaskadeError('foreignDirectory', text));
+  }
+
+  async #readNodes(): Promise<void> {
+    const life = this.#life;
+    if (life === null || this.#isStopped) return;
+    const nodes = life.session.state === 'connected' ? await readLiveNodes(life.session) : null;
+    if (life !== this.#life) this.#readingNodes.request();
+    else if (nodes === null) this.#lookLater();
+    else this.#host.nodesChanged(nodes);
+  }
+}
+
+/** Null: not all of it could be read. A registration that cannot be understood is left out. */
+async function readLiveNodes(session: CoordinatorSession): Promise<readonly NodeRegistration[] | null> {
+  const names = await session.list(NODES_PATH);
+  if (!names.ok) return null;
+  const nodes: NodeRegistration[] = [];
+  const ids = names.value.map(idOfChild).filter((id) => id !== undefined);
+  for (const id of ids.sort((a, b) => a - b)) {
+    const node = asNodeId(id);
+    const read = await session.read(nodePath(node));
+    if (!read.ok && read.failure !== 'noNode') return null;
+    const decoded = read.ok ? decodeNode(node, read.value.data) : null;
+    if (decoded?.ok) nodes.push(decoded.value);
+  }
+  return nodes;
 }

@@ -158,14 +158,14 @@ export class MemorySession implements CoordinatorSession {
   }
 
   async close(): Promise<void> {
-    await null;
+    await Promise.resolve();
     if (this.#state === 'lost') return;
     if (this.#state === 'connected') this.#coordinator.forget(this.id);
     this.become('lost');
   }
 
   async #ask<Value>(answer: () => Outcome<Value>): Promise<Outcome<Value>> {
-    await null;
+    await Promise.resolve();
     if (this.#state === 'lost') return failed('sessionLost');
     if (this.#state !== 'connected') return failed('unknown');
     return answer();
