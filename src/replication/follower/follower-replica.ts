@@ -109,6 +109,10 @@ export class FollowerReplica {
     this.#step({ kind: 'started' });
   }
 
+  get leaderEpoch(): LeaderEpoch {
+    return this.#options.leaderEpoch;
+  }
+
   /** Fetches of a later role of this replica are numbered from here on. */
   get nextFetchId(): number {
     return this.#core.nextFetchId;

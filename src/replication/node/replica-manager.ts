@@ -1,3 +1,4 @@
+import { makeDirectoryDurably } from '../../env/make-directory.ts';
 import type {
   FromController,
   IsrProposalReply,
@@ -124,6 +125,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     doors: ReplicaManagerDoors,
     newLeader: LeaderRoleFactory = (options) => new PartitionLeader(options),
   ): Promise<ReplicaManager> {
+    await makeDirectoryDurably(doors.fileSystem, settings.directory);
     const marker = new CleanMarker(doors.fileSystem, settings.directory);
     const nodeState = await NodeState.open(doors.fileSystem, settings.directory, doors.clock);
     const closedCleanly = await marker.take();
