@@ -1,4 +1,318 @@
-/** One node of a cluster, whatever carries its messages. */
-export interface ClusterNode {
-  readonly isRunning: boolean;
+import { bootstrap, type ClusterPlan } from '../controller/bootstrap.ts';
+import { Campaign, type CampaignHost } from '../controller/campaign.ts';
+import { type AdminResult, Controller, type ControllerSettings } from '../controller/controller.ts';
+import type { ControllerRules } from '../controller/rules/rules.ts';
+import type { CoordinatorFactory, CoordinatorSession } from '../coordination/coordinator.ts';
+import { Registration, type RegistrationHost } from '../coordination/registration.ts';
+import type { Clock } from '../env/clock.ts';
+import type { FileSystem } from '../env/file-system.ts';
+import type { Logger } from '../env/logger.ts';
+import type { Random } from '../env/random.ts';
+import type { AdminRequest, ControlMessage, ToController } from '../model/control-messages.ts';
+import type { CaskadeError } from '../model/errors.ts';
+import {
+  asControllerEpoch,
+  asIncarnation,
+  type ControllerEpoch,
+  type Incarnation,
+  type NodeId,
+} from '../model/numbers.ts';
+import type { PeerMessage } from '../replication/messages.ts';
+import type { CoordinatorRead, ReplicaManagerSettings } from '../replication/node/ports.ts';
+import { ReplicaManager } from '../replication/node/replica-manager.ts';
+import type { ReplicationRules } from '../replication/rules/rules.ts';
+import { BatchedVersionCheck } from './batched-version-check.ts';
+import { ControlledShutdown } from './controlled-shutdown.ts';
+import { CoordinatorReader } from './coordinator-reader.ts';
+
+/** Carries messages to other nodes, or loses them without a word. */
+export interface NodeTransport {
+  sendPeer(to: NodeId, message: PeerMessage): void;
+  sendControl(to: NodeId, message: ControlMessage): void;
+}
+
+export interface ClusterNodeDoors {
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly coordinator: CoordinatorFactory;
+  readonly transport: NodeTransport;
+  /** The node cannot go on: its process is to end with this error. */
+  readonly fatal: (error: CaskadeError) => void;
+}
+
+export interface ClusterNodeSettings {
+  readonly replicas: ReplicaManagerSettings;
+  readonly controller: ControllerSettings;
+  readonly addresses: Readonly<Record<string, string>>;
+  readonly rack: string;
+  /** Between two attempts of anything that failed. */
+  readonly retryMs: number;
+  /** So long a registration of our node id that is not ours may stand in the way. */
+  readonly foreignMsMax: number;
+  /** So long a controlled shutdown may take; then the node stops without. */
+  readonly shutdownMsMax: number;
+  /** What the cluster is made of where it does not exist yet (R2: afterwards only compared). */
+  readonly plan: ClusterPlan;
+}
+
+/** Every rule, so that a test can replace one. */
+export interface ClusterRules {
+  readonly replication: ReplicationRules;
+  readonly controller: ControllerRules;
+}
+
+/** What stands on one session, and falls with it. */
+interface SessionParts {
+  readonly session: CoordinatorSession;
+  readonly controller: Controller;
+  readonly campaign: Campaign;
+  readonly reader: CoordinatorReader;
+}
+
+/** A twin of this directory's lives has an incarnation that differs from ours by less; that of another directory began at another time. */
+const LIVES_MAX = 1000;
+
+/**
+ * One node of a cluster, whatever carries its messages: its replicas, its registration, its candidacy for controller and, while it reigns, the controller. A lost
+ * session ends all that stood on it and begins a new life in the same process (W5).
+ */
+export class ClusterNode {
+  readonly replicas: ReplicaManager;
+  readonly #settings: ClusterNodeSettings;
+  readonly #rules: ClusterRules;
+  readonly #doors: ClusterNodeDoors;
+  readonly #registration: Registration;
+  #parts: SessionParts | null = null;
+  /** Who reigns, as far as this node has seen. */
+  #controllerNode: NodeId | null = null;
+  #controllerEpoch: ControllerEpoch = asControllerEpoch(0);
+  #shutdown: ControlledShutdown | null = null;
+  #isStopped = false;
+
+  private constructor(
+    settings: ClusterNodeSettings,
+    rules: ClusterRules,
+    doors: ClusterNodeDoors,
+    replicas: ReplicaManager,
+  ) {
+    this.#settings = settings;
+    this.#rules = rules;
+    this.#doors = doors;
+    this.replicas = replicas;
+    const { nodeId } = settings.replicas;
+    const { addresses, rack, retryMs, foreignMsMax } = settings;
+    this.#registration = new Registration(
+      { nodeId, addresses, rack, retryMs, foreignMsMax },
+      { factory: doors.coordinator, clock: doors.clock, logger: doors.logger },
+      this.#registrationHost(),
+    );
+  }
+
+  /** Recovers every replica in the data directory, which the caller has locked, under a new incarnation, and joins the cluster. */
+  static async open(
+    settings: ClusterNodeSettings,
+    rules: ClusterRules,
+    doors: ClusterNodeDoors,
+  ): Promise<ClusterNode> {
+    const links = new NodeLinks();
+    const { fileSystem, clock, random, logger } = doors;
+    const replicas = await ReplicaManager.open(settings.replicas, rules.replication, {
+      fileSystem,
+      clock,
+      random,
+      logger,
+      peers: { send: (to, message) => doors.transport.sendPeer(to, message) },
+      controller: { send: (message) => links.node?.sendToController(message) },
+      versionCheck: new BatchedVersionCheck(clock, () => links.node?.session ?? null),
+      stateSource: { readAgain: () => links.node?.readAgain() },
+    });
+    const node = new ClusterNode(settings, rules, doors, replicas);
+    links.node = node;
+    node.#registration.start(replicas.incarnation);
+    return node;
+  }
+
+  /** Null: the first session has not been opened yet, or the last one is lost and the next not yet there. */
+  get session(): CoordinatorSession | null {
+    return this.#parts?.session ?? null;
+  }
+
+  get nodeId(): NodeId {
+    return this.#settings.replicas.nodeId;
+  }
+
+  receivePeer(message: PeerMessage): void {
+    if (!this.#isStopped) this.replicas.receive(message);
+  }
+
+  receiveControl(message: ControlMessage): void {
+    if (this.#isStopped) return;
+    switch (message.kind) {
+      case 'statePush':
+      case 'replicaQuery':
+        this.#heardOfController(message.controller, message.controllerEpoch);
+        this.replicas.receiveControl(message);
+        return;
+      case 'isrProposalReply':
+        this.replicas.receiveControl(message);
+        return;
+      case 'shutdownReply':
+        this.#shutdown?.answered(message);
+        return;
+      default:
+        this.#parts?.controller.receive(message);
+    }
+  }
+
+  /** The process of that node refuses connections: three parts each know what to do about it (R7, R9). */
+  peerRefused(node: NodeId): void {
+    if (this.#isStopped) return;
+    this.replicas.peerRefused(node);
+    this.#parts?.controller.nodeRefused(node);
+    this.#parts?.campaign.peerRefused(node);
+  }
+
+  /** To whoever reigns, as far as is known; lost if nobody does. */
+  sendToController(message: ToController): void {
+    if (this.#controllerNode !== null) this.#sendControl(this.#controllerNode, message);
+  }
+
+  readAgain(): void {
+    this.#parts?.reader.readSoon();
+  }
+
+  /** An operator's wish, for the node that reigns. */
+  async admin(request: AdminRequest): Promise<AdminResult> {
+    const parts = this.#parts;
+    return parts === null
+      ? { ok: false, reason: 'not connected to the coordinator' }
+      : parts.controller.admin(request);
+  }
+
+  /**
+   * Controlled shutdown (2.7): the controller moves away what this node leads and takes it out of the ISRs, then it closes its replicas, and at last it leaves the
+   * cluster. Without a controller that answers it stops all the same, as by a kill that syncs.
+   */
+  async stop(): Promise<void> {
+    const { clock, logger } = this.#doors;
+    this.#shutdown ??= new ControlledShutdown(this.#settings, clock, () => this.#requestShutdown());
+    const remaining = await this.#shutdown.done;
+    if (remaining !== 0)
+      logger.warn({ component: 'node', remaining }, 'stopping without having handed over everything');
+    this.#isStopped = true;
+    await this.#endParts();
+    await this.replicas.close();
+    await this.#registration.stop();
+  }
+
+  #requestShutdown(): void {
+    const { incarnation } = this.replicas;
+    this.sendToController({ kind: 'shutdownRequest', node: this.nodeId, incarnation });
+  }
+
+  // The session and what stands on it
+
+  #registrationHost(): RegistrationHost {
+    return {
+      isEarlierLife: (incarnation) => {
+        const { incarnation: own } = this.replicas;
+        return incarnation <= own && own - incarnation < LIVES_MAX;
+      },
+      sessionLost: () => this.#sessionLost(),
+      sessionOpened: (session, incarnation) => this.#sessionOpened(session, incarnation),
+      registered: () => this.readAgain(),
+      nodesChanged: () => {},
+      refused: (error) => this.#doors.fatal(error),
+    };
+  }
+
+  /** The controller resigns first: the next session is not opened before (2.2). Every leadership ends in the same turn (L8). */
+  async #sessionLost(): Promise<Incarnation> {
+    const next = asIncarnation(this.replicas.incarnation + 1);
+    const ended = this.#endParts();
+    await this.replicas.reincarnate(next);
+    await ended;
+    return next;
+  }
+
+  #sessionOpened(session: CoordinatorSession, incarnation: Incarnation): void {
+    const { clock, logger } = this.#doors;
+    const { retryMs, controller: settings } = this.#settings;
+    const { nodeId } = this;
+    const controller = new Controller(this.#rules.controller, {
+      nodeId,
+      session,
+      clock,
+      logger,
+      settings,
+      send: (node, message) => this.#sendControl(node, message),
+      gaveUp: (reason, epochSeen) => campaign.gaveUp(reason, epochSeen),
+    });
+    const host = this.#campaignHost(controller);
+    const campaign = new Campaign({ session, nodeId, incarnation, clock, logger, retryMs, host });
+    const onRead = (read: CoordinatorRead): void => this.replicas.stateRead(read);
+    const reader = new CoordinatorReader({ session, clock, logger, retryMs, onRead });
+    const parts = { session, controller, campaign, reader };
+    this.#parts = parts;
+    void this.#enterCluster(parts);
+  }
+
+  #campaignHost(controller: Controller): CampaignHost {
+    return {
+      reignBegan: (reign) => controller.begin(reign),
+      reignEnded: () => controller.end(),
+      controllerChanged: (reigning) => {
+        if (reigning === null) return;
+        this.#controllerNode = reigning.nodeId;
+        this.#controllerEpoch = reigning.controllerEpoch;
+      },
+    };
+  }
+
+  /** Creates the cluster if it is not there yet, and then stands for controller. */
+  async #enterCluster(parts: SessionParts): Promise<void> {
+    const { clock, random, logger } = this.#doors;
+    const { plan, retryMs } = this.#settings;
+    while (this.#parts === parts && parts.session.state !== 'lost') {
+      const result = await bootstrap(this.#rules.controller, parts.session, plan, random);
+      if (this.#parts !== parts) return;
+      if (result.ok) {
+        parts.campaign.start();
+        return;
+      }
+      logger.debug({ component: 'node', reason: result.reason }, 'the cluster cannot be entered yet');
+      await clock.sleep(retryMs);
+    }
+  }
+
+  async #endParts(): Promise<void> {
+    const parts = this.#parts;
+    if (parts === null) return;
+    this.#parts = null;
+    parts.controller.end();
+    parts.reader.stop();
+    await parts.campaign.stop();
+  }
+
+  // Messages to the controller and of the controller
+
+  /** A push says sooner than the coordinator who reigns: answers go where the question came from. */
+  #heardOfController(node: NodeId, epoch: ControllerEpoch): void {
+    if (epoch <= this.#controllerEpoch) return;
+    this.#controllerNode = node;
+    this.#controllerEpoch = epoch;
+  }
+
+  /** To itself as to others: never within the call. */
+  #sendControl(to: NodeId, message: ControlMessage): void {
+    if (to !== this.nodeId) this.#doors.transport.sendControl(to, message);
+    else this.#doors.clock.atTurnEnd(() => this.receiveControl(message));
+  }
+}
+
+/** What `open` makes before the node exists, and the node uses after. */
+class NodeLinks {
+  node: ClusterNode | null = null;
 }

@@ -110,7 +110,6 @@ export function chatter(seed: number): DataCenter<ChatterProgram> {
     nodeCount: 3,
     mood: { lossShare: 0, doubledShare: 0, reorderedShare: 0, slownessMs: 0 },
     sessionMs: 1000,
-    rateMin: 0.97,
     boot: (doors) => ChatterProgram.open(doors),
   });
 }

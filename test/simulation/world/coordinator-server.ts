@@ -7,7 +7,8 @@ import type {
 } from '../../../src/coordination/coordinator.ts';
 import type { Scheduler } from './scheduler.ts';
 
-interface TreeNode {
+/** Never changed in place. */
+export interface TreeNode {
   /** JSON. */
   readonly text: string;
   readonly version: number;
@@ -109,18 +110,14 @@ export class CoordinatorServer {
     if (gone.length > 0) this.#commit(tree, gone);
   }
 
-  /** For the world's own eyes: what holds now. */
+  /** For the world's own eyes: what holds now. The same object as long as it has not changed. */
+  nodeAt(path: string): TreeNode | null {
+    return this.#tree.get(path) ?? null;
+  }
+
   peek(path: string): unknown {
     const node = this.#tree.get(path);
     return node === undefined ? null : (JSON.parse(node.text) as unknown);
-  }
-
-  versionOf(path: string): number {
-    return this.#tree.get(path)?.version ?? -1;
-  }
-
-  ownerOf(path: string): number {
-    return this.#tree.get(path)?.owner ?? 0;
   }
 
   read(session: ServerSession, path: string): Outcome<ReadNode> {

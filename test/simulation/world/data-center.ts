@@ -8,7 +8,13 @@ import { copyMessage } from './copy-message.ts';
 import { describeControl, describePeer } from './describe-message.ts';
 import { RingEventLog } from './event-log.ts';
 import type { Life } from './life.ts';
-import { Machine, type MachineHost, type NodeProgram, type ProgramDoors } from './machine.ts';
+import {
+  CLOCK_RATE_SPREAD,
+  Machine,
+  type MachineHost,
+  type NodeProgram,
+  type ProgramDoors,
+} from './machine.ts';
 import { type Channel, Network, type NetworkMood } from './network.ts';
 import { Scheduler } from './scheduler.ts';
 
@@ -17,8 +23,6 @@ export interface DataCenterOptions<Program extends NodeProgram> {
   readonly nodeCount: number;
   readonly mood: NetworkMood;
   readonly sessionMs: number;
-  /** The slowest monotonic clock; the fastest is `CLOCK_RATE_SPREAD` above it. */
-  readonly rateMin: number;
   readonly boot: (doors: ProgramDoors) => Promise<Program>;
 }
 
@@ -45,6 +49,7 @@ export class DataCenter<Program extends NodeProgram> implements MachineHost<Prog
   readonly network: Network;
   readonly coordinator: CoordinatorServer;
   readonly machines: readonly Machine<Program>[];
+  /** The slowest monotonic clock; the fastest is `CLOCK_RATE_SPREAD` above it: in some worlds all are slow, in others all fast. */
   readonly rateMin: number;
   readonly defects: string[] = [];
   readonly #options: DataCenterOptions<Program>;
@@ -58,7 +63,7 @@ export class DataCenter<Program extends NodeProgram> implements MachineHost<Prog
     const seeded = new SeededRandom(options.seed);
     this.random = seeded.fork();
     this.#random = seeded.fork();
-    this.rateMin = options.rateMin;
+    this.rateMin = 0.95 + seeded.fraction() * CLOCK_RATE_SPREAD;
     this.coordinator = new CoordinatorServer(this.scheduler, options.sessionMs);
     this.network = new Network(
       this.scheduler,
@@ -82,6 +87,11 @@ export class DataCenter<Program extends NodeProgram> implements MachineHost<Prog
   /** Over everything that happened: equal for two runs of one seed. */
   get digest(): string {
     return `${this.events.digest}-${this.scheduler.digest.toString(16)}-${this.scheduler.eventCount}`;
+  }
+
+  /** Tells of every transaction of the coordinator. */
+  onTransaction(listener: (paths: ReadonlySet<string>) => void): void {
+    this.coordinator.onCommit = listener;
   }
 
   observe(observer: () => void): void {

@@ -1,23 +1,16 @@
 import type { SeededRandom } from '../../support/seeded-random.ts';
 import type { DataCenter } from './data-center.ts';
-import type { FaultKind, FaultRecord, FaultRole } from './fault.ts';
+import type { FaultKind, FaultPlan, FaultRecord, FaultRole } from './fault.ts';
 import { FAULT_WEIGHTS, type FaultScene, STRIKES } from './faults.ts';
 import type { Machine, NodeProgram } from './machine.ts';
 
 /** What the injector must know of the cluster. */
-export interface FaultTargets {
-  rolesOf(machine: Machine<NodeProgram>): readonly FaultRole[];
+export interface FaultTargets<Program extends NodeProgram> {
+  rolesOf(machine: Machine<Program>): readonly FaultRole[];
   /** Every copy of everything is where it belongs: one of them may be destroyed. */
   isWhole(): boolean;
   /** Replicas of this machine, by what changes when they are rebuilt. */
-  copiesOf(machine: Machine<NodeProgram>): string;
-}
-
-export interface FaultPlanOptions {
-  /** Mean time between two faults. */
-  readonly everyMs: number;
-  /** Over the default weights. 0: never. */
-  readonly weights?: Partial<Readonly<Record<FaultKind, number>>>;
+  copiesOf(machine: Machine<Program>): string;
 }
 
 /** They destroy what was on disk, or in the coordinator. More of them at a time than there are spare copies would rightly lose data. */
@@ -27,28 +20,28 @@ const ROLES: readonly FaultRole[] = ['leader', 'follower', 'controller'];
 const DESTRUCTION_MS_MIN = 5_000;
 
 /** Lets faults happen: by order, or by chance with weights; and takes everything back. */
-export class FaultInjector {
+export class FaultInjector<Program extends NodeProgram> {
   readonly records: FaultRecord[] = [];
-  readonly #center: DataCenter<NodeProgram>;
-  readonly #targets: FaultTargets;
+  readonly #center: DataCenter<Program>;
+  readonly #targets: FaultTargets<Program>;
   readonly #random: SeededRandom;
   readonly #heals = new Set<() => void>();
   #destroyed: {
-    readonly machine: Machine<NodeProgram>;
+    readonly machine: Machine<Program>;
     readonly copies: string;
     readonly atMs: number;
   } | null = null;
   /** Counts starts and stops of the schedule: a timer of an earlier one is void. */
   #schedule = 0;
 
-  constructor(center: DataCenter<NodeProgram>, targets: FaultTargets, random: SeededRandom) {
+  constructor(center: DataCenter<Program>, targets: FaultTargets<Program>, random: SeededRandom) {
     this.#center = center;
     this.#targets = targets;
     this.#random = random;
   }
 
   /** False: it may not happen now. */
-  fire(kind: FaultKind, machine: Machine<NodeProgram>): boolean {
+  fire(kind: FaultKind, machine: Machine<Program>): boolean {
     if (DESTRUCTIVE.has(kind) && !this.#mayDestroy()) return false;
     const roles = this.#targets.rolesOf(machine);
     const atMs = this.#center.scheduler.nowMs;
@@ -59,7 +52,7 @@ export class FaultInjector {
     return true;
   }
 
-  start(options: FaultPlanOptions): void {
+  start(options: FaultPlan): void {
     this.#schedule += 1;
     this.#next(options, this.#schedule);
   }
@@ -82,7 +75,7 @@ export class FaultInjector {
     }
   }
 
-  #next(options: FaultPlanOptions, schedule: number): void {
+  #next(options: FaultPlan, schedule: number): void {
     const delayMs = -Math.log(1 - this.#random.fraction()) * options.everyMs;
     this.#center.scheduler.after(delayMs, null, () => {
       if (schedule !== this.#schedule) return;
@@ -91,7 +84,7 @@ export class FaultInjector {
     });
   }
 
-  #strikeByChance(options: FaultPlanOptions): void {
+  #strikeByChance(options: FaultPlan): void {
     const machine = this.#pickTarget();
     if (!machine.isUp) return;
     const weights = Object.entries({ ...FAULT_WEIGHTS, ...options.weights }) as [FaultKind, number][];
@@ -105,7 +98,7 @@ export class FaultInjector {
   }
 
   /** By role first: leaders, followers and the controller suffer equally often. */
-  #pickTarget(): Machine<NodeProgram> {
+  #pickTarget(): Machine<Program> {
     const role = this.#random.pick(ROLES);
     const fitting = this.#center.machines.filter((machine) => this.#targets.rolesOf(machine).includes(role));
     return this.#random.pick(fitting.length > 0 ? fitting : this.#center.machines);
@@ -120,7 +113,7 @@ export class FaultInjector {
     );
   }
 
-  #scene(machine: Machine<NodeProgram>): FaultScene {
+  #scene(machine: Machine<Program>): FaultScene {
     return {
       center: this.#center,
       machine,

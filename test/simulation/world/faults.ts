@@ -6,10 +6,31 @@ import type { DataCenter } from './data-center.ts';
 import type { FaultKind } from './fault.ts';
 import { CLOCK_RATE_SPREAD, type Machine, type NodeProgram } from './machine.ts';
 
+/** Whatever the machines run. */
+export type FaultTarget = Pick<
+  Machine<NodeProgram>,
+  | 'id'
+  | 'disk'
+  | 'wall'
+  | 'link'
+  | 'clock'
+  | 'session'
+  | 'isStopping'
+  | 'kill'
+  | 'powerOn'
+  | 'start'
+  | 'stall'
+  | 'shutDown'
+>;
+export interface FaultGround
+  extends Pick<DataCenter<NodeProgram>, 'network' | 'coordinator' | 'events' | 'rateMin'> {
+  readonly machines: readonly FaultTarget[];
+}
+
 /** What a fault works on. `after` happens earlier, all at once, when everything is healed. */
 export interface FaultScene {
-  readonly center: DataCenter<NodeProgram>;
-  readonly machine: Machine<NodeProgram>;
+  readonly center: FaultGround;
+  readonly machine: FaultTarget;
   readonly random: SeededRandom;
   readonly after: (delayMs: number, heal: () => void) => void;
 }

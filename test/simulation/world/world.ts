@@ -1,10 +1,11 @@
 import type { Clock } from '../../../src/env/clock.ts';
 import type { SurvivalPolicy } from '../../../src/env/simulated-file.ts';
+import type { AdminRequest } from '../../../src/model/control-messages.ts';
 import type { NodeId, PartitionId } from '../../../src/model/numbers.ts';
 import type { ClusterFacts, PartitionState } from '../../../src/model/partition-state.ts';
 import type { ClusterNode } from '../../../src/server/cluster-node.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
-import type { FaultPlan, FaultRecord } from './fault.ts';
+import type { FaultKind, FaultPlan, FaultRecord } from './fault.ts';
 
 /**
  * A whole cluster in one process, as clients, checkers and the runner see it. Time is virtual: nothing here waits for the real clock, and one seed decides
@@ -51,7 +52,10 @@ export interface World {
    */
   request<Answer>(request: ClientRequest<Answer>): void;
 
+  /** Starts every node; rejects when the cluster does not get stable. */
   start(): Promise<void>;
+  /** One fault now. False: it may not happen now, since it would destroy a last copy. */
+  fire(kind: FaultKind, target: NodeId): boolean;
   /** From now on faults happen by chance, on average one each `everyMs`; `weights` over the default ones. */
   startFaults(plan: FaultPlan): void;
   /** No new ones; those that last go on until their time or `quiesce`. */
@@ -59,6 +63,15 @@ export interface World {
   /** Everything is healed and everybody restarted; false: not stable within `msMax` (every partition has a leader and its whole assignment in the ISR). */
   quiesce(msMax: number): Promise<boolean>;
   isStable(): boolean;
+  /** An operator's wish, brought to the node that reigns, or lost. */
+  admin(request: AdminRequest): void;
+  /** One line about nodes, controller and partitions as they are now. */
+  describe(): string;
+  /** Over everything that happened: equal for two runs of one seed. */
+  readonly digest: string;
+  readonly eventCount: number;
+  /** Call when nothing more is to happen. */
+  end(): void;
 }
 
 export interface ClientRequest<Answer> {
@@ -103,8 +116,18 @@ export interface WorldOptions {
   readonly lossShare: number;
   readonly doubledShare: number;
   readonly reorderedShare: number;
+  readonly timing: WorldTiming;
   /** Replaced rule functions: a mutation. */
   readonly rules: RuleReplacements;
+}
+
+/** In milliseconds; the proportions are those of the defaults (PROTOCOL 0). */
+export interface WorldTiming {
+  readonly sessionMs: number;
+  readonly leaseMsMax: number;
+  readonly lagMsMax: number;
+  readonly pollMsMax: number;
+  readonly writeTimeoutMs: number;
 }
 
 /** By name, over `RULES` and `CONTROLLER_RULES`. */

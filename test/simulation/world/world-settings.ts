@@ -1,0 +1,62 @@
+import type { ClusterPlan } from '../../../src/controller/bootstrap.ts';
+import { CONTROLLER_SETTINGS } from '../../../src/controller/controller.ts';
+import { asNodeId, type NodeId } from '../../../src/model/numbers.ts';
+import type { ClusterNodeSettings } from '../../../src/server/cluster-node.ts';
+import type { WorldOptions, WorldTiming } from './world.ts';
+
+export const WORLD_TIMING: WorldTiming = {
+  sessionMs: 2000,
+  leaseMsMax: 400,
+  lagMsMax: 600,
+  pollMsMax: 100,
+  writeTimeoutMs: 2000,
+};
+
+export const WORLD_OPTIONS: WorldOptions = {
+  seed: 1,
+  nodeCount: 3,
+  partitionCount: 2,
+  replicationFactor: 3,
+  minInsync: 2,
+  lossShare: 0.002,
+  doubledShare: 0.002,
+  reorderedShare: 0.01,
+  timing: WORLD_TIMING,
+  rules: { replication: {}, controller: {} },
+};
+
+/** Small segments and eager merges: rolls, hints and merges happen all the time. */
+const STORAGE = { segmentBytesMax: 16 * 1024, cacheBytesMax: 64 * 1024, fetchBytesMax: 32 * 1024 } as const;
+const MAINTENANCE = { enabled: true, deadRatioMin: 0.2, bytesPerSecondMax: 0 } as const;
+
+export function nodeSettings(nodeId: NodeId, options: WorldOptions): ClusterNodeSettings {
+  const { lagMsMax, pollMsMax, writeTimeoutMs } = options.timing;
+  return {
+    replicas: {
+      nodeId,
+      directory: '/data',
+      engine: 'bitcask',
+      ...STORAGE,
+      flushIntervalMs: 100,
+      lagMsMax,
+      pollMsMax,
+      writeTimeoutMs,
+      mergeIntervalMs: 400,
+      maintenance: MAINTENANCE,
+    },
+    controller: { ...CONTROLLER_SETTINGS, preferredMsMin: 3000, refusedMsMax: options.timing.sessionMs },
+    addresses: {},
+    rack: '',
+    retryMs: 50,
+    foreignMsMax: 60_000,
+    shutdownMsMax: 3000,
+    plan: planOf(options),
+  };
+}
+
+function planOf(options: WorldOptions): ClusterPlan {
+  const { nodeCount, partitionCount, replicationFactor, minInsync, timing } = options;
+  const nodes = Array.from({ length: nodeCount }, (_, index) => ({ nodeId: asNodeId(index + 1), rack: '' }));
+  const { leaseMsMax } = timing;
+  return { partitions: partitionCount, replicationFactor, minInsync, flushMode: 'always', leaseMsMax, nodes };
+}
