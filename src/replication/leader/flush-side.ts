@@ -4,7 +4,7 @@ import type { PartitionStore } from '../../storage/partition-store.ts';
 import type { SerialQueue } from '../../storage/serial-queue.ts';
 
 export interface FlushHost {
-  /** Nothing more is to be written: the partition is fenced, or its role has ended. */
+  /** Nothing more is to be written: the partition is fenced. */
   isOver(): boolean;
   /** A batch was sealed: followers may have it while it goes to this node's own disk. */
   sealed(): void;
@@ -23,6 +23,7 @@ export class FlushSide implements Flushable {
   readonly #scheduler: FlushScheduler;
   readonly #onSealed = (): void => this.#host.sealed();
   #isRequested = false;
+  #isStopped = false;
   flushes = 0;
 
   constructor(host: FlushHost, store: PartitionStore, serial: SerialQueue, scheduler: FlushScheduler) {
@@ -33,7 +34,12 @@ export class FlushSide implements Flushable {
   }
 
   get hasUnflushed(): boolean {
-    return this.#store.hasUnflushed;
+    return !this.#isStopped && this.#store.hasUnflushed;
+  }
+
+  /** The role has ended: the store is somebody else's as soon as the running flush is over, though the scheduler may still call. */
+  stop(): void {
+    this.#isStopped = true;
   }
 
   /** Call after an append; cheap when a flush is on its way. */
@@ -45,15 +51,17 @@ export class FlushSide implements Flushable {
 
   /** Called by the scheduler, and by a close. */
   async flushOne(): Promise<void> {
+    if (this.#isStopped) return;
     try {
       await this.#serial.run(() => this.#flush());
     } catch (error) {
       this.#host.failed(error);
     }
-    if (!this.#store.hasUnflushed) this.#isRequested = false;
+    if (!this.hasUnflushed) this.#isRequested = false;
   }
 
   async #flush(): Promise<void> {
+    if (this.#isStopped) return;
     if (this.#host.isOver()) {
       this.#store.discardUnwritten();
       return;
@@ -65,6 +73,7 @@ export class FlushSide implements Flushable {
       this.#host.flushFailed(error);
       return;
     }
+    if (this.#isStopped) return;
     this.flushes += 1;
     this.#host.flushed();
   }

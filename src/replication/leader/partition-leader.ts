@@ -34,7 +34,8 @@ export class PartitionLeader implements LeaderRole {
   readonly #driver: LeaderDriver;
   readonly #flushSide: FlushSide;
   readonly #upkeep: Upkeep;
-  readonly #isAlone: boolean;
+  /** Nobody else is assigned. */
+  #isAlone = false;
   /** LESO. */
   readonly #epochStartOffset: Offset;
   /** Where the core wants the high watermark: above the partition's while what was inherited is read from the disk. */
@@ -47,7 +48,6 @@ export class PartitionLeader implements LeaderRole {
   constructor(options: LeaderRoleOptions) {
     this.#options = options;
     this.#store = options.store;
-    this.#isAlone = options.state.replicas.length === 1;
     this.#epochStartOffset = options.store.logEndOffset;
     this.#commitTarget = options.store.committedOffset;
     this.#writeGate = this.#newWriteGate();
@@ -58,6 +58,7 @@ export class PartitionLeader implements LeaderRole {
     this.partition = this.#newPartition();
     this.#upkeep = this.#newUpkeep();
     this.#lookAtSize(this.#driver.core.acceptsAppends);
+    this.#lookWhetherAlone();
   }
 
   get leaderEpoch(): LeaderEpoch {
@@ -89,6 +90,7 @@ export class PartitionLeader implements LeaderRole {
 
   stateApplied(state: PartitionState, view: ClusterView): void {
     this.#driver.stateApplied(state, view);
+    this.#lookWhetherAlone();
   }
 
   receive(message: Fetch | FetchProgress): void {
@@ -183,6 +185,13 @@ export class PartitionLeader implements LeaderRole {
     this.#writeGate.belowMin(acceptsAppends ? null : new CaskadeError('notEnoughReplicas', text));
   }
 
+  /** Alone, nobody else can be elected, and reads need nobody's word. */
+  #lookWhetherAlone(): void {
+    this.#isAlone = this.#driver.core.view.state.replicas.length === 1;
+    const needsNobody = this.#isAlone && this.leaseSet.length === 0 && this.#driver.core.acceptsAppends;
+    this.partition.confirmsAlone(needsNobody);
+  }
+
   #flushed(): void {
     this.#driver.flushed();
     this.partition.flushed();
@@ -227,7 +236,7 @@ export class PartitionLeader implements LeaderRole {
     return refusal;
   }
 
-  /** `firstOffset` is where the failure began; in a cluster nothing above the high watermark is committed by this leader any more. */
+  /** What was sealed may be with followers, unless there are none. `firstOffset` is where the failure began; in a cluster nothing above the high watermark is committed by this leader any more. */
   #giveUp(firstOffset: Offset, refusedFrom: Offset, error: CaskadeError): void {
     const goesOn = this.#isAlone || !this.isFenced;
     const sealed = this.#isAlone ? 0 : this.#store.sealedOffset;
@@ -251,6 +260,7 @@ export class PartitionLeader implements LeaderRole {
     const error = new CaskadeError('notLeader', `Partition ${id} is led by another node, or by nobody yet`);
     this.#isOver = true;
     const fetchesEnded = this.#endServing(error);
+    this.#flushSide.stop();
     // R22: the open batch never was; what is sealed followers may have.
     const refusedFrom = Math.max(this.highWatermark, this.#store.endEpoch());
     this.partition.giveUp(this.highWatermark, asOffset(refusedFrom), error);
@@ -369,7 +379,7 @@ export class PartitionLeader implements LeaderRole {
 
   #newFlushSide(): FlushSide {
     const host = {
-      isOver: () => this.#isOver || this.isFenced,
+      isOver: () => this.isFenced,
       sealed: () => this.#fetches.wake(),
       flushed: () => this.#flushed(),
       flushFailed: (failure: FlushFailure) => this.#flushFailed(failure),
@@ -387,7 +397,6 @@ export class PartitionLeader implements LeaderRole {
       clock,
       logger,
       writeTimeoutMs: settings.writeTimeoutMs,
-      isAlone: this.#isAlone,
       writeGate: this.#writeGate,
       readGate: this.#readGate,
     };

@@ -47,8 +47,6 @@ export interface PartitionParts {
   readonly logger: Logger;
   /** A write that is not committed by then is in doubt. */
   readonly writeTimeoutMs: number;
-  /** Nobody else is assigned: nobody else can be elected, and nobody's word is needed. */
-  readonly isAlone: boolean;
   readonly writeGate: WriteGate;
   readonly readGate: ReadGate;
 }
@@ -71,13 +69,15 @@ export class Partition implements LeaderPartition, StallTarget {
   readonly #store: PartitionStore;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #isAlone: boolean;
   readonly #writeGate: WriteGate;
   readonly #readGate: ReadGate;
   readonly #outcomes: AppendOutcomes;
   readonly #sweeper: ExpirySweeper;
   #highWatermark: Offset;
   #isServing = false;
+  #confirmsAlone = false;
+  /** Of the end of the role: the store lives on in another one. */
+  #lastDurableOffset: Offset | null = null;
   #isOver = false;
   #expiredKeys = 0;
 
@@ -89,7 +89,6 @@ export class Partition implements LeaderPartition, StallTarget {
     this.#store = store;
     this.#clock = clock;
     this.#logger = parts.logger;
-    this.#isAlone = parts.isAlone;
     this.#writeGate = parts.writeGate;
     this.#readGate = parts.readGate;
     this.#highWatermark = store.committedOffset;
@@ -102,7 +101,7 @@ export class Partition implements LeaderPartition, StallTarget {
   }
 
   get durableOffset(): Offset {
-    return this.#store.durableOffset;
+    return this.#lastDurableOffset ?? this.#store.durableOffset;
   }
 
   get congestion(): Promise<void> | null {
@@ -155,7 +154,7 @@ export class Partition implements LeaderPartition, StallTarget {
   }
 
   confirmRead(arrival: number): ReadOutcome {
-    if (this.#isAlone && this.#isServing) return ReadOutcome.ready;
+    if (this.#confirmsAlone && this.#isServing) return ReadOutcome.ready;
     return this.#gated(this.#readGate.confirm(arrival));
   }
 
@@ -266,6 +265,11 @@ export class Partition implements LeaderPartition, StallTarget {
     this.#outcomes.flushed(this.#store.durableOffset, this.#store.unflushedBytes);
   }
 
+  /** True: nobody else can be elected, and every read is confirmed by that. */
+  confirmsAlone(needsNobody: boolean): void {
+    this.#confirmsAlone = needsNobody;
+  }
+
   /** From now on look-ups are answered. */
   serve(): void {
     this.#isServing = true;
@@ -291,6 +295,7 @@ export class Partition implements LeaderPartition, StallTarget {
   end(): void {
     this.#isServing = false;
     this.#isOver = true;
+    this.#lastDurableOffset = this.#store.durableOffset;
     this.#sweeper.stop();
     this.#outcomes.stop();
   }
