@@ -21,7 +21,7 @@ import type { Machine, ProgramDoors } from './machine.ts';
 import { trueWallMs } from './node-clock.ts';
 import type { ClientRequest, EventLog, LiveNode, World, WorldNode, WorldOptions } from './world.ts';
 import { WorldLogger } from './world-logger.ts';
-import { nodeSettings, WORLD_OPTIONS } from './world-settings.ts';
+import { nodeSettings, timingOf, WORLD_OPTIONS } from './world-settings.ts';
 
 type ClusterMachine = Machine<ClusterNode>;
 
@@ -43,12 +43,12 @@ export class SimulatedWorld implements World {
 
   constructor(options: Partial<WorldOptions> = {}) {
     this.options = { ...WORLD_OPTIONS, ...options };
-    const { seed, nodeCount, partitionCount, lossShare, doubledShare, reorderedShare, timing } = this.options;
+    const { seed, nodeCount, partitionCount, lossShare, doubledShare, reorderedShare } = this.options;
     this.#center = new DataCenter({
       seed,
       nodeCount,
       mood: { lossShare, doubledShare, reorderedShare, slownessMs: 0 },
-      sessionMs: timing.sessionMs,
+      sessionMs: timingOf(this.options).sessionMs,
       boot: (doors) => this.#boot(doors),
     });
     this.nodes = this.#center.machines.map((machine) => new SimulatedNode(machine));

@@ -12,7 +12,7 @@ export const WORLD_TIMING: WorldTiming = {
   writeTimeoutMs: 2000,
 };
 
-export const WORLD_OPTIONS: WorldOptions = {
+export const WORLD_OPTIONS = {
   seed: 1,
   nodeCount: 3,
   partitionCount: 2,
@@ -21,16 +21,17 @@ export const WORLD_OPTIONS: WorldOptions = {
   lossShare: 0.002,
   doubledShare: 0.002,
   reorderedShare: 0.01,
-  timing: WORLD_TIMING,
   rules: { replication: {}, controller: {} },
-};
+} satisfies WorldOptions;
+
+export const timingOf = (options: WorldOptions): WorldTiming => options.timing ?? WORLD_TIMING;
 
 /** Small segments and eager merges: rolls, hints and merges happen all the time. */
 const STORAGE = { segmentBytesMax: 16 * 1024, cacheBytesMax: 64 * 1024, fetchBytesMax: 32 * 1024 } as const;
 const MAINTENANCE = { enabled: true, deadRatioMin: 0.2, bytesPerSecondMax: 0 } as const;
 
 export function nodeSettings(nodeId: NodeId, options: WorldOptions): ClusterNodeSettings {
-  const { lagMsMax, pollMsMax, writeTimeoutMs } = options.timing;
+  const { sessionMs, lagMsMax, pollMsMax, writeTimeoutMs } = timingOf(options);
   return {
     replicas: {
       nodeId,
@@ -44,7 +45,7 @@ export function nodeSettings(nodeId: NodeId, options: WorldOptions): ClusterNode
       mergeIntervalMs: 400,
       maintenance: MAINTENANCE,
     },
-    controller: { ...CONTROLLER_SETTINGS, preferredMsMin: 3000, refusedMsMax: options.timing.sessionMs },
+    controller: { ...CONTROLLER_SETTINGS, preferredMsMin: 3000, refusedMsMax: sessionMs },
     addresses: {},
     rack: '',
     retryMs: 50,
@@ -55,8 +56,8 @@ export function nodeSettings(nodeId: NodeId, options: WorldOptions): ClusterNode
 }
 
 function planOf(options: WorldOptions): ClusterPlan {
-  const { nodeCount, partitionCount, replicationFactor, minInsync, timing } = options;
+  const { nodeCount, partitionCount, replicationFactor, minInsync } = options;
   const nodes = Array.from({ length: nodeCount }, (_, index) => ({ nodeId: asNodeId(index + 1), rack: '' }));
-  const { leaseMsMax } = timing;
+  const { leaseMsMax } = timingOf(options);
   return { partitions: partitionCount, replicationFactor, minInsync, flushMode: 'always', leaseMsMax, nodes };
 }

@@ -116,12 +116,12 @@ export interface WorldOptions {
   readonly lossShare: number;
   readonly doubledShare: number;
   readonly reorderedShare: number;
-  readonly timing: WorldTiming;
+  readonly timing?: WorldTiming;
   /** Replaced rule functions: a mutation. */
   readonly rules: RuleReplacements;
 }
 
-/** In milliseconds; the proportions are those of the defaults (PROTOCOL 0). */
+/** In milliseconds; the proportions are those of the defaults (PROTOCOL 0). `WORLD_TIMING` if not given. */
 export interface WorldTiming {
   readonly sessionMs: number;
   readonly leaseMsMax: number;
