@@ -16,14 +16,14 @@ describe('the maximal ISR and the lease set (2.4, 4.3-6, 4.3-8)', () => {
       for (const pending of [undefined, ...SETS]) {
         const view = viewOf({ state: stateOf({ isr }), ...(pending && { pending }) });
         const expected = new Set([...isr, ...(pending ?? [])]);
-        expect([...RULES.maximalIsr(view)].sort()).to.deep.equal([...expected].sort());
+        expect(RULES.maximalIsr(view)).to.have.members([...expected]);
       }
     }
   });
 
   it('4.3-6: the lease set holds whoever could be elected: maximal ISR, pending members and ELR', () => {
     const view = viewOf({ state: stateOf({ isr: [1], elr: [2] }), pending: [1, 3] });
-    expect([...RULES.leaseSet(view, RULES)].sort()).to.deep.equal([1, 2, 3]);
+    expect(RULES.leaseSet(view, RULES)).to.have.members([1, 2, 3]);
   });
 
   it('4.3-7: with an ISR of the leader alone and no ELR nobody else is in it', () => {
