@@ -16,6 +16,7 @@ import { FlushFailure } from '../../storage/flush-failure.ts';
 import { readBatchHeader } from '../../storage/format/batch.ts';
 import type { ReplicaLog } from '../../storage/replica-log.ts';
 import { SerialQueue } from '../../storage/serial-queue.ts';
+import type { UpkeepHost } from '../leader/upkeep.ts';
 import type { FetchOutcome, FetchReply, PeerMessage } from '../messages.ts';
 import type { ReplicationRules } from '../rules/rules.ts';
 import { FollowerCore } from './follower-core.ts';
@@ -31,8 +32,19 @@ export interface FollowerHost {
   /** The fresh directory is the one that counts from now on: one rewrite of the node's state. The old one goes. */
   adoptRebuild(): Promise<void>;
   discardRebuild(): Promise<void>;
+  /** Hints, merges and META of the directory that counts; its own steps go through `serial`. Null: there is none yet. */
+  newUpkeep(host: UpkeepHost, serial: SerialQueue): FollowerUpkeep | null;
   /** `corrupt`: until `rebuilt`. To be told to the controller again and again. */
   trouble(trouble: 'disk' | 'corrupt'): void;
+}
+
+/** What goes on beside the following (`Upkeep`). */
+export interface FollowerUpkeep {
+  start(): void;
+  flushed(): void;
+  committed(): void;
+  /** Resolves when nothing of it runs; its host says by then that it is cancelled. Not to be awaited within `serial`. */
+  stop(): Promise<void>;
 }
 
 export interface FollowerReplicaOptions {
@@ -60,8 +72,6 @@ export interface FollowerReplicaOptions {
 
 /** A fetch whose reply is overdue, or was a refusal, is sent again after this, and up to half as much for chance. */
 const RETRY_MS = 60;
-/** META follows the high watermark at this distance while it moves. */
-const SAVE_META_MS = 5_000;
 
 const EMPTY_LOG: FollowedLog = {
   logEndOffset: asOffset(0),
@@ -84,7 +94,10 @@ export class FollowerReplica {
   #isFresh = false;
   #stopped = false;
   #timer: Timer | null = null;
-  #metaTimer: Timer | null = null;
+  #upkeep: FollowerUpkeep | null = null;
+  /** Grows when upkeep has to end: a merge that began before gives up (C13b). */
+  #upkeepTerm = 0;
+  #tombstoneRemoveOffset = asOffset(0);
   #fetchSentAtMs: MonotonicMillis;
   #heard = { highWatermark: asOffset(0), askedAtMs: Number.NEGATIVE_INFINITY };
   #freshAtMs = Number.NEGATIVE_INFINITY;
@@ -106,6 +119,7 @@ export class FollowerReplica {
   }
 
   start(): void {
+    this.#beginUpkeep();
     this.#step({ kind: 'started' });
   }
 
@@ -162,7 +176,7 @@ export class FollowerReplica {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
-    this.#metaTimer?.cancel();
+    await this.#endUpkeep();
     await this.#serial.run(async () => {
       if (this.#isFresh) await this.#attempt(() => this.#options.host.discardRebuild());
     });
@@ -171,6 +185,7 @@ export class FollowerReplica {
   #note(outcome: Extract<FetchOutcome, { result: 'data' }>): void {
     if (outcome.removedFloor > this.#removedFloor) this.#removedFloor = outcome.removedFloor;
     // What the leader said was true at some moment after we asked, and perhaps no longer when it arrived.
+    this.#tombstoneRemoveOffset = outcome.tombstoneRemoveOffset;
     this.#heard = { highWatermark: outcome.highWatermark, askedAtMs: this.#fetchSentAtMs };
   }
 
@@ -200,10 +215,11 @@ export class FollowerReplica {
         this.#queue(() => this.#commit(effect));
         break;
       case 'truncate':
-        this.#queue(() => this.#truncate(effect));
+        // No merge may run into a truncation (C13b); it ends outside of the queue, whose turns it takes itself.
+        void this.#endUpkeep().then(() => this.#queue(() => this.#truncate(effect)));
         break;
       case 'openRebuild':
-        this.#queue(() => this.#openRebuild());
+        void this.#endUpkeep().then(() => this.#queue(() => this.#openRebuild()));
         break;
       case 'finishRebuild':
         this.#queue(() => this.#finishRebuild());
@@ -274,6 +290,7 @@ export class FollowerReplica {
     const { bytes, nextOffset, epochs, deferSync } = effect;
     try {
       await this.#writable.appendFetched(bytes, nextOffset, { epochs, deferSync });
+      this.#upkeep?.flushed();
       return { kind: 'written' };
     } catch (error) {
       // A full disk may have room later; until then this replica falls behind and out of the ISR.
@@ -287,7 +304,7 @@ export class FollowerReplica {
     const log = this.#writable;
     if (highWatermark > log.committedOffset) await log.commitTo(highWatermark);
     this.#noteFreshness();
-    this.#saveMetaLater();
+    this.#upkeep?.committed();
     return null;
   }
 
@@ -297,6 +314,7 @@ export class FollowerReplica {
       'the log is cut back to where it agrees with the leader',
     );
     await this.#writable.truncateTo(offset);
+    this.#beginUpkeep();
     return { kind: 'truncated' };
   }
 
@@ -316,6 +334,7 @@ export class FollowerReplica {
     await log.saveMeta();
     await this.#options.host.adoptRebuild();
     this.#isFresh = false;
+    this.#beginUpkeep();
     return { kind: 'rebuilt' };
   }
 
@@ -333,15 +352,28 @@ export class FollowerReplica {
     this.#timer = clock.setTimer(delayMs + random.below(RETRY_MS / 2), () => this.#step({ kind: 'timer' }));
   }
 
-  #saveMetaLater(): void {
-    if (this.#metaTimer !== null || this.#stopped) return;
-    this.#metaTimer = this.#options.clock.setTimer(SAVE_META_MS, () => {
-      this.#metaTimer = null;
-      this.#queue(async () => {
-        if (!this.#isFresh) await this.#writable.saveMeta();
-        return null;
-      });
-    });
+  #beginUpkeep(): void {
+    if (this.#stopped || this.#isFresh || this.#log === null) return;
+    const term = this.#upkeepTerm;
+    const host: UpkeepHost = {
+      isCancelled: () => term !== this.#upkeepTerm || this.#stopped || this.hasFailed,
+      tombstoneRemoveOffset: () => this.#tombstoneRemoveOffset,
+      // Nobody is built from a follower.
+      isFloorPinned: () => false,
+      failed: (error) => {
+        this.#options.logger.error({ component: 'follower', err: error }, 'the upkeep of the log failed');
+        this.#step({ kind: 'diskFailed' });
+      },
+    };
+    this.#upkeep = this.#options.host.newUpkeep(host, this.#serial);
+    this.#upkeep?.start();
+  }
+
+  #endUpkeep(): Promise<void> {
+    this.#upkeepTerm += 1;
+    const ended = this.#upkeep?.stop() ?? Promise.resolve();
+    this.#upkeep = null;
+    return ended;
   }
 
   get #writable(): ReplicaLog {

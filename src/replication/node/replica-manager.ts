@@ -23,7 +23,9 @@ import type {
 import { BlockCache } from '../../storage/block-cache.ts';
 import { FlushScheduler } from '../../storage/flush-scheduler.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
+import type { SerialQueue } from '../../storage/serial-queue.ts';
 import { PartitionLeader } from '../leader/partition-leader.ts';
+import { Upkeep, type UpkeepHost } from '../leader/upkeep.ts';
 import type { LeaderPartition } from '../leader-partition.ts';
 import type { LeaseGrant, PeerMessage } from '../messages.ts';
 import type { ReplicationRules } from '../rules/rules.ts';
@@ -280,6 +282,14 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
       host,
       ...shared,
     });
+  }
+
+  newUpkeep(store: PartitionStore, host: UpkeepHost, serial: SerialQueue): Upkeep {
+    const { maintenance, mergeIntervalMs, flushIntervalMs } = this.settings;
+    const { flushMode } = this.nodeState;
+    const { fileSystem, clock, logger } = this.doors;
+    const settings = { maintenance, mergeIntervalMs, flushIntervalMs, flushMode };
+    return new Upkeep(settings, host, store, serial, { fileSystem, clock, logger });
   }
 
   adopt(state: PartitionState): void {

@@ -1,6 +1,9 @@
 import type { Incarnation, MonotonicMillis, PartitionId } from '../../model/numbers.ts';
 import type { PartitionState } from '../../model/partition-state.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
+import type { SerialQueue } from '../../storage/serial-queue.ts';
+import type { FollowerUpkeep } from '../follower/follower-replica.ts';
+import type { UpkeepHost } from '../leader/upkeep.ts';
 import type { ReplicationRules } from '../rules/rules.ts';
 import type { ClusterView, LeaderHost, LeaderRole } from './leader-role.ts';
 import type { LeaseExchange } from './lease-exchange.ts';
@@ -21,6 +24,7 @@ export interface ReplicaNode {
   view(): ClusterView;
   mayActFromMs(uuid: string): MonotonicMillis;
   newLeader(state: PartitionState, store: PartitionStore, host: LeaderHost): LeaderRole;
+  newUpkeep(store: PartitionStore, host: UpkeepHost, serial: SerialQueue): FollowerUpkeep;
   /** A state that a leader was told of: to be taken over like a pushed one. */
   adopt(state: PartitionState): void;
   /** Somebody knows more than we do: the coordinator is to be read again. */

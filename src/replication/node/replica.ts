@@ -347,6 +347,8 @@ export class Replica {
       openRebuild: () => this.#openRebuild(),
       adoptRebuild: () => this.#adoptRebuild(),
       discardRebuild: () => this.#discardRebuild(),
+      newUpkeep: (host, serial) =>
+        this.#store === null ? null : this.#node.newUpkeep(this.#store, host, serial),
       trouble: (trouble) => this.#inTrouble(trouble),
     };
   }
