@@ -63,6 +63,11 @@ export class CoordinatorView {
       if (read.kind !== 'read') return RETRY;
       if (read.value !== null) states.push(read.value);
     }
+    // Whoever creates the cluster is not done yet.
+    const isComplete = facts.value.slots.every(([, , partition]) =>
+      states.some(({ id }) => id === partition),
+    );
+    if (!isComplete) return RETRY;
     return { kind: 'read', value: { facts: facts.value, nodes: nodes.value, partitions: states } };
   }
 

@@ -17,8 +17,7 @@ type Step = (rules: LeafRules, state: PartitionState, world: PartitionWorld) => 
 /** What is to be done about a partition whose leader is well: the first thing that there is. */
 export function decideUpkeep(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
   const steps: readonly Step[] = [
-    renewReturned,
-    dropLost,
+    settleMembers,
     dropShuttingDown,
     beginReassignment,
     completeReassignment,
@@ -32,26 +31,21 @@ export function decideUpkeep(rules: LeafRules, state: PartitionState, world: Par
   return { kind: 'nothing' };
 }
 
-/** R6: who came back whole keeps its place, under its new life and a new epoch (bounce = fail + start, KAFKA-7235). */
-function renewReturned(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision | null {
+/**
+ * Who came back whole keeps its place, under its new life and a new epoch (R6; bounce = fail + start, KAFKA-7235). Lossy, foreign and troubled followers leave
+ * ISR and ELR in the same write: their reports are void after it. The leader, who is well, stays, so the ISR is not emptied.
+ */
+function settleMembers(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision | null {
   const classes = classifyMembers(rules, state, world);
-  const renewed = [...classes.keys()].filter(
-    (node) => classes.get(node) === 'returned' && !memberOf(world, node).isTroubled,
-  );
-  if (renewed.length === 0) return null;
-  return write('memberReturned', changedState(rules, state, world, { renewed, newEpoch: true }), world);
-}
-
-/** Lossy, foreign and troubled followers leave ISR and ELR. The leader, who is well, stays: the ISR is not emptied. */
-function dropLost(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision | null {
-  const classes = classifyMembers(rules, state, world);
-  const dropped = [...classes.keys()].filter(
-    (node) => node !== state.leader && (isLost(classes.get(node)) || memberOf(world, node).isTroubled),
-  );
-  if (dropped.length === 0) return null;
+  const followers = [...classes.keys()].filter((node) => node !== state.leader);
+  const dropped = followers.filter((node) => isLost(classes.get(node)) || memberOf(world, node).isTroubled);
+  const renewed = followers.filter((node) => classes.get(node) === 'returned' && !dropped.includes(node));
+  if (dropped.length + renewed.length === 0) return null;
   const nextIsr = state.isr.filter((node) => !dropped.includes(node));
   const { isr, elr } = rules.nextIsrElr(state, nextIsr, world.minInsync, new Set(dropped));
-  return write('memberLost', changedState(rules, state, world, { isr, elr, newEpoch: false }), world);
+  const newEpoch = renewed.length > 0;
+  const reason = newEpoch ? 'memberReturned' : 'memberLost';
+  return write(reason, changedState(rules, state, world, { isr, elr, renewed, newEpoch }), world);
 }
 
 /** Controlled shutdown of a follower (KIP-841). */
