@@ -57,8 +57,8 @@ export interface IsrProposal {
 
 /**
  * `ok` (with the state that holds now), `notController` (the sender knows more than I, or I do not reign), `fencedEpoch`, `invalidVersion`,
- * `ineligible` (a member is not alive under that incarnation, or shuts down; sent only once the version has been moved on by a write, with the state: a double of
- * the refused proposal could be accepted later, so a leader counts it as pending until then), `unknownPartition`. PROTOCOL 2.3 says what a leader does on each.
+ * `ineligible` (a member is not alive under that incarnation, or shuts down: a double of the proposal may be accepted later, so the leader counts it as pending until the
+ * version moves on or that life is over), `unknownPartition`. PROTOCOL 2.3 says what a leader does on each.
  */
 export type ProposalResult =
   | 'ok'

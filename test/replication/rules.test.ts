@@ -3,38 +3,8 @@ import fc from 'fast-check';
 import { LIMITS } from '../../src/model/limits.ts';
 import { asOffset } from '../../src/model/numbers.ts';
 import { ExpirySweeper, type ExpiryTarget } from '../../src/replication/leader/expiry-sweeper.ts';
-import { highWatermark } from '../../src/replication/rules/high-watermark.ts';
 import { ResolutionQueue } from '../../src/replication/leader/resolution-queue.ts';
 import { SimulatedClock } from '../support/simulated-clock.ts';
-import { offsets } from '../support/store-fixture.ts';
-
-describe('the high watermark (R1, 2.5, I3)', () => {
-  const RANGE = [0, 1, 2, 3];
-  const sets = RANGE.flatMap((a) => [[a], ...RANGE.flatMap((b) => [[a, b], ...RANGE.map((c) => [a, b, c])])]);
-
-  it('over all small sets is the smallest durable offset, never goes back, and stands below min.insync', () => {
-    let cases = 0;
-    for (const current of RANGE) {
-      for (const durable of sets) {
-        for (const isrSize of [1, 2, 3]) {
-          for (const minInsync of [1, 2, 3]) {
-            const found = highWatermark({
-              current: asOffset(current),
-              isrSize,
-              minInsync,
-              durableOffsets: offsets(...durable),
-            });
-            const moved = Math.max(current, Math.min(...durable));
-            expect(found).to.equal(isrSize < minInsync ? current : moved);
-            if (found > current) expect(durable.every((offset) => offset >= found)).to.equal(true);
-            cases += 1;
-          }
-        }
-      }
-    }
-    expect(cases).to.equal(4 * 84 * 9);
-  });
-});
 
 describe('those who wait for an offset', () => {
   it('are resolved once everything up to it is, and not before', async () => {

@@ -3,13 +3,14 @@ import { invariant } from '../../model/errors.ts';
 import {
   asMonotonicMillis,
   type Incarnation,
+  type LeaderEpoch,
   type MonotonicMillis,
   type NodeId,
   type Offset,
 } from '../../model/numbers.ts';
 import type { PartitionState } from '../../model/partition-state.ts';
 import type { ReplicationRules } from '../rules/rules.ts';
-import type { LeaderView } from '../rules/types.ts';
+import type { LeaderView, LogSnapshot } from '../rules/types.ts';
 import { FollowerBook } from './follower-book.ts';
 import { nextDeadline } from './leader-deadlines.ts';
 import type { LeaderEffect, LeaderEvent, LeaderFacts } from './leader-events.ts';
@@ -219,9 +220,10 @@ export class LeaderCore {
   }
 
   #fetch(event: Extract<LeaderEvent, { kind: 'fetch' }>, effects: LeaderEffect[]): void {
-    const { fetch, log, nowMs } = event;
+    const { fetch, nowMs } = event;
     const view = this.#view;
     if (this.#book.isLate(fetch)) return;
+    const log = snapshotOf(event.log);
     view.logEndOffset = log.logEndOffset;
     const { from } = fetch;
     const known = { progress: view.followers.get(from), rebuild: this.#book.rebuildOf(from) };
@@ -280,7 +282,8 @@ export class LeaderCore {
     }
     const isAnswer = pending !== null && reply.proposalId === pending.proposalId;
     if (isAnswer && reply.result === 'ineligible') this.#bar(pending.members, nowMs);
-    const decision = this.#rules.applyProposalReply(state, pending, reply);
+    const decision = this.#rules.applyProposalReply(this.#view, reply);
+    if (decision.kind === 'rollBack') this.#endProposal();
     if (decision.kind === 'adopt') effects.push({ kind: 'adopt', state: decision.state });
     if (decision.kind !== 'keep') return;
     if (reply.result === 'fencedEpoch') this.#suspect(effects);
@@ -384,4 +387,11 @@ export class LeaderCore {
     checkCommit(this.#view, next);
     this.#view.highWatermark = next;
   }
+}
+
+/** KAFKA-5036: everything about one fetch is answered from this. */
+function snapshotOf(log: LogSnapshot): LogSnapshot {
+  const { logStartOffset, sealedOffset, logEndOffset, removedFloor } = log;
+  const epochEnd = (epoch: LeaderEpoch) => log.epochEnd(epoch);
+  return { logStartOffset, sealedOffset, logEndOffset, removedFloor, epochEnd };
 }

@@ -2,28 +2,6 @@ import { asOffset, type MonotonicMillis, type NodeId, type Offset } from '../../
 import { isEligible, isMember, type LagRules, type MaximalIsrRule } from './in-sync.ts';
 import type { FollowerProgress, LeaderView } from './types.ts';
 
-/** What the high watermark follows from. */
-export interface HighWatermarkInput {
-  /** Never goes back within a leader epoch (I3). */
-  readonly current: Offset;
-  /** Members of the committed ISR: the last partition version applied, proposals not counted (R1). */
-  readonly isrSize: number;
-  readonly minInsync: number;
-  /** What each member of the maximal ISR, the leader included, has on disk. Never empty: the leader is in it. */
-  readonly durableOffsets: readonly Offset[];
-}
-
-/**
- * The smallest durable offset over the maximal ISR; frozen while the committed ISR is below min.insync (PROTOCOL 2.5, R1,
- * KAFKA-15583).
- */
-export function highWatermark({ current, isrSize, minInsync, durableOffsets }: HighWatermarkInput): Offset {
-  if (isrSize < minInsync) return current;
-  let lowest = Number.POSITIVE_INFINITY;
-  for (const offset of durableOffsets) lowest = Math.min(lowest, offset);
-  return asOffset(Math.max(current, lowest));
-}
-
 /** Appends are accepted only while the committed ISR has at least `minInsync` members (R1): pending ones do not count. */
 export function acceptsAppends(view: Pick<LeaderView, 'state' | 'minInsync'>): boolean {
   return view.state.isr.length >= view.minInsync;
@@ -63,11 +41,7 @@ export interface HighWatermarkRules extends LagRules, MaximalIsrRule {
  * What is committed: the smallest durable offset over the maximal ISR and those it waits for (PROTOCOL 2.5, R8). It stands while the leader may not act (L5), while the committed ISR is
  * below min.insync (R1, KAFKA-15583), and while a member does not count. It never goes back (I3).
  */
-export function leaderHighWatermark(
-  view: LeaderView,
-  nowMs: MonotonicMillis,
-  rules: HighWatermarkRules,
-): Offset {
+export function highWatermark(view: LeaderView, nowMs: MonotonicMillis, rules: HighWatermarkRules): Offset {
   const current = view.highWatermark;
   if (!rules.mayAct(view.mayActAtMs, nowMs) || !rules.acceptsAppends(view)) return current;
   const isr = rules.maximalIsr(view);

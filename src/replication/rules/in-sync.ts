@@ -155,26 +155,38 @@ function members(view: LeaderView, isr: readonly NodeId[]): readonly ProposedMem
 }
 
 /**
- * What becomes of a proposal. `adopt`: this state holds, apply it once its version is durable. `retry`: send the identical proposal again. `keep`: pending until new
- * metadata comes; still sent again now and then, since the word of it may be lost. `ignore`: a reply to something else.
+ * What becomes of a proposal. `adopt`: this state holds, apply it once its version is durable. `rollBack`: it will never be. `retry`: send the identical proposal again. `keep`: pending
+ * until new metadata comes; still sent again now and then, since the word of it may be lost. `ignore`: a reply to something else.
  */
 export type ProposalDecision =
   | { readonly kind: 'adopt'; readonly state: PartitionState }
-  | { readonly kind: 'retry' | 'keep' | 'ignore' };
+  | { readonly kind: 'rollBack' | 'retry' | 'keep' | 'ignore' };
 
 /**
- * PROTOCOL 2.3. A state is applied only if it is of this leader epoch and newer. Nothing rolls a proposal back but a newer version: a double of the message may still be on its
- * way, and a controller that refused it may take the double (so `ineligible` comes with a state whose version was moved on).
+ * PROTOCOL 2.3. A state is applied only if it is of this leader epoch and newer. Messages may be doubled: what was refused as ineligible can be accepted by a double that comes later.
+ * So it is rolled back by a newer version, or once the lives that were to be added are over for good; until then it counts.
  */
 export function applyProposalReply(
-  state: PartitionState,
-  pending: PendingIsr | null,
+  view: Pick<LeaderView, 'state' | 'pending' | 'live'>,
   reply: IsrProposalReply,
 ): ProposalDecision {
+  const { state, pending } = view;
   const told = reply.state;
   if (told !== null && told.uuid === state.uuid && told.leaderEpoch === state.leaderEpoch) {
     if (told.version > state.version) return { kind: 'adopt', state: told };
   }
   if (pending === null || reply.proposalId !== pending.proposalId) return { kind: 'ignore' };
-  return { kind: reply.result === 'notController' ? 'retry' : 'keep' };
+  if (reply.result === 'notController') return { kind: 'retry' };
+  if (reply.result === 'ineligible' && isOver(view, pending)) return { kind: 'rollBack' };
+  return { kind: 'keep' };
+}
+
+/** Nobody whom the proposal adds lives on under the life it names: the controller will never accept that again. */
+function isOver(
+  { state, live }: Pick<LeaderView, 'state' | 'live'>,
+  { members: proposed }: PendingIsr,
+): boolean {
+  return proposed.every(
+    ({ node, incarnation }) => state.isr.includes(node) || live.get(node) !== incarnation,
+  );
 }

@@ -8,12 +8,7 @@ import {
   noteFetch,
   withoutLease,
 } from './follower-progress.ts';
-import {
-  acceptsAppends,
-  countsForHighWatermark,
-  isWaitedFor,
-  leaderHighWatermark,
-} from './high-watermark.ts';
+import { acceptsAppends, countsForHighWatermark, highWatermark, isWaitedFor } from './high-watermark.ts';
 import { applyProposalReply, leaseSet, maximalIsr, mayJoinIsr, membersToRemove, nextIsr } from './in-sync.ts';
 import {
   bootWaitUntil,
@@ -57,7 +52,7 @@ export const RULES = {
   acceptsAppends,
   countsForHighWatermark,
   isWaitedFor,
-  highWatermark: leaderHighWatermark,
+  highWatermark,
   followerHighWatermark,
 
   // Reconciliation

@@ -42,8 +42,8 @@ export interface FollowerProgress {
 }
 
 /**
- * An ISR that was proposed. Counts at once where it adds, never where it removes (maximal ISR, 2.4), and until the version moves on: whatever was
- * answered, a double of the message may still be on its way.
+ * An ISR that was proposed. Counts at once where it adds, never where it removes (maximal ISR, 2.4), and in general until the version moves on: whatever
+ * was answered, a double of the message may still be on its way.
  */
 export interface PendingIsr {
   readonly members: readonly ProposedMember[];

@@ -217,6 +217,21 @@ describe('a leader and its ISR', () => {
     expect(leader.proposed[0]).to.deep.equal([1, 2, 3]);
   });
 
+  it('rolls back what was refused when the life it adds is over, and commits without it', () => {
+    const state = stateOf({ isr: [1, 2] });
+    const leader = new LeaderHarness({ state });
+    leader.fetch(3);
+    leader.append(15);
+    leader.fetch(2, { offset: 15 });
+    leader.reply('ineligible', state);
+    expect(leader.core.highWatermark, 'it may still be added').to.equal(10);
+    leader.setLive(1, 2);
+    leader.apply(state);
+    leader.reply('ineligible', state);
+    expect(leader.core.view.pending).to.equal(null);
+    expect(leader.core.highWatermark).to.equal(15);
+  });
+
   it('proposes nothing, commits nothing and reads nothing before it may act (4.3-3, L5)', () => {
     const leader = new LeaderHarness({ state: stateOf({ isr: [1, 2] }), mayActAtMs: 300 });
     for (const id of [2, 3]) {

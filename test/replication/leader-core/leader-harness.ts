@@ -129,6 +129,11 @@ export class LeaderHarness {
     });
   }
 
+  /** From the next state on these alone are alive. */
+  setLive(...ids: readonly number[]): void {
+    this.#live = new Map(ids.map((id) => [node(id), life(id)]));
+  }
+
   apply(state: PartitionState, minInsync = this.#minInsync): readonly LeaderEffect[] {
     const facts = { minInsync, leaseMsMax: LEASE_MS };
     return this.step({ kind: 'stateApplied', state, facts, live: this.#live, nowMs: at(this.nowMs) });

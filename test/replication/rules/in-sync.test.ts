@@ -181,7 +181,7 @@ describe('the ISR that is proposed (2.3, I7)', () => {
 
 describe('the answer to a proposal (2.3)', () => {
   const state = stateOf({ isr: [1, 2] });
-  const { pending } = viewOf({ state, pending: [1, 2, 3] });
+  const view = viewOf({ state, pending: [1, 2, 3] });
   const reply = (
     result: ProposalResult,
     told: PartitionState | null = null,
@@ -195,8 +195,7 @@ describe('the answer to a proposal (2.3)', () => {
     result,
     state: told,
   });
-  const decide = (...of: Parameters<typeof reply>) =>
-    RULES.applyProposalReply(state, pending, reply(...of)).kind;
+  const decide = (...of: Parameters<typeof reply>) => RULES.applyProposalReply(view, reply(...of)).kind;
 
   it('a state of this epoch and newer is adopted, whatever is said with it', () => {
     const newer = stateOf({ isr: [1, 2, 3], version: 8 });
@@ -216,7 +215,7 @@ describe('the answer to a proposal (2.3)', () => {
 
   it('KAFKA-12751: an answer to something else changes nothing', () => {
     expect(decide('fencedEpoch', null, 2)).to.equal('ignore');
-    expect(RULES.applyProposalReply(state, null, reply('ok')).kind).to.equal('ignore');
+    expect(RULES.applyProposalReply({ ...view, pending: null }, reply('ok')).kind).to.equal('ignore');
   });
 
   it('KAFKA-2729: fenced, stale or unknown: it stays pending until new metadata comes', () => {
@@ -228,6 +227,14 @@ describe('the answer to a proposal (2.3)', () => {
   it('ineligible: pending until the version moved on, since a double may still be accepted', () => {
     expect(decide('ineligible', state)).to.equal('keep');
     expect(decide('ineligible', stateOf({ isr: [1, 2], version: 8 }))).to.equal('adopt');
+  });
+
+  it('ineligible: rolled back once the life that was to be added is over', () => {
+    for (const live of [{ 2: life(2) }, { 2: life(2), 3: life(4) }]) {
+      const over = viewOf({ state, pending: [1, 2, 3], live });
+      expect(RULES.applyProposalReply(over, reply('ineligible')).kind).to.equal('rollBack');
+      expect(RULES.applyProposalReply(over, reply('invalidVersion')).kind).to.equal('keep');
+    }
   });
 
   it('not the controller: the identical proposal is sent again', () => {
