@@ -45,6 +45,8 @@ export interface StoreOptions {
   readonly acceptTornTail?: boolean;
   readonly cacheBytesMax?: number;
   readonly seed?: number;
+  /** What recovery did not know to be committed stays so: what a leader with followers inherits. */
+  readonly inherits?: boolean;
 }
 
 export interface PartitionOptions extends StoreOptions {
@@ -61,15 +63,15 @@ export class StoreMachine {
   readonly disk: FaultyFileSystem;
   readonly logger = new CollectingLogger();
   readonly options: PartitionOptions;
-  readonly #random: SeededRandom;
+  readonly random: SeededRandom;
   #leaderEpoch = 0;
   cache: BlockCache;
 
   constructor(options: PartitionOptions = {}) {
     this.options = options;
-    this.#random = new SeededRandom(options.seed ?? 1);
+    this.random = new SeededRandom(options.seed ?? 1);
     this.clock = new SimulatedClock();
-    this.disk = new FaultyFileSystem({ random: this.#random.fork(), clock: this.clock });
+    this.disk = new FaultyFileSystem({ random: this.random.fork(), clock: this.clock });
     this.cache = this.#newCache();
   }
 
@@ -79,10 +81,10 @@ export class StoreMachine {
 
   /** Recovers the directory (or creates it) and begins the next leader epoch in it. */
   async openStore(changes: StoreOptions = {}): Promise<TestStore> {
-    const { segmentBytesMax, flush, engine, acceptTornTail } = { ...this.options, ...changes };
+    const { segmentBytesMax, flush, engine, acceptTornTail, inherits } = { ...this.options, ...changes };
     const { fileSystem, clock, logger } = this;
     this.cache = this.#newCache();
-    const doors = { fileSystem, clock, random: this.#random, logger, cache: this.cache };
+    const doors = { fileSystem, clock, random: this.random, logger, cache: this.cache };
     const options = {
       directory: DIRECTORY,
       partition: asPartitionId(0),
@@ -99,7 +101,7 @@ export class StoreMachine {
     const epoch = asLeaderEpoch(this.#leaderEpoch);
     const store = new PartitionStore(opened, doors, options.flush);
     await store.beginEpoch(epoch);
-    await store.commitTo(store.durableOffset);
+    if (inherits !== true) await store.commitTo(store.durableOffset);
     return new TestStore(store, this);
   }
 
@@ -120,7 +122,7 @@ export class StoreMachine {
       versionCheck: LONE_HOST,
       fileSystem,
       clock,
-      random: this.#random,
+      random: this.random,
       logger,
       cache,
       scheduler,

@@ -195,8 +195,8 @@ export class ReadGate {
     this.#patience ??= this.#clock.setTimer(this.#settings.patienceMs, () => {
       this.#patience = null;
       if (this.#closedBy !== null || this.#askers.length === 0 || !this.#host.isServing()) return;
-      // The stamps may be lost, or one that should echo them is silent: new stamps, and the third path beside them.
-      this.#round = null;
+      // The stamps may be lost, or one that should echo them is silent: stamps again, which do for the round as well, and the third path beside them.
+      if (this.#round !== null) this.#host.requestStamps();
       void this.#check();
       this.#seek();
     });
