@@ -40,6 +40,10 @@ export class FakeReplica implements ReplicaProbe {
     return asOffset(this.#batches.at(-1)?.next ?? 0);
   }
 
+  get sealedOffset(): Offset {
+    return this.logEndOffset;
+  }
+
   hasLease(): boolean {
     return this.lease;
   }

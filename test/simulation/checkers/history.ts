@@ -137,9 +137,15 @@ export class History {
   readonly #nowMs: () => number;
   #position = 0;
   #nextId = 1;
+  #checkedCount = 0;
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
+  }
+
+  /** How many operations were answered or left in doubt so far: those that tell something. */
+  get checkedCount(): number {
+    return this.#checkedCount;
   }
 
   /** How many operations are waiting for their answer. */
@@ -170,6 +176,7 @@ export class History {
     this.#open.delete(id);
     this.#position += 1;
     const isUnknown = outcome.kind === 'unknown';
+    if (outcome.kind !== 'refused') this.#checkedCount += 1;
     this.#closed.push({
       ...open.operation,
       outcome,

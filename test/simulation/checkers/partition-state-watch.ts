@@ -40,7 +40,8 @@ export class PartitionStateWatch {
     );
     check(isr.length < this.#minInsync || elr.length === 0, 'the ELR outlives an ISR of min.insync (R1)');
     check(new Set(isr).size === isr.length, 'a node is twice in the ISR');
-    for (const node of isr) {
+    // With no leader, members that are known to be lost stay, disowned (2.7).
+    for (const node of leader === null ? [] : isr) {
       const isKnown = state.incarnations[node] !== undefined && state.directoryIds[node] !== undefined;
       check(isKnown, `node ${node} is in the ISR without life or directory (R5)`);
     }

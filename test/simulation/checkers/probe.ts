@@ -15,6 +15,8 @@ export interface ReplicaProbe {
   readonly canAct: boolean;
   readonly highWatermark: Offset;
   readonly durableOffset: Offset;
+  /** Everything below it can be read. */
+  readonly sealedOffset: Offset;
   readonly logEndOffset: Offset;
   readonly logStartOffset: Offset;
   readonly removedFloor: number;

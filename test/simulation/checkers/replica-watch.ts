@@ -1,7 +1,6 @@
 import type { Offset } from '../../../src/model/numbers.ts';
-import type { LogSlice } from '../../../src/storage/replica-log.ts';
 import type { Findings } from './findings.ts';
-import { decodeBatches } from './log-records.ts';
+import { PendingTail } from './pending-tail.ts';
 import type { NodeProbe, Probe, ReplicaProbe } from './probe.ts';
 import { ReferenceLog } from './reference-log.ts';
 
@@ -10,17 +9,18 @@ interface Seen {
   readonly directoryId: string;
   highWatermark: number;
   durableOffset: number;
+  sealedOffset: number;
   removedFloor: number;
   isLeader: boolean;
   leaderEpoch: number;
+  /** The highest in this life; an epoch of 0 stands for no role. */
+  leaderEpochMax: number;
 }
 
 export interface ReplicaWatchOptions {
   readonly minInsync: number;
   readonly nowMs: () => number;
 }
-
-const SLICE_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
  * Looks at every replica after every event. What it holds: I1 for leader epochs, I3, I10 for removed floors, one leader per epoch, never two that would both answer,
@@ -32,6 +32,7 @@ export class ReplicaWatch {
   readonly #options: ReplicaWatchOptions;
   readonly #references = new Map<number, ReferenceLog>();
   readonly #seen = new WeakMap<ReplicaProbe, Seen>();
+  readonly #tails = new WeakMap<ReplicaProbe, PendingTail>();
   /** By partition and leader epoch: node and life that led it. */
   readonly #leaders = new Map<string, string>();
   /** By partition, then node: what its disk held when it was last seen. */
@@ -73,9 +74,10 @@ export class ReplicaWatch {
   #lookAt(replica: ReplicaProbe): void {
     const before = this.#seen.get(replica);
     if (before !== undefined && isUnchanged(before, replica)) return;
-    this.#seen.set(replica, seenOf(replica));
+    this.#seen.set(replica, seenOf(replica, before?.life === replica.life ? before.leaderEpochMax : 0));
     const name = `node ${replica.node} life ${replica.life} partition ${replica.partition}`;
     this.#marksHold(replica, name);
+    this.#tailOf(replica).look(replica);
     if (before === undefined || before.life !== replica.life || before.directoryId !== replica.directoryId) {
       this.#leads(replica, name, false);
       this.#committed(replica, replica.highWatermark);
@@ -105,9 +107,9 @@ export class ReplicaWatch {
       () => `${name}: the high watermark went back from ${before.highWatermark} to ${replica.highWatermark}`,
     );
     this.#findings.expect(
-      replica.leaderEpoch >= before.leaderEpoch,
+      replica.leaderEpoch === 0 || replica.leaderEpoch >= before.leaderEpochMax,
       'I1',
-      () => `${name}: the leader epoch went back from ${before.leaderEpoch} to ${replica.leaderEpoch}`,
+      () => `${name}: the leader epoch went back from ${before.leaderEpochMax} to ${replica.leaderEpoch}`,
     );
     this.#findings.expect(
       replica.removedFloor >= before.removedFloor,
@@ -167,24 +169,18 @@ export class ReplicaWatch {
     );
   }
 
-  /** Only what is at hand in memory: the rest is compared when whole logs are. */
   #compare(replica: ReplicaProbe, from: Offset, who: string): void {
-    let slice: LogSlice | Promise<LogSlice>;
-    try {
-      slice = replica.readLog(from, SLICE_BYTES_MAX);
-    } catch {
-      return;
-    }
-    if (slice instanceof Promise) {
-      slice.catch(() => undefined);
-      return;
-    }
     const reference = this.reference(replica.partition);
-    for (const record of decodeBatches(slice.bytes)) {
-      if (record.offset >= from && record.offset < replica.highWatermark) {
-        reference.confirm(record, who, this.#options.nowMs());
-      }
-    }
+    const atMs = this.#options.nowMs();
+    this.#tailOf(replica).take(replica, from, (record) => reference.confirm(record, who, atMs));
+  }
+
+  #tailOf(replica: ReplicaProbe): PendingTail {
+    const known = this.#tails.get(replica);
+    if (known !== undefined) return known;
+    const tail = new PendingTail();
+    this.#tails.set(replica, tail);
+    return tail;
   }
 
   /** Never two leaders of one partition that would both answer a read at the same instant (L4). */
@@ -199,9 +195,12 @@ export class ReplicaWatch {
   }
 }
 
-function seenOf(replica: ReplicaProbe): Seen {
-  const { life, directoryId, highWatermark, durableOffset, removedFloor, isLeader, leaderEpoch } = replica;
-  return { life, directoryId, highWatermark, durableOffset, removedFloor, isLeader, leaderEpoch };
+function seenOf(replica: ReplicaProbe, epochMaxBefore: number): Seen {
+  const { life, directoryId, highWatermark, durableOffset, sealedOffset } = replica;
+  const { removedFloor, isLeader, leaderEpoch } = replica;
+  const leaderEpochMax = Math.max(epochMaxBefore, leaderEpoch);
+  const marks = { highWatermark, durableOffset, sealedOffset, removedFloor };
+  return { life, directoryId, ...marks, isLeader, leaderEpoch, leaderEpochMax };
 }
 
 function isUnchanged(before: Seen, replica: ReplicaProbe): boolean {
@@ -210,6 +209,7 @@ function isUnchanged(before: Seen, replica: ReplicaProbe): boolean {
     before.directoryId === replica.directoryId &&
     before.highWatermark === replica.highWatermark &&
     before.durableOffset === replica.durableOffset &&
+    before.sealedOffset === replica.sealedOffset &&
     before.isLeader === replica.isLeader &&
     before.leaderEpoch === replica.leaderEpoch &&
     before.removedFloor === replica.removedFloor

@@ -95,7 +95,7 @@ export class FakeCluster implements ClientTransport {
       arrivals: this.#arrivals,
       lead: () => (id === this.#leader ? this.partition : null),
       leaderHint: () => this.#leader,
-      followerRead: () => null,
+      followerRead: () => ({ kind: 'refused' }),
     };
   }
 

@@ -17,7 +17,7 @@ import {
   type Offset,
   type PartitionId,
 } from '../../../src/model/numbers.ts';
-import { type Action, keysOf, type Outcome, Replies } from '../checkers/history.ts';
+import { type Action, isRead, keysOf, type Outcome, Replies } from '../checkers/history.ts';
 import type { ServiceNode } from './service-node.ts';
 
 export interface ServiceRequest {
@@ -26,6 +26,8 @@ export interface ServiceRequest {
   readonly consistency: 'leader' | 'follower';
   /** A command that appended nothing by then is answered TRYAGAIN. */
   readonly deadlineMs: number;
+  /** Of a read from a follower. */
+  readonly stalenessMsMax: number;
 }
 
 export interface ServiceAnswer {
@@ -62,6 +64,17 @@ export class ServiceCall implements CommitListener {
     this.#respond = respond;
   }
 
+  /** A command that never appends; the others are reads only by what they find (R3). */
+  get isPlainRead(): boolean {
+    return isRead(this.#request.action);
+  }
+
+  /** Asked at the end of every run that appended nothing. */
+  confirmRead(partition: LeaderPartition): ReadOutcome {
+    if (this.#arrival === 0) this.#arrival = this.#node.arrivals.next();
+    return partition.confirmRead(this.#arrival);
+  }
+
   start(): void {
     if (this.#request.consistency === 'follower') {
       this.#readStale();
@@ -86,9 +99,11 @@ export class ServiceCall implements CommitListener {
   }
 
   #readStale(): void {
-    const reply = this.#node.followerRead(this.#request.partition, this.#request.action);
-    if (reply === null) this.#refuse('notFollower');
-    else this.#answer({ kind: 'done', reply });
+    const { partition, action, stalenessMsMax } = this.#request;
+    const read = this.#node.followerRead(partition, action, stalenessMsMax);
+    if (read.kind === 'refused') this.#refuse('notFollower');
+    else if (read.kind === 'reply') this.#answer({ kind: 'done', reply: read.reply });
+    else void read.until.then(() => this.#readStale());
   }
 
   #run(): void {
@@ -114,7 +129,7 @@ export class ServiceCall implements CommitListener {
   /** `answered`: the refusal has been sent. */
   #execute(partition: LeaderPartition): 'ready' | 'suspended' | 'congested' | 'refused' | 'answered' {
     const { action } = this.#request;
-    if (action.kind !== 'get' && action.kind !== 'multiGet') {
+    if (!this.isPlainRead) {
       const refusal = partition.writeRefusal();
       if (refusal !== null) {
         this.#refuse(`${refusal.code}: ${refusal.message}`);
@@ -124,9 +139,7 @@ export class ServiceCall implements CommitListener {
     }
     const outcome = this.#apply(partition, action);
     if (outcome !== ReadOutcome.ready) return nameOf(outcome);
-    if (this.#own >= 0) return 'ready';
-    if (this.#arrival === 0) this.#arrival = this.#node.arrivals.next();
-    return nameOf(partition.confirmRead(this.#arrival));
+    return this.#own >= 0 ? 'ready' : nameOf(this.confirmRead(partition));
   }
 
   #await(partition: LeaderPartition): void {

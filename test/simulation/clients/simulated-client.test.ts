@@ -29,7 +29,8 @@ async function operationsOf(
   const cluster = new FakeCluster(random.fork(), lossShare, partition);
   const history = new History(() => cluster.nowMs);
   const workloadOptions = { partitions: [0], wallMs: () => cluster.nowMs, followerReadShare: 0 };
-  const options = { thinkMsMax: 5, timeoutMsMax: 60, attemptsMax: 4, retryMsMax: 3, blindRetryShare: 0.5 };
+  const patience = { thinkMsMax: 5, pauseMsMax: 5, timeoutMsMax: 60, stalenessMsMax: 0 };
+  const options = { ...patience, attemptsMax: 4, retryMsMax: 3, blindRetryShare: 0.5 };
   const witness = { refused: () => undefined, unknown: () => undefined };
   for (let client = 1; client <= CLIENTS; client += 1) {
     const workload = new Workload(random.fork(), client, workloadOptions);

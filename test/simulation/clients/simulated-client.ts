@@ -18,9 +18,12 @@ export interface ClientTransport {
 
 export interface ClientOptions {
   readonly client: number;
+  /** Between two requests of a burst, and between two bursts. */
   readonly thinkMsMax: number;
+  readonly pauseMsMax: number;
   /** After so long without an answer the client takes another connection: what it asked is in doubt. */
   readonly timeoutMsMax: number;
+  readonly stalenessMsMax: number;
   /** After so many refusals a request is given up. */
   readonly attemptsMax: number;
   readonly retryMsMax: number;
@@ -33,6 +36,8 @@ export interface ClientWitness {
   refused(partition: number, reason: string): void;
   unknown(partition: number, reason: string): void;
 }
+
+const PAUSE_SHARE = 0.15;
 
 /** One client: one request at a time, retried while it is refused, then a pause. */
 export class SimulatedClient {
@@ -78,7 +83,9 @@ export class SimulatedClient {
   #think(): void {
     this.#isIdle = true;
     if (this.#isStopped) return;
-    this.#transport.after(this.#random.fraction() * this.#options.thinkMsMax, () => {
+    const { thinkMsMax, pauseMsMax } = this.#options;
+    const mostMs = this.#random.chance(PAUSE_SHARE) ? pauseMsMax : thinkMsMax;
+    this.#transport.after(this.#random.fraction() * mostMs, () => {
       if (this.#isStopped) return;
       this.#isIdle = false;
       this.#attempt(this.#workload.next(), this.#options.attemptsMax);
@@ -86,7 +93,7 @@ export class SimulatedClient {
   }
 
   #attempt(request: Request, attemptsLeft: number): void {
-    const { client, timeoutMsMax } = this.#options;
+    const { client, timeoutMsMax, stalenessMsMax } = this.#options;
     const id = this.#history.invoke(client, request.partition, request.action, request.consistency);
     let isOpen = true;
     const end = (outcome: Outcome): void => {
@@ -105,6 +112,7 @@ export class SimulatedClient {
         action: request.action,
         consistency: request.consistency,
         deadlineMs: timeoutMsMax,
+        stalenessMsMax,
       },
       (answer) => {
         this.#learnLeader(request.partition, answer);

@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../../support/seeded-random.ts';
+import { SeededRandom } from '../../support/seeded-random.ts';
 import { type Action, keysOf, type Outcome, valuesIn } from '../checkers/history.ts';
 
 export interface WorkloadOptions {
@@ -27,6 +27,16 @@ const KINDS = [
   ['expiring', 20],
 ] as const;
 
+interface HotSpot {
+  readonly partition: number;
+  readonly kind: (typeof KINDS)[number][0];
+  readonly index: number;
+}
+
+/** Share of requests that go to one hot key, and for how long it is hot. */
+const HOT_SHARE = 0.6;
+const HOT_MS = 300;
+const KEYS_MAX = 60;
 const DUE_AFTER_MS_MAX = 2_000;
 const VALUES_REMEMBERED_MAX = 500;
 
@@ -45,8 +55,9 @@ export class Workload {
   }
 
   next(): Request {
-    const partition = this.#random.pick(this.#options.partitions);
-    const action = this.#actionOn(partition);
+    const hot = this.#random.chance(HOT_SHARE) ? this.#hotSpot() : null;
+    const partition = hot?.partition ?? this.#random.pick(this.#options.partitions);
+    const action = this.#actionOn(partition, hot);
     const isRead = action.kind === 'get' || action.kind === 'multiGet';
     const isStale = isRead && this.#random.chance(this.#options.followerReadShare);
     return { partition, action, consistency: isStale ? 'follower' : 'leader' };
@@ -63,17 +74,26 @@ export class Workload {
     else for (const key of keysOf(action)) this.#seen.delete(key);
   }
 
-  #actionOn(partition: number): Action {
-    const kind = this.#weighted(KINDS);
+  /** The same for all clients at one time, so that they meet on it. */
+  #hotSpot(): HotSpot {
+    const period = Math.floor(this.#options.wallMs() / HOT_MS);
+    const chance = new SeededRandom(period);
+    const partition = chance.pick(this.#options.partitions);
+    return { partition, kind: chance.pick(KINDS)[0], index: chance.below(KEYS_MAX) };
+  }
+
+  #actionOn(partition: number, hot: HotSpot | null): Action {
+    const kind = hot?.kind ?? this.#weighted(KINDS);
+    const index = (count: number): number => (hot === null ? this.#random.below(count) : hot.index % count);
     switch (kind) {
       case 'register':
-        return this.#register(`${partition}:r${this.#random.below(REGISTER_KEYS)}`);
+        return this.#register(`${partition}:r${index(REGISTER_KEYS)}`);
       case 'counter':
-        return this.#counter(`${partition}:n${this.#random.below(COUNTER_KEYS)}`);
+        return this.#counter(`${partition}:n${index(COUNTER_KEYS)}`);
       case 'pair':
-        return this.#pair(`${partition}:p${this.#random.below(PAIRS)}`);
+        return this.#pair(`${partition}:p${index(PAIRS)}`);
       case 'expiring':
-        return this.#expiring(`${partition}:e${this.#random.below(EXPIRING_KEYS)}`);
+        return this.#expiring(`${partition}:e${index(EXPIRING_KEYS)}`);
     }
   }
 

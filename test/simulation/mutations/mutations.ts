@@ -1,0 +1,16 @@
+import { CONTROLLER_MUTATIONS, MERGE_MUTATIONS } from './controller-mutations.ts';
+import type { Mutation } from './mutation.ts';
+import { LEASE_MUTATIONS, REPLICATION_MUTATIONS } from './replication-mutations.ts';
+
+export const MUTATIONS: readonly Mutation[] = [
+  ...REPLICATION_MUTATIONS,
+  ...LEASE_MUTATIONS,
+  ...CONTROLLER_MUTATIONS,
+  ...MERGE_MUTATIONS,
+];
+
+export function mutationNamed(name: string): Mutation {
+  const found = MUTATIONS.find((mutation) => mutation.name === name);
+  if (found !== undefined) return found;
+  throw new Error(`no mutation '${name}'; there are: ${MUTATIONS.map((mutation) => mutation.name).join(', ')}`);
+}

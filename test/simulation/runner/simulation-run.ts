@@ -1,0 +1,266 @@
+import { SeededRandom } from '../../support/seeded-random.ts';
+import { Coverage } from '../checkers/coverage.ts';
+import { type DisturbanceBounds, doubtsMax, unexplained } from '../checkers/disturbance.ts';
+import { Findings } from '../checkers/findings.ts';
+import { History, type Operation } from '../checkers/history.ts';
+import { checkLinearizability } from '../checkers/linearizability.ts';
+import { PartitionStateWatch } from '../checkers/partition-state-watch.ts';
+import { compareReplica } from '../checkers/replica-comparison.ts';
+import { ReplicaWatch } from '../checkers/replica-watch.ts';
+import { checkStaleReads } from '../checkers/stale-reads.ts';
+import { mutationNamed } from '../mutations/mutations.ts';
+import { SimulatedWorld } from '../world/simulated-world.ts';
+import type { World, WorldOptions } from '../world/world.ts';
+import { ClientCrowd } from './client-crowd.ts';
+import { ClusterProbe } from './cluster-probe.ts';
+import { CoverageWatch } from './coverage-watch.ts';
+import { FinalRequests } from './final-requests.ts';
+import { countOverlaps } from './overlaps.ts';
+import type { RunResult } from './run-result.ts';
+import type { RunSettings } from './run-settings.ts';
+import { WorldTransport } from './world-transport.ts';
+
+/** Between two looks at counters. */
+const COUNTERS_EVERY_MS = 50;
+/** Clients are patient at least for this share of the longest patience. */
+const PATIENCE_SHARE_MIN = 0.1;
+/** What a follower's clock and the network add to the staleness it counts. */
+const STALENESS_SLACK = 1.06;
+
+/** Runs one seed: faults and clients, then healing, then every check. Throws only when the simulator itself is broken. */
+export async function simulateRun(settings: RunSettings): Promise<RunResult> {
+  const startedMs = performance.now();
+  const mutation = settings.mutation === null ? null : mutationNamed(settings.mutation);
+  const restore = mutation?.install?.();
+  const world = new SimulatedWorld({ ...worldOptions(settings), ...(mutation === null ? {} : { rules: mutation.rules }) });
+  try {
+    const run = new SimulationRun(settings, world);
+    await run.serve();
+    await run.heal();
+    run.judge();
+    return run.result(performance.now() - startedMs, world.digest);
+  } finally {
+    world.end();
+    restore?.();
+  }
+}
+
+function worldOptions(settings: RunSettings): Partial<WorldOptions> {
+  const { seed, nodes, partitions, replicationFactor, minInsync } = settings;
+  return { seed, nodeCount: nodes, partitionCount: partitions, replicationFactor, minInsync };
+}
+
+class SimulationRun {
+  readonly #settings: RunSettings;
+  readonly #world: World;
+  readonly #findings: Findings;
+  readonly #history: History;
+  readonly #coverage = new Coverage();
+  readonly #watch: ReplicaWatch;
+  readonly #probe: ClusterProbe;
+  readonly #transport: WorldTransport;
+  readonly #crowd: ClientCrowd;
+  #servingSinceMs = 0;
+  #operations: readonly Operation[] = [];
+
+  constructor(settings: RunSettings, world: World) {
+    const nowMs = (): number => world.nowMs;
+    this.#settings = settings;
+    this.#world = world;
+    this.#findings = new Findings(nowMs);
+    this.#history = new History(() => world.trueWallMs);
+    this.#probe = new ClusterProbe(world);
+    this.#watch = new ReplicaWatch(this.#probe.look, this.#findings, {
+      minInsync: settings.minInsync,
+      nowMs: () => world.trueWallMs,
+    });
+    this.#transport = new WorldTransport(world);
+    this.#crowd = this.#newCrowd();
+    this.#observe();
+  }
+
+  /** Clients ask while faults happen, until enough of both has been. */
+  async serve(): Promise<void> {
+    const { operationsMin, faultsMin, busyMsMax, healMsMax, faultEveryMs } = this.#settings;
+    await this.#world.start();
+    const began = await this.#world.runUntil(() => this.#world.isStable(), healMsMax);
+    this.#findings.expect(began, 'heals', () => `not stable ${healMsMax} ms after the start`);
+    this.#servingSinceMs = this.#world.nowMs;
+    this.#crowd.start();
+    this.#world.startFaults({ everyMs: faultEveryMs });
+    const isEnough = (): boolean =>
+      this.#isBroken ||
+      (this.#history.checkedCount >= operationsMin && this.#world.faults.length >= faultsMin);
+    await this.#world.runUntil(isEnough, busyMsMax);
+    this.#world.stopFaults();
+  }
+
+  /** No more faults: everything comes back, serves, and is equal. */
+  async heal(): Promise<void> {
+    const { healMsMax } = this.#settings;
+    if (this.#isBroken) return;
+    const isHealed = await this.#world.quiesce(healMsMax);
+    this.#findings.expect(isHealed, 'heals', () => `not stable ${healMsMax} ms after the last fault: ${this.#standing()}`);
+    this.#crowd.stop();
+    await this.#world.runUntil(() => this.#crowd.isIdle, healMsMax);
+    await this.#askForLast();
+    if (isHealed) await this.#compareReplicas();
+  }
+
+  judge(): void {
+    const world = this.#world;
+    this.#operations = this.#history.operations();
+    for (const defect of world.defects) this.#findings.add('defect', defect);
+    const { wallAheadMsMax } = world;
+    for (const verdict of checkLinearizability(this.#operations, { wallAheadMsMax })) {
+      if (verdict.kind !== 'linearizable') this.#findings.add(`linearizability (${verdict.kind})`, verdict.text);
+    }
+    const { stalenessMsMax } = this.#settings;
+    const stale = checkStaleReads(this.#operations, {
+      stalenessMsMax: stalenessMsMax * STALENESS_SLACK,
+      valuesOf: (partition, key) => this.#watch.reference(partition).valuesOf(key),
+    });
+    for (const text of stale) this.#findings.add('stale reads', text);
+    this.#judgeTroubles();
+  }
+
+  result(realMs: number, digest: string): RunResult {
+    const faults: Record<string, number> = {};
+    for (const { kind } of this.#world.faults) faults[kind] = (faults[kind] ?? 0) + 1;
+    const operations = this.#operations;
+    const count = (kind: string): number => operations.filter(({ outcome }) => outcome.kind === kind).length;
+    const followerReads = operations.filter(
+      ({ consistency, outcome }) => consistency === 'follower' && outcome.kind === 'done',
+    ).length;
+    this.#coverage.hit('follower read', followerReads);
+    return {
+      seed: this.#settings.seed,
+      operations: operations.length,
+      overlaps: countOverlaps(operations),
+      unknowns: count('unknown'),
+      refusals: count('refused'),
+      followerReads,
+      faults,
+      coverage: this.#coverage.toRecord(),
+      findings: this.#findings.list,
+      virtualMs: this.#world.nowMs,
+      realMs,
+      digest,
+      events: this.#findings.count > 0 ? this.#world.events.lines() : [],
+    };
+  }
+
+  /** What follows a broken state only repeats it. */
+  get #isBroken(): boolean {
+    return this.#findings.count > 0 || this.#world.defects.length > 0;
+  }
+
+  #newCrowd(): ClientCrowd {
+    const settings = this.#settings;
+    const world = this.#world;
+    return new ClientCrowd(
+      {
+        clients: settings.clients,
+        client: {
+          thinkMsMax: settings.thinkMsMax,
+          pauseMsMax: settings.pauseMsMax,
+          timeoutMsMax: settings.clientTimeoutMsMax,
+          stalenessMsMax: settings.stalenessMsMax,
+          attemptsMax: 8,
+          retryMsMax: 120,
+          blindRetryShare: 0.5,
+        },
+        workload: {
+          partitions: world.partitions,
+          wallMs: () => world.trueWallMs,
+          followerReadShare: settings.followerReadShare,
+        },
+        nowMs: () => world.nowMs,
+      },
+      this.#transport,
+      this.#history,
+      new SeededRandom(settings.seed ^ 0x5eed),
+    );
+  }
+
+  #observe(): void {
+    const world = this.#world;
+    const states = new PartitionStateWatch(this.#findings, this.#settings.minInsync);
+    const coverage = new CoverageWatch(world, this.#coverage);
+    let countersAtMs = 0;
+    world.observe(() => {
+      this.#watch.look();
+      const forgets = world.faults.some(({ kind }) => kind === 'coordinatorLosesWrites');
+      for (const partition of world.partitions) {
+        const state = world.partitionState(partition);
+        if (state !== null) states.look(state, forgets);
+      }
+      coverage.look();
+      if (world.nowMs < countersAtMs) return;
+      countersAtMs = world.nowMs + COUNTERS_EVERY_MS;
+      coverage.lookAtCounters();
+    });
+  }
+
+  async #askForLast(): Promise<void> {
+    const { healMsMax } = this.#settings;
+    const last = new FinalRequests(this.#transport, this.#history);
+    last.ask(this.#world.partitions, this.#history.operations());
+    const isServed = await this.#world.runUntil(() => last.isDone, healMsMax);
+    last.end();
+    this.#findings.expect(isServed, 'serves', () => `not every key is served ${healMsMax} ms after healing: ${this.#standing()}`);
+  }
+
+  /** Every replica against what was committed. The last write has to reach the followers first. */
+  async #compareReplicas(): Promise<void> {
+    const { healMsMax } = this.#settings;
+    const replicas = (): ReturnType<ClusterProbe['look']>[number]['replicas'] =>
+      this.#probe.look().flatMap((node) => node.replicas);
+    const areLevel = (): boolean =>
+      replicas().every(
+        ({ partition, highWatermark }) => highWatermark === this.#watch.reference(partition).endOffset,
+      );
+    const isLevel = await this.#world.runUntil(areLevel, healMsMax);
+    this.#findings.expect(isLevel, 'heals', () => `high watermarks differ: ${this.#standing()}`);
+    let open = 0;
+    for (const replica of replicas()) {
+      open += 1;
+      compareReplica(replica, this.#watch.reference(replica.partition), this.#findings, () => this.#world.trueWallMs)
+        .catch((error: unknown) => this.#findings.add('replicas equal', `node ${replica.node}: ${String(error)}`))
+        .finally(() => {
+          open -= 1;
+        });
+    }
+    const isCompared = await this.#world.runUntil(() => open === 0, healMsMax);
+    this.#findings.expect(isCompared, 'replicas equal', () => `${open} replicas could not be read whole`);
+  }
+
+  #judgeTroubles(): void {
+    const { recoveryMs, clients, clientTimeoutMsMax } = this.#settings;
+    const disturbances = this.#world.faults;
+    const bounds: DisturbanceBounds = { recoveryMs, startMs: this.#servingSinceMs };
+    const { refusals, doubts } = this.#crowd;
+    for (const [name, troubles] of [['refused', refusals], ['in doubt', doubts]] as const) {
+      for (const { atMs, partition, reason } of unexplained(troubles, disturbances, bounds)) {
+        this.#findings.add('refusals', `partition ${partition}: ${name} at ${atMs.toFixed(1)} ms without a cause: ${reason}`);
+      }
+    }
+    const most = doubtsMax(disturbances, clients, clientTimeoutMsMax * PATIENCE_SHARE_MIN, recoveryMs);
+    this.#findings.expect(doubts.length <= most, 'doubts', () => `${doubts.length} in doubt; ${most} could be in flight at faults`);
+  }
+
+  /** Where everybody stands, for a finding. */
+  #standing(): string {
+    const states = this.#world.partitions.map((partition) => {
+      const state = this.#world.partitionState(partition);
+      return `partition ${partition} v${state?.version} leader ${state?.leader} epoch ${state?.leaderEpoch} isr [${state?.isr.join(' ')}] elr [${state?.elr.join(' ')}]`;
+    });
+    const replicas = this.#probe.look().flatMap((node) =>
+      node.replicas.map(
+        ({ partition, isLeader, leaderEpoch, highWatermark, logEndOffset }) =>
+          `n${node.node}/p${partition} ${isLeader ? 'leads' : 'follows'} in ${leaderEpoch} hw ${highWatermark} end ${logEndOffset}`,
+      ),
+    );
+    return [...states, ...replicas].join('; ');
+  }
+}
