@@ -278,7 +278,11 @@ export class Replica {
       this.#failed(error);
       return;
     }
-    if (!this.#isCurrent(state) || incarnation !== this.#node.incarnation) return;
+    if (!this.#isCurrent(state) || incarnation !== this.#node.incarnation) {
+      // The epoch has begun on disk, and its leader never will: the store is to take a follower's orders again.
+      store.endEpoch();
+      return;
+    }
     const leader = this.#node.newLeader(state, store, this.#leaderHost());
     this.#role = { kind: 'leader', leaderEpoch: state.leaderEpoch, leader };
     this.#log(state.leaderEpoch, 'leads');
