@@ -45,6 +45,17 @@ describe('a leader and the fetches of its followers', () => {
     expect(leader.core.view.followers.get(node(2))).to.include({ fetchOffset: -1, durableOffset: -1 });
   });
 
+  it('KAFKA-7164: a new epoch counts nothing of an older one, though the leader is the same: everybody fetches anew', () => {
+    const leader = new LeaderHarness({ state: stateOf({ leaderEpoch: EPOCH + 1 }) });
+    const log = { epochs: [[EPOCH + 1, 10]] as const };
+    expect(kinds(leader.fetch(2, { log })), 'under the old epoch').to.deep.equal(['reply']);
+    leader.told(2, 10);
+    leader.told(2, 10, { leaderEpoch: EPOCH + 1 });
+    expect(leader.core.view.followers.get(node(2))?.durableOffset).to.equal(-1);
+    leader.fetch(2, { leaderEpoch: EPOCH + 1, lastEpoch: EPOCH + 1, log });
+    expect(leader.core.view.followers.get(node(2))?.durableOffset).to.equal(10);
+  });
+
   it('word of progress before an accepted fetch, of another life, directory, epoch or partition says nothing', () => {
     const leader = new LeaderHarness();
     leader.told(2, 10);
