@@ -71,8 +71,10 @@ export class ReplicaMachine {
     return replica;
   }
 
+  /** Ends this life, if it has not crashed already, and begins the next. */
   nextLife(crash: CrashOptions = { policy: 'loseAll' }): void {
-    this.disk.crashAndRestart(crash);
+    if (this.disk.isCrashed) this.disk.restart();
+    else this.disk.crashAndRestart(crash);
   }
 
   get #doors(): ConstructorParameters<typeof PartitionStore>[1] {
