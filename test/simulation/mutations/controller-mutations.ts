@@ -39,13 +39,16 @@ export const CONTROLLER_MUTATIONS: readonly Mutation[] = [
     controller: {
       nextIsrElr: (now, nextIsr, _minInsync, dropped) => ({
         isr: nextIsr,
-        elr: [...new Set([...now.elr, ...now.isr])].filter((node) => !nextIsr.includes(node) && !dropped.has(node)),
+        elr: [...new Set([...now.elr, ...now.isr])].filter(
+          (node) => !nextIsr.includes(node) && !dropped.has(node),
+        ),
       }),
     },
   }),
   mutation('who is dropped as lossy stays eligible', 'KIP-966', {
     controller: {
-      nextIsrElr: (now, nextIsr, minInsync) => CONTROLLER_RULES.nextIsrElr(now, nextIsr, minInsync, new Set()),
+      nextIsrElr: (now, nextIsr, minInsync) =>
+        CONTROLLER_RULES.nextIsrElr(now, nextIsr, minInsync, new Set()),
     },
   }),
   mutation('proposals of any version are taken', '2.3', {
@@ -65,7 +68,9 @@ export const CONTROLLER_MUTATIONS: readonly Mutation[] = [
           member: (node) => {
             const named = proposal.isr.find((member) => member.node === node);
             const view = world.member(node);
-            return named === undefined || node === proposal.leader ? view : { ...view, incarnation: named.incarnation };
+            return named === undefined || node === proposal.leader
+              ? view
+              : { ...view, incarnation: named.incarnation };
           },
         }),
     },
@@ -78,7 +83,14 @@ export const MERGE_MUTATIONS: readonly Mutation[] = [
     install: () => replaced(mergeRules, 'mayRemove', () => () => true),
   }),
   mutation('tombstones removed before all have them', 'R16', {
-    install: () => replaced(mergeRules, 'mayRemove', () => ({ isPrefix }) => isPrefix),
+    install: () =>
+      replaced(
+        mergeRules,
+        'mayRemove',
+        () =>
+          ({ isPrefix }) =>
+            isPrefix,
+      ),
   }),
   mutation('floor moves while a follower is rebuilt', 'C5', {
     install: () =>

@@ -12,5 +12,7 @@ export const MUTATIONS: readonly Mutation[] = [
 export function mutationNamed(name: string): Mutation {
   const found = MUTATIONS.find((mutation) => mutation.name === name);
   if (found !== undefined) return found;
-  throw new Error(`no mutation '${name}'; there are: ${MUTATIONS.map((mutation) => mutation.name).join(', ')}`);
+  throw new Error(
+    `no mutation '${name}'; there are: ${MUTATIONS.map((mutation) => mutation.name).join(', ')}`,
+  );
 }

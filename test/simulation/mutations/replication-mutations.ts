@@ -73,7 +73,7 @@ export const REPLICATION_MUTATIONS: readonly Mutation[] = [
         RULES.highWatermark({ ...view, durableOffset: view.logEndOffset }, nowMs, rules),
     },
   }),
-  mutation('follower takes the leader\'s high watermark beyond its own log', 'KAFKA-14704', {
+  mutation("follower takes the leader's high watermark beyond its own log", 'KAFKA-14704', {
     replication: {
       followerHighWatermark: ({ current, logEndOffset, outcome }) =>
         asOffset(Math.max(current, outcome.result === 'data' ? logEndOffset : current)),
@@ -94,7 +94,8 @@ export const REPLICATION_MUTATIONS: readonly Mutation[] = [
   }),
   mutation('removedFloor skipped', 'C5, R16', {
     replication: {
-      checkFetch: (view, fetch, log, known) => RULES.checkFetch(view, fetch, { ...log, removedFloor: -1 }, known),
+      checkFetch: (view, fetch, log, known) =>
+        RULES.checkFetch(view, fetch, { ...log, removedFloor: -1 }, known),
     },
   }),
   mutation('an older epoch is followed', 'L6', {
@@ -114,11 +115,18 @@ export const REPLICATION_MUTATIONS: readonly Mutation[] = [
 export const LEASE_MUTATIONS: readonly Mutation[] = [
   mutation('lease counted from receipt', 'L3, 4.3-1', {
     install: () =>
-      replaced(ReplicaManager.prototype, 'echoed', (original) =>
-        function echoed(this: ReplicaManager, grant, stamp) {
-          const { clock } = this.doors;
-          original.call(this, grant, { ...stamp, sentAtMs: clock.monotonicMs(), sentWallMs: clock.wallMs() });
-        },
+      replaced(
+        ReplicaManager.prototype,
+        'echoed',
+        (original) =>
+          function echoed(this: ReplicaManager, grant, stamp) {
+            const { clock } = this.doors;
+            original.call(this, grant, {
+              ...stamp,
+              sentAtMs: clock.monotonicMs(),
+              sentWallMs: clock.wallMs(),
+            });
+          },
       ),
   }),
   mutation('lease without the margin for clock rates', 'L3, 4.3-9', {
@@ -141,7 +149,8 @@ export const LEASE_MUTATIONS: readonly Mutation[] = [
   }),
   mutation('only the newest promise counts', 'L5, R20', {
     replication: {
-      mayActAt: (promises, self, bootWaitUntilMs) => RULES.mayActAt([...promises].slice(-1), self, bootWaitUntilMs),
+      mayActAt: (promises, self, bootWaitUntilMs) =>
+        RULES.mayActAt([...promises].slice(-1), self, bootWaitUntilMs),
     },
   }),
   mutation('reads before the inherited tail is committed', 'L4, KAFKA-2334', {
@@ -155,25 +164,33 @@ export const LEASE_MUTATIONS: readonly Mutation[] = [
     },
   }),
   mutation('version check answers for another version', 'R9', {
-    replication: { versionCheckConfirms: (view, _version, nowMs, rules) => rules.servesReads(view, nowMs, rules) },
+    replication: {
+      versionCheckConfirms: (view, _version, nowMs, rules) => rules.servesReads(view, nowMs, rules),
+    },
   }),
   mutation('reads need no lease', 'L7', {
     replication: { leaseValid: (view, nowMs, _wallMs, rules) => rules.servesReads(view, nowMs, rules) },
   }),
   mutation('read from the overlay', 'C2, 4.3-11', {
     install: () =>
-      replaced(PartitionStore.prototype, 'readCommitted', () =>
-        function readCommitted(this: PartitionStore, database, key, entry, withValue) {
-          return this.readAppended(database, key, entry, withValue);
-        },
+      replaced(
+        PartitionStore.prototype,
+        'readCommitted',
+        () =>
+          function readCommitted(this: PartitionStore, database, key, entry, withValue) {
+            return this.readAppended(database, key, entry, withValue);
+          },
       ),
   }),
   mutation('a negative answer is not confirmed', 'R3', {
     install: () =>
-      replaced(ServiceCall.prototype, 'confirmRead', (original) =>
-        function confirmRead(this: ServiceCall, partition) {
-          return this.isPlainRead ? original.call(this, partition) : ReadOutcome.ready;
-        },
+      replaced(
+        ServiceCall.prototype,
+        'confirmRead',
+        (original) =>
+          function confirmRead(this: ServiceCall, partition) {
+            return this.isPlainRead ? original.call(this, partition) : ReadOutcome.ready;
+          },
       ),
   }),
 ];

@@ -35,7 +35,8 @@ export class FinalRequests {
       this.#ask(partition, { kind: 'set', key: `${partition}:last`, value: 'last', dueMs: 0 });
     }
     const keys = new Map<string, number>();
-    for (const { action, partition } of operations) for (const key of keysOf(action)) keys.set(key, partition);
+    for (const { action, partition } of operations)
+      for (const key of keysOf(action)) keys.set(key, partition);
     for (const [key, partition] of keys) this.#ask(partition, { kind: 'get', key });
   }
 

@@ -36,7 +36,8 @@ export class LiveServiceNode implements ServiceNode {
       view.end = view.bytes.length;
       view.hash = reads.hash(view.bytes, 0, view.end);
       const entry = new EntryView();
-      if (!reads.readCommitted(DATABASE, view, entry, true)) return { kind: 'suspended', until: reads.loaded };
+      if (!reads.readCommitted(DATABASE, view, entry, true))
+        return { kind: 'suspended', until: reads.loaded };
       const { bytes, start, end } = entry;
       values.push(entry.found ? Buffer.from(bytes.subarray(start, end)).toString('latin1') : null);
     }

@@ -38,7 +38,9 @@ export function describeFailure(
   replay: string,
   eventLogPath: string,
 ): string {
-  const findings = run.findings.map(({ checker, atMs, text }) => `  ${checker} (${atMs.toFixed(1)} ms): ${text}`);
+  const findings = run.findings.map(
+    ({ checker, atMs, text }) => `  ${checker} (${atMs.toFixed(1)} ms): ${text}`,
+  );
   return [
     `seed ${run.seed} FAILED at commit ${commit}: ${run.findings.length} findings in ${run.operations} operations`,
     ...findings.slice(0, 10),

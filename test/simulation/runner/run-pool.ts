@@ -50,7 +50,9 @@ export class RunPool {
 }
 
 function startChild(): ChildProcess {
-  return fork(fileURLToPath(new URL('./run-child.js', import.meta.url)), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  return fork(fileURLToPath(new URL('./run-child.js', import.meta.url)), {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
 }
 
 function ask(child: ChildProcess, request: PoolRequest): Promise<PoolAnswer> {

@@ -32,7 +32,10 @@ export async function simulateRun(settings: RunSettings): Promise<RunResult> {
   const startedMs = performance.now();
   const mutation = settings.mutation === null ? null : mutationNamed(settings.mutation);
   const restore = mutation?.install?.();
-  const world = new SimulatedWorld({ ...worldOptions(settings), ...(mutation === null ? {} : { rules: mutation.rules }) });
+  const world = new SimulatedWorld({
+    ...worldOptions(settings),
+    ...(mutation === null ? {} : { rules: mutation.rules }),
+  });
   try {
     const run = new SimulationRun(settings, world);
     await run.serve();
@@ -100,7 +103,11 @@ class SimulationRun {
     const { healMsMax } = this.#settings;
     if (this.#isBroken) return;
     const isHealed = await this.#world.quiesce(healMsMax);
-    this.#findings.expect(isHealed, 'heals', () => `not stable ${healMsMax} ms after the last fault: ${this.#standing()}`);
+    this.#findings.expect(
+      isHealed,
+      'heals',
+      () => `not stable ${healMsMax} ms after the last fault: ${this.#standing()}`,
+    );
     this.#crowd.stop();
     await this.#world.runUntil(() => this.#crowd.isIdle, healMsMax);
     await this.#askForLast();
@@ -113,7 +120,8 @@ class SimulationRun {
     for (const defect of world.defects) this.#findings.add('defect', defect);
     const { wallAheadMsMax } = world;
     for (const verdict of checkLinearizability(this.#operations, { wallAheadMsMax })) {
-      if (verdict.kind !== 'linearizable') this.#findings.add(`linearizability (${verdict.kind})`, verdict.text);
+      if (verdict.kind !== 'linearizable')
+        this.#findings.add(`linearizability (${verdict.kind})`, verdict.text);
     }
     const { stalenessMsMax } = this.#settings;
     const stale = checkStaleReads(this.#operations, {
@@ -208,7 +216,11 @@ class SimulationRun {
     last.ask(this.#world.partitions, this.#history.operations());
     const isServed = await this.#world.runUntil(() => last.isDone, healMsMax);
     last.end();
-    this.#findings.expect(isServed, 'serves', () => `not every key is served ${healMsMax} ms after healing: ${this.#standing()}`);
+    this.#findings.expect(
+      isServed,
+      'serves',
+      () => `not every key is served ${healMsMax} ms after healing: ${this.#standing()}`,
+    );
   }
 
   /** Every replica against what was committed. The last write has to reach the followers first. */
@@ -225,8 +237,15 @@ class SimulationRun {
     let open = 0;
     for (const replica of replicas()) {
       open += 1;
-      compareReplica(replica, this.#watch.reference(replica.partition), this.#findings, () => this.#world.trueWallMs)
-        .catch((error: unknown) => this.#findings.add('replicas equal', `node ${replica.node}: ${String(error)}`))
+      compareReplica(
+        replica,
+        this.#watch.reference(replica.partition),
+        this.#findings,
+        () => this.#world.trueWallMs,
+      )
+        .catch((error: unknown) =>
+          this.#findings.add('replicas equal', `node ${replica.node}: ${String(error)}`),
+        )
         .finally(() => {
           open -= 1;
         });
@@ -240,13 +259,23 @@ class SimulationRun {
     const disturbances = this.#world.faults;
     const bounds: DisturbanceBounds = { recoveryMs, startMs: this.#servingSinceMs };
     const { refusals, doubts } = this.#crowd;
-    for (const [name, troubles] of [['refused', refusals], ['in doubt', doubts]] as const) {
+    for (const [name, troubles] of [
+      ['refused', refusals],
+      ['in doubt', doubts],
+    ] as const) {
       for (const { atMs, partition, reason } of unexplained(troubles, disturbances, bounds)) {
-        this.#findings.add('refusals', `partition ${partition}: ${name} at ${atMs.toFixed(1)} ms without a cause: ${reason}`);
+        this.#findings.add(
+          'refusals',
+          `partition ${partition}: ${name} at ${atMs.toFixed(1)} ms without a cause: ${reason}`,
+        );
       }
     }
     const most = doubtsMax(disturbances, clients, clientTimeoutMsMax * PATIENCE_SHARE_MIN, recoveryMs);
-    this.#findings.expect(doubts.length <= most, 'doubts', () => `${doubts.length} in doubt; ${most} could be in flight at faults`);
+    this.#findings.expect(
+      doubts.length <= most,
+      'doubts',
+      () => `${doubts.length} in doubt; ${most} could be in flight at faults`,
+    );
   }
 
   /** Where everybody stands, for a finding. */
@@ -255,12 +284,14 @@ class SimulationRun {
       const state = this.#world.partitionState(partition);
       return `partition ${partition} v${state?.version} leader ${state?.leader} epoch ${state?.leaderEpoch} isr [${state?.isr.join(' ')}] elr [${state?.elr.join(' ')}]`;
     });
-    const replicas = this.#probe.look().flatMap((node) =>
-      node.replicas.map(
-        ({ partition, isLeader, leaderEpoch, highWatermark, logEndOffset }) =>
-          `n${node.node}/p${partition} ${isLeader ? 'leads' : 'follows'} in ${leaderEpoch} hw ${highWatermark} end ${logEndOffset}`,
-      ),
-    );
+    const replicas = this.#probe
+      .look()
+      .flatMap((node) =>
+        node.replicas.map(
+          ({ partition, isLeader, leaderEpoch, highWatermark, logEndOffset }) =>
+            `n${node.node}/p${partition} ${isLeader ? 'leads' : 'follows'} in ${leaderEpoch} hw ${highWatermark} end ${logEndOffset}`,
+        ),
+      );
     return [...states, ...replicas].join('; ');
   }
 }
