@@ -83,8 +83,11 @@ function brokenRule(
     members.some((id) => isSound(classOf(id)) && !views[id]?.isShuttingDown && !views[id]?.isTroubled)
   )
     return 'somebody could have led';
-  const keys = Object.keys(next.incarnations).map(Number).sort();
-  if (keys.join() !== [...next.isr, ...next.elr].sort().join()) return 'lives of members, and of nobody else';
+  const keys = Object.keys(next.incarnations)
+    .map(Number)
+    .sort((a, b) => a - b);
+  if (keys.join() !== [...next.isr, ...next.elr].sort((a, b) => a - b).join())
+    return 'lives of members, and of nobody else';
   if (
     decision.reason === 'leaderDead' &&
     state.leader !== null &&

@@ -64,7 +64,7 @@ describe('nextIsrElr', () => {
         2,
         new Set(nodes(...dropped)),
       );
-      expect([...result.elr].sort()).to.deep.equal(elrAfter);
+      expect([...result.elr].sort((a, b) => a - b)).to.deep.equal(elrAfter);
       expect(result.isr).to.deep.equal(next);
     });
   }
