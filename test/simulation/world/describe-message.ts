@@ -32,7 +32,7 @@ export function describeControl(message: ControlMessage): string {
     case 'statePush':
       return `push c${message.controllerEpoch} ${message.partitions.map(describeState).join(' ')}`;
     case 'isrProposal':
-      return `proposal #${message.proposalId} p${message.partition} e${message.leaderEpoch} v${message.version} isr ${message.isr.map(({ node }) => node).join(',')}`;
+      return `proposal #${message.proposalId} p${message.partition} e${message.leaderEpoch} v${message.version} isr ${message.isr.map(({ node, incarnation }) => `${node}@${incarnation % 1e6}`).join(',')}`;
     case 'isrProposalReply':
       return `answer #${message.proposalId} p${message.partition} ${message.result}${message.state === null ? '' : ` ${describeState(message.state)}`}`;
     case 'replicaQuery':

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { EventLog } from './world.ts';
 
-const LINES_KEPT = 20_000;
+const LINES_KEPT = 100_000;
 
 /** The last lines of what happened, and a checksum of all of them. */
 export class RingEventLog implements EventLog {
