@@ -36,7 +36,7 @@ export const LEASE_MS = 600;
 /** One machine: its disk outlives its lives. */
 export class TestNode {
   readonly id: NodeId;
-  readonly disk: FaultyFileSystem;
+  disk: FaultyFileSystem;
   readonly logger = new CollectingLogger();
   /** What it told the controller. */
   readonly told: ToController[] = [];
@@ -49,7 +49,7 @@ export class TestNode {
   constructor(id: number, cluster: TestCluster) {
     this.id = asNodeId(id);
     this.#cluster = cluster;
-    this.disk = new FaultyFileSystem({ random: cluster.random.fork(), clock: cluster.clock });
+    this.disk = this.#newDisk();
   }
 
   get manager(): ReplicaManager {
@@ -100,6 +100,16 @@ export class TestNode {
     this.#manager = null;
     if (!this.disk.isCrashed) this.disk.crash({ policy: 'loseAll' });
     this.disk.restart();
+  }
+
+  /** The process is gone, and a new disk was put in. */
+  wipe(): void {
+    this.#manager = null;
+    this.disk = this.#newDisk();
+  }
+
+  #newDisk(): FaultyFileSystem {
+    return new FaultyFileSystem({ random: this.#cluster.random.fork(), clock: this.#cluster.clock });
   }
 
   async stop(): Promise<void> {

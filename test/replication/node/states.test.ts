@@ -1,0 +1,287 @@
+import { expect } from 'chai';
+import type { StatePushAck, ToController } from '../../../src/model/control-messages.ts';
+import {
+  asControllerEpoch,
+  asIncarnation,
+  asLeaderEpoch,
+  asNodeId,
+  asPartitionVersion,
+} from '../../../src/model/numbers.ts';
+import { ReadOutcome } from '../../../src/replication/leader-partition.ts';
+import { LEASE_MS, PARTITION, TestCluster, type TestNode } from './replica-cluster.ts';
+
+function acks(node: TestNode): readonly StatePushAck[] {
+  return told(node, 'statePushAck');
+}
+
+function told<Kind extends ToController['kind']>(
+  node: TestNode,
+  kind: Kind,
+): Extract<ToController, { kind: Kind }>[] {
+  return node.told.filter(
+    (message): message is Extract<ToController, { kind: Kind }> => message.kind === kind,
+  );
+}
+
+function record(node: TestNode) {
+  return node.manager.nodeState.partition(PARTITION);
+}
+
+describe('replica manager: states', () => {
+  it('acknowledges a version once it is durable and in force', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    for (const node of cluster.nodes) {
+      expect(acks(node).at(-1)?.versions).to.deep.equal([[PARTITION, 2]]);
+      expect(record(node)).to.include({ leaderEpochMax: 1, versionMax: 2 });
+    }
+  });
+
+  it('rejects what an older controller says (KAFKA-1096)', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    cluster.controllerEpoch = 3;
+    await cluster.push(cluster.state(1, 1, 3));
+    cluster.controllerEpoch = 2;
+    await cluster.push(cluster.state(2, 9, 9));
+    expect(cluster.node(1).manager.leading(PARTITION)).to.not.equal(null);
+    expect(record(cluster.node(1))).to.include({ leaderEpochMax: 1, versionMax: 3 });
+    expect(acks(cluster.node(1)).at(-1)).to.include({ controllerEpoch: 3 });
+  });
+
+  it('remembers the controller epoch over a restart', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    cluster.controllerEpoch = 3;
+    await cluster.push(cluster.state(1, 1, 3));
+    cluster.node(2).kill();
+    await cluster.node(2).start();
+    cluster.controllerEpoch = 2;
+    await cluster.push(cluster.state(2, 9, 9));
+    expect(record(cluster.node(2))).to.include({ leaderEpochMax: 1 });
+  });
+
+  it('rejects what is meant for another life (KAFKA-7235)', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    const node = cluster.node(1);
+    node.manager.receiveControl({
+      kind: 'statePush',
+      controller: asNodeId(1),
+      controllerEpoch: asControllerEpoch(1),
+      targetIncarnation: asIncarnation(node.manager.incarnation - 1),
+      facts: cluster.facts,
+      nodes: [],
+      partitions: [cluster.state(2, 9, 9)],
+    });
+    await cluster.clock.settle();
+    expect(record(node)).to.include({ leaderEpochMax: 1 });
+  });
+
+  it('rejects older epochs and older versions of one epoch, also after a restart (I1)', async () => {
+    const cluster = new TestCluster(3);
+    await cluster.found(1);
+    await cluster.push(cluster.state(2, 5, 7));
+    await cluster.push(cluster.state(1, 4, 8));
+    expect(cluster.node(1).manager.leading(PARTITION)).to.equal(null);
+    cluster.node(1).kill();
+    await cluster.node(1).start();
+    await cluster.push(cluster.state(1, 4, 8), [1]);
+    await cluster.push(cluster.state(2, 5, 6), [1]);
+    expect(cluster.node(1).manager.replica(PARTITION)?.state).to.equal(null);
+    await cluster.push(cluster.state(2, 5, 7), [1]);
+    expect(cluster.node(1).manager.replica(PARTITION)?.follower, 'the one it knew').to.not.equal(null);
+  });
+
+  it('a push that comes twice changes nothing and is acknowledged again', async () => {
+    const cluster = new TestCluster(2);
+    const state = await cluster.found(1);
+    const { leader } = cluster.node(1).manager.replica(PARTITION) ?? {};
+    const before = acks(cluster.node(1)).length;
+    await cluster.push(state);
+    expect(cluster.node(1).manager.replica(PARTITION)?.leader).to.equal(leader);
+    expect(acks(cluster.node(1))).to.have.length(before + 1);
+  });
+
+  it('leads nothing that another life of it was elected for (KIP-380)', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    const state = cluster.state(1, 2, 3);
+    const stale = { ...state.incarnations, 1: asIncarnation(cluster.node(1).manager.incarnation - 1) };
+    await cluster.push({ ...state, incarnations: stale });
+    expect(cluster.node(1).manager.leading(PARTITION)).to.equal(null);
+  });
+
+  it('never leads twice in one epoch: a restarted leader waits for the next (2.8)', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    cluster.node(1).kill();
+    await cluster.node(1).start();
+    await cluster.push(cluster.state(1, 1, 3));
+    expect(cluster.node(1).manager.leading(PARTITION)).to.equal(null);
+    await cluster.push(cluster.state(1, 2, 4));
+    expect(cluster.node(1).manager.leading(PARTITION)?.leaderEpoch).to.equal(2);
+  });
+
+  it('ends the lease of a deposed leader before the push call returns (L8)', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    cluster.node(1).put('key', 'old');
+    await cluster.clock.advance(300);
+    const leader = cluster.node(1).leading();
+    expect(cluster.node(1).read('key', 1).outcome).to.equal(ReadOutcome.ready);
+    const pushing = cluster.push(cluster.state(2, 2, 3), [1]);
+    expect(leader.confirmRead(2)).to.equal(ReadOutcome.refused);
+    expect(leader.writeRefusal()).to.not.equal(null);
+    await pushing;
+  });
+
+  it('a new leader acts only when the promise to the old one is over (L5)', async () => {
+    const cluster = new TestCluster(2);
+    cluster.minInsync = 1;
+    await cluster.found(1);
+    cluster.node(1).put('key', 'value');
+    await cluster.clock.advance(300);
+    cluster.node(1).kill();
+    await cluster.push(cluster.state(2, 2, 3, [2]));
+    const role = cluster.node(2).manager.replica(PARTITION)?.leader;
+    expect(role?.canAct).to.equal(false);
+    await cluster.clock.advance(LEASE_MS);
+    expect(role?.canAct).to.equal(true);
+    expect(cluster.node(2).read('key', 1)).to.deep.equal({ outcome: ReadOutcome.ready, value: 'value' });
+  });
+
+  it('a release lets the new leader act at once (L9)', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    await cluster.clock.advance(300);
+    await cluster.push(cluster.state(2, 2, 3));
+    await cluster.clock.advance(10);
+    expect(cluster.node(2).manager.replica(PARTITION)?.leader?.canAct).to.equal(true);
+  });
+
+  it('in another life it follows on and leads no more, before the call returns', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    await cluster.clock.advance(100);
+    const { manager } = cluster.node(1);
+    const next = asIncarnation(manager.incarnation + 1);
+    const ended = manager.reincarnate(next);
+    expect(manager.leading(PARTITION)).to.equal(null);
+    await cluster.clock.until(ended);
+    expect(manager.incarnation).to.equal(next);
+    expect(manager.nodeState.incarnation).to.equal(next);
+    const follower = cluster.node(2).manager;
+    await cluster.clock.until(follower.reincarnate(asIncarnation(follower.incarnation + 1)));
+    expect(follower.replica(PARTITION)?.follower).to.not.equal(null);
+  });
+
+  it('acknowledges to the leader only a version that is durable (R17)', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    await cluster.clock.advance(50);
+    // The follower misses the push; it hears of the version with the data.
+    await cluster.push(cluster.state(1, 1, 3), [1]);
+    cluster.node(1).put('key', 'value');
+    await cluster.clock.advance(500);
+    expect(record(cluster.node(2))?.versionMax).to.equal(3);
+    expect(cluster.node(1).leading().highWatermark).to.equal(1);
+  });
+});
+
+describe('replica manager: which replicas', () => {
+  it('removes one only for a later epoch that lists others (KIP-570)', async () => {
+    const cluster = new TestCluster(3);
+    await cluster.found(1);
+    const without = { ...cluster.state(1, 1, 3, [1, 2]), replicas: [asNodeId(1), asNodeId(2)] };
+    await cluster.push(without);
+    expect(cluster.node(3).manager.replica(PARTITION)).to.not.equal(null);
+    await cluster.push({ ...without, leaderEpoch: asLeaderEpoch(2), version: asPartitionVersion(4) });
+    expect(cluster.node(3).manager.replica(PARTITION)).to.equal(null);
+    const { fileSystem } = cluster.node(3).disk;
+    expect(await cluster.clock.until(fileSystem.list('/data/partitions'))).to.deep.equal([]);
+  });
+
+  it('does not follow an old leader after it was removed (hole 5)', async () => {
+    const cluster = new TestCluster(3);
+    await cluster.found(1);
+    const old = cluster.state(1, 1, 3);
+    await cluster.push({ ...cluster.state(2, 4, 5, [1, 2]), replicas: [asNodeId(1), asNodeId(2)] });
+    cluster.node(3).kill();
+    await cluster.node(3).start();
+    await cluster.push(old, [3]);
+    expect(cluster.node(3).manager.replica(PARTITION)).to.equal(null);
+    await cluster.push(cluster.state(2, 5, 6, [1, 2]), [3]);
+    expect(cluster.node(3).manager.replica(PARTITION)?.follower, 'assigned again').to.not.equal(null);
+  });
+
+  it('answers a query with what it holds, at once', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    cluster.node(1).put('key', 'value');
+    await cluster.clock.advance(300);
+    const node = cluster.node(2);
+    node.manager.receiveControl({
+      kind: 'replicaQuery',
+      controller: asNodeId(1),
+      controllerEpoch: asControllerEpoch(1),
+      queryId: 7,
+      partitions: [],
+    });
+    const reply = told(node, 'replicaQueryReply').at(-1);
+    expect(reply).to.include({ queryId: 7, node: 2 });
+    expect(reply?.reports[0]).to.include({
+      partition: PARTITION,
+      lastEpoch: 1,
+      logEndOffset: 1,
+      verdict: 'whole',
+      leaderEpochMax: 1,
+      versionMax: 2,
+    });
+  });
+
+  it('comes back whole after a kill, and goes on', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    cluster.node(1).put('before', '1');
+    await cluster.clock.advance(300);
+    cluster.node(2).kill();
+    await cluster.node(2).start();
+    expect(cluster.node(2).manager.reports([])[0]).to.include({
+      verdict: 'whole',
+      logEndOffset: 1,
+      lastEpoch: 1,
+    });
+    await cluster.push(cluster.state(1, 2, 3));
+    cluster.node(1).put('after', '2');
+    await cluster.clock.advance(1000);
+    expect(await cluster.node(2).stored('after')).to.equal('2');
+  });
+
+  it('leaves the marker of a clean shutdown last, and takes it away first (KAFKA-10471)', async () => {
+    const cluster = new TestCluster(1);
+    cluster.minInsync = 1;
+    await cluster.found(1);
+    const { disk } = cluster.node(1);
+    await cluster.node(1).stop();
+    const changes = disk.trace.operations.filter(({ kind }) => kind === 'rename' || kind === 'unlink');
+    expect(changes.at(-1)?.target).to.equal('/data/CLEAN');
+    expect(await cluster.clock.until(disk.fileSystem.exists('/data/CLEAN'))).to.equal(true);
+    await cluster.node(1).start();
+    expect(await cluster.clock.until(disk.fileSystem.exists('/data/CLEAN'))).to.equal(false);
+  });
+
+  it('reads of a follower: at or below its high watermark, and only while it is fresh', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    cluster.node(1).put('key', 'value');
+    await cluster.clock.advance(500);
+    const { manager } = cluster.node(2);
+    expect(manager.readStale(PARTITION, 400)?.committedOffset).to.equal(1);
+    expect(cluster.node(1).manager.readStale(PARTITION, 400), 'of a leader').to.equal(null);
+    cluster.isLost = () => true;
+    await cluster.clock.advance(500);
+    expect(manager.readStale(PARTITION, 400)).to.equal(null);
+    expect(manager.readStale(PARTITION, 1500)).to.not.equal(null);
+  });
+});

@@ -1,0 +1,83 @@
+import { expect } from 'chai';
+import type { ReplicaTrouble } from '../../../src/model/control-messages.ts';
+import { PARTITION, TestCluster, type TestNode } from './replica-cluster.ts';
+
+function troubles(node: TestNode): readonly ReplicaTrouble[] {
+  return node.told.filter((message) => message.kind === 'replicaTrouble');
+}
+
+function fetchesOf(cluster: TestCluster, node: TestNode): number {
+  return cluster.carried.filter((message) => message.kind === 'fetch' && message.from === node.id).length;
+}
+
+describe('a disk that fails (KAFKA-7837, KAFKA-10778)', () => {
+  it('a follower stops fetching and tells of it until its role ends', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    await cluster.clock.advance(100);
+    const node = cluster.node(2);
+    node.disk.arm({ operation: 'sync', path: '.log' });
+    cluster.node(1).put('key', 'value');
+    await cluster.clock.advance(100);
+    const fetches = fetchesOf(cluster, node);
+    await cluster.clock.advance(1600);
+    expect(fetchesOf(cluster, node)).to.equal(fetches);
+    expect(troubles(node).length).to.be.within(3, 5);
+    expect(troubles(node)[0]).to.include({ trouble: 'disk', partition: PARTITION, leaderEpoch: 1 });
+    expect(node.manager.reports([])[0]?.verdict).to.equal('lossy');
+  });
+
+  it('nothing that was not synced is acknowledged', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    await cluster.clock.advance(100);
+    cluster.node(2).disk.arm({ operation: 'sync', path: '.log' });
+    cluster.node(1).put('key', 'value');
+    await cluster.clock.advance(1000);
+    expect(cluster.node(1).leading().highWatermark).to.equal(0);
+  });
+
+  it('a replica whose disk failed leads nothing for the rest of the process', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    await cluster.clock.advance(100);
+    const node = cluster.node(2);
+    node.disk.arm({ operation: 'sync', path: '.log' });
+    cluster.node(1).put('key', 'value');
+    await cluster.clock.advance(100);
+    await cluster.push(cluster.state(2, 2, 3));
+    expect(node.manager.leading(PARTITION)).to.equal(null);
+    expect(troubles(node).at(-1)).to.include({ trouble: 'disk', leaderEpoch: 2 });
+  });
+
+  it('a full disk heals: the follower falls behind and catches up', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    await cluster.clock.advance(100);
+    const node = cluster.node(2);
+    node.disk.arm({ operation: 'create', path: '.log', errno: 'ENOSPC', times: 3 });
+    for (let number = 0; number < 3; number += 1) {
+      cluster.node(1).put(`key${number}`, 'x'.repeat(9000));
+      await cluster.clock.advance(20);
+    }
+    await cluster.clock.advance(3000);
+    expect(troubles(node)).to.deep.equal([]);
+    expect(await node.stored('key2')).to.equal('x'.repeat(9000));
+  });
+
+  it('a state that cannot be made durable is not in force, and not acknowledged', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    const node = cluster.node(2);
+    const acks = node.told.length;
+    node.disk.arm({ operation: 'sync', path: 'STATE', times: 2 });
+    await cluster.push(cluster.state(2, 2, 3));
+    expect(node.manager.leading(PARTITION)).to.equal(null);
+    expect(node.told).to.have.length(acks);
+    await cluster.push(cluster.state(2, 2, 3));
+    await cluster.push(cluster.state(2, 2, 3));
+    expect(node.manager.leading(PARTITION), 'the controller pushes until it is acknowledged').to.not.equal(
+      null,
+    );
+  });
+});
