@@ -66,6 +66,11 @@ const PARTITION_GAUGES: readonly PartitionGauge[] = [
     help: 'How late the last sweep of due keys was.',
     read: (stats) => stats.expiryLagMs / 1000,
   },
+  {
+    name: 'partition_lease_remaining_seconds',
+    help: 'How long reads may still be answered without asking anybody; infinite where nobody else can be elected.',
+    read: (stats) => stats.reads.leaseRemainingMs / 1000,
+  },
 ];
 
 /** Registers everything that `GET /metrics` shows. Nothing is kept: each scrape reads what the node knows anyway. */
@@ -86,6 +91,26 @@ function registerPartitionCounters(metrics: Metrics, parts: MetricsParts): void 
       name: 'expired_keys_total',
       help: 'Tombstones written for due keys.',
       read: (stats) => stats.expiredKeys,
+    },
+    {
+      name: 'reads_by_lease_total',
+      help: 'Reads confirmed by the lease.',
+      read: (stats) => stats.reads.byLease,
+    },
+    {
+      name: 'reads_by_index_total',
+      help: 'Reads confirmed by a round of stamps.',
+      read: (stats) => stats.reads.byReadIndex,
+    },
+    {
+      name: 'reads_by_version_check_total',
+      help: 'Reads confirmed by the coordinator.',
+      read: (stats) => stats.reads.byVersionCheck,
+    },
+    {
+      name: 'reads_refused_total',
+      help: 'Times that a read was refused because nobody confirmed it.',
+      read: (stats) => stats.reads.refused,
     },
   ];
   for (const { name, help, read } of counters) {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { ReadOutcome } from '../../src/cluster/index.ts';
 import { CaskadeError } from '../../src/model/errors.ts';
 import { encodeRequest, encodeRequests } from '../../src/resp/request-encoder.ts';
 import { Fixture, type FixtureOptions, Gate, until } from './fixture.ts';
@@ -168,6 +169,25 @@ describe('Connection', () => {
       const client = await fixture.client();
       client.send('set a 1', 'get a', 'set a 2', 'get a');
       expect(await client.take(4)).to.deep.equal(['OK', '1', 'OK', '2']);
+    });
+
+    it('takes the reply of an unconfirmed read back, and keeps its place between the others (R3)', async () => {
+      await start();
+      const client = await fixture.client();
+      const { confirmations, arrivals } = fixture.partition(0);
+      confirmations.push(ReadOutcome.ready, ReadOutcome.suspended, ReadOutcome.suspended, ReadOutcome.ready);
+      confirmations.push(ReadOutcome.refused);
+      client.send('set a 1', 'get a', 'get b', 'setnx a 2', 'get a', 'ping');
+      expect(await client.take(6)).to.deep.equal([
+        'OK',
+        '1',
+        '(nil)',
+        '-TRYAGAIN nobody confirmed the lead in time',
+        '1',
+        'PONG',
+      ]);
+      expect(arrivals).to.deep.equal([1, 2, 2, 2, 3, 4]);
+      expect(fixture.logger.events).to.deep.equal([]);
     });
 
     it('does not read on without bound meanwhile', async () => {

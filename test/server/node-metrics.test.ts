@@ -30,6 +30,8 @@ describe('the metrics of a node', () => {
     expect(after).to.match(/^caskade_partition_high_watermark\{partition="0"\} 1$/m);
     expect(after).to.match(/^caskade_flushes_total\{partition="0"\} 1$/m);
     expect(after).to.match(/^caskade_commands_processed_total 7$/m);
+    expect(after).to.match(/^caskade_partition_lease_remaining_seconds\{partition="0"\} \+?Inf/m);
+    expect(after).to.match(/^caskade_reads_refused_total\{partition="0"\} 0$/m);
     expect(after).to.match(/^caskade_memory_resident_bytes 4096$/m);
     expect(after).to.match(/^caskade_event_loop_lag_seconds 0\.25$/m);
   });
