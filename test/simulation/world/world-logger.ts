@@ -42,5 +42,5 @@ export class WorldLogger implements Logger {
 function show(value: unknown): string {
   if (value instanceof Error)
     return value.cause === undefined ? value.message : `${value.message} <- ${show(value.cause)}`;
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
