@@ -29,6 +29,7 @@ export class ReplicaMachine {
   readonly clock = new SimulatedClock();
   readonly #random: SeededRandom;
   readonly #options: ReplicaOptions;
+  #cache = new BlockCache(0);
 
   constructor(options: ReplicaOptions = {}) {
     this.#options = options;
@@ -38,6 +39,7 @@ export class ReplicaMachine {
 
   /** Opens the directory as it is now. */
   async tryOpen(options: { closedCleanly?: boolean; mustExist?: boolean } = {}): Promise<OpenedReplica> {
+    this.#cache = new BlockCache(1024 * 1024);
     const { node = 1, segmentBytesMax = 16 * 1024, flush = 'always' } = this.#options;
     return openReplica(
       {
@@ -79,8 +81,8 @@ export class ReplicaMachine {
 
   get #doors(): ConstructorParameters<typeof PartitionStore>[1] {
     const { fileSystem } = this.disk;
-    const cache = new BlockCache(1024 * 1024);
-    return { fileSystem, clock: this.clock, random: this.#random, logger: new CollectingLogger(), cache };
+    const logger = new CollectingLogger();
+    return { fileSystem, clock: this.clock, random: this.#random, logger, cache: this.#cache };
   }
 }
 

@@ -22,6 +22,8 @@ interface Side {
   isMember: boolean;
   /** Read through what a merge left: below this offset records are missing for which the evidence comes later. */
   completeFrom: number;
+  /** The last epoch in which the leader found its log to be a prefix of its own: before that its offsets say nothing. */
+  acceptedEpoch: number;
 }
 
 /**
@@ -121,6 +123,7 @@ export class ReplicaPairRun {
     }
     const slice = await leader.readLog(logEndOffset, this.#random.chance(0.3) ? 1 : 3000);
     this.#steps.push(`fetch:${logEndOffset}-${slice.nextOffset}`);
+    follower.acceptedEpoch = this.#epoch;
     const isMerged = leader.log.segments.some(
       ({ merged, end: mergedEnd }) => merged && mergedEnd > logEndOffset,
     );
@@ -152,11 +155,15 @@ export class ReplicaPairRun {
     side.rebuildEpoch = this.#epoch;
     side.isMember = false;
     side.completeFrom = 0;
+    side.acceptedEpoch = 0;
   }
 
   /** HW = min durable over the members; then both learn of it. */
   async #advance(): Promise<void> {
-    const members = this.#sides.filter(({ isMember }) => isMember).map((side) => this.#open(side).store);
+    const isCounted = (side: Side): boolean => side === this.#leader || side.acceptedEpoch === this.#epoch;
+    const inSync = this.#sides.filter(({ isMember }) => isMember);
+    if (!inSync.every(isCounted)) return;
+    const members = inSync.map((side) => this.#open(side).store);
     this.#highWatermark = Math.max(
       this.#highWatermark,
       Math.min(...members.map(({ durableOffset }) => durableOffset)),
@@ -231,6 +238,7 @@ export class ReplicaPairRun {
     if (side === this.#leader && !this.#follower.isMember) return this.#restartAlone(side, policy);
     if (this.#random.chance(0.7)) await this.#stopWithin(side, policy);
     side.machine.nextLife({ policy });
+    side.acceptedEpoch = 0;
     if (side.rebuildEpoch > 0) return this.#rebuild(side);
     await this.#reopen(side);
     if (side !== this.#leader) return;
@@ -305,6 +313,14 @@ export class ReplicaPairRun {
   #newSide(name: string, node: number): Side {
     const options = { node, segmentBytesMax: SEGMENT_BYTES, seed: this.#random.below(1_000_000) };
     const machine = new ReplicaMachine(options);
-    return { name, machine, replica: null, rebuildEpoch: 0, isMember: true, completeFrom: 0 };
+    return {
+      name,
+      machine,
+      replica: null,
+      rebuildEpoch: 0,
+      isMember: true,
+      completeFrom: 0,
+      acceptedEpoch: 0,
+    };
   }
 }
