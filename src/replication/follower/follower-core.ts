@@ -165,7 +165,8 @@ export class FollowerCore {
     if (isOurs && outcome.result === 'data') return this.#data(outcome, event.lastEpoch, log);
     if (isOurs && outcome.result === 'diverging') return this.#diverging(outcome, log);
     if (isOurs && (outcome.result === 'resync' || outcome.result === 'outOfRange')) return this.#resync();
-    return [this.#retry()];
+    const knowsMore = event.leaderEpoch > this.#options.leaderEpoch;
+    return knowsMore ? [{ kind: 'suspectSelf' }, this.#retry()] : [this.#retry()];
   }
 
   #data(outcome: DataOutcome, lastEpoch: LeaderEpoch | null, log: FollowedLog): FollowerEffect[] {

@@ -32,6 +32,8 @@ export interface FollowerHost {
   /** The fresh directory is the one that counts from now on: one rewrite of the node's state. The old one goes. */
   adoptRebuild(): Promise<void>;
   discardRebuild(): Promise<void>;
+  /** The coordinator is to be read again. */
+  suspectSelf(): void;
   /** Hints, merges and META of the directory that counts; its own steps go through `serial`. Null: there is none yet. */
   newUpkeep(host: UpkeepHost, serial: SerialQueue): FollowerUpkeep | null;
   /** `corrupt`: until `rebuilt`. To be told to the controller again and again. */
@@ -233,6 +235,9 @@ export class FollowerReplica {
       case 'trouble':
         this.#options.logger.error({ component: 'follower', trouble: effect.trouble }, effect.text);
         this.#options.host.trouble(effect.trouble);
+        break;
+      case 'suspectSelf':
+        this.#options.host.suspectSelf();
         break;
       case 'dropped':
         this.#options.logger.warn({ component: 'follower' }, effect.text);

@@ -70,4 +70,6 @@ export type FollowerEffect =
   /** Replaces the timer that runs; the shell adds its jitter. */
   | { readonly kind: 'setTimer'; readonly delayMs: number }
   | { readonly kind: 'trouble'; readonly trouble: 'disk' | 'corrupt'; readonly text: string }
+  /** Somebody knows a newer epoch: the push that told of it may be lost. */
+  | { readonly kind: 'suspectSelf' }
   | { readonly kind: 'dropped'; readonly text: string };

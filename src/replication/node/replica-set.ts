@@ -1,3 +1,4 @@
+import { CaskadeError } from '../../model/errors.ts';
 import type { ControllerEpoch, PartitionId } from '../../model/numbers.ts';
 import { asLeaderEpoch, asPartitionVersion } from '../../model/numbers.ts';
 import type { PartitionState } from '../../model/partition-state.ts';
@@ -5,6 +6,7 @@ import type { PartitionStore } from '../../storage/partition-store.ts';
 import { type ClusterMetadata, isNewer } from './cluster-metadata.ts';
 import type { PartitionRecord } from './node-state.ts';
 import { Replica } from './replica.ts';
+import type { FoundReplica } from './replica-directories.ts';
 import type { ReplicaNode } from './replica-node.ts';
 
 const UNKNOWN = {
@@ -49,7 +51,7 @@ export class ReplicaSet {
     for (const id of nodeState.partitionIds) {
       const record = nodeState.partition(id);
       if (record === undefined || record.directory === null) continue;
-      const found = await directories.open(id, record.uuid, record.directory);
+      const found = await directories.open(id, record.uuid, record.directory).catch(unreadable);
       if (found.kind === 'unusable') {
         doors.logger.error(
           { component: 'replica', partition: id, reason: found.reason },
@@ -198,6 +200,12 @@ export class ReplicaSet {
     this.#replicas.set(id, new Replica(id, uuid, store, this.#node));
     this.#all = [...this.#replicas.values()];
   }
+}
+
+/** A file that the disk does not give back is lost like one that does not check; anything else is the operator's. */
+function unreadable(error: unknown): FoundReplica {
+  if (!(error instanceof CaskadeError) || error.code !== 'diskIo') throw error;
+  return { kind: 'unusable', reason: error.message, directoryId: null };
 }
 
 /** Nothing is held of the partition that had this number before. */

@@ -3,11 +3,11 @@ import { CaskadeError } from '../../model/errors.ts';
 import {
   asLeaderEpoch,
   asOffset,
+  asPartitionVersion,
   type Incarnation,
   type LeaderEpoch,
   type NodeId,
   type PartitionId,
-  type PartitionVersion,
 } from '../../model/numbers.ts';
 import type { PartitionState, ReplicaReport } from '../../model/partition-state.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
@@ -165,7 +165,7 @@ export class Replica {
       logEndOffset: store?.durableOffset ?? asOffset(0),
       verdict: isWhole ? 'whole' : 'lossy',
       leaderEpochMax: this.#leaderEpochMax,
-      versionMax: record?.versionMax ?? (-1 as PartitionVersion),
+      versionMax: record?.versionMax ?? asPartitionVersion(-1),
     };
   }
 
@@ -351,6 +351,7 @@ export class Replica {
       openRebuild: () => this.#openRebuild(),
       adoptRebuild: () => this.#adoptRebuild(),
       discardRebuild: () => this.#discardRebuild(),
+      suspectSelf: () => this.#node.suspectSelf(),
       newUpkeep: (host, serial) =>
         this.#store === null ? null : this.#node.newUpkeep(this.#store, host, serial),
       trouble: (trouble) => this.#inTrouble(trouble),
