@@ -29,6 +29,8 @@ export interface CampaignOptions {
   readonly logger: Logger;
   /** Between two attempts of anything that failed. */
   readonly retryMs: number;
+  /** The highest controller epoch that this node remembers, durably: its own are above it, whatever the coordinator forgot (R17). */
+  readonly epochKnown?: () => ControllerEpoch;
   readonly host: CampaignHost;
 }
 
@@ -196,7 +198,8 @@ export class Campaign {
       await session.set(CONTROLLER_EPOCH_PATH, data, version);
       return false;
     }
-    const controllerEpoch = asControllerEpoch(Math.max(known.value, this.#epochFloor) + 1);
+    const remembered = this.#options.epochKnown?.() ?? 0;
+    const controllerEpoch = asControllerEpoch(Math.max(known.value, this.#epochFloor, remembered) + 1);
     const document = { nodeId, incarnation, controllerEpoch };
     const outcome = await session.multi([
       ...takePlace(holder, document),

@@ -1,3 +1,4 @@
+import { asControllerEpoch } from '../model/numbers.ts';
 import type { NodeRegistration } from '../model/partition-state.ts';
 import type { ControllerEvent, StepResult } from './controller-event.ts';
 import { type ControllerState, newRecord } from './controller-state.ts';
@@ -57,6 +58,9 @@ function onReignBegan(draft: Draft, event: Extract<ControllerEvent, { kind: 'rei
   draft.facts = facts;
   draft.nodes = new Map(nodes.map((node) => [node.nodeId, node]));
   draft.partitions = new Map(partitions.map((state) => [state.id, newRecord(state, draft.nowMs)]));
+  // The coordinator forgot our predecessors' epochs, not what they wrote (2.3, R17).
+  const epochMax = asControllerEpoch(Math.max(0, ...partitions.map((state) => state.controllerEpoch)));
+  if (epochMax > event.controllerEpoch) draft.resign('a partition was written in a higher epoch', epochMax);
 }
 
 /** A life that is gone, also one that was followed by another before anybody looked (KAFKA-7235), begins a short time of gathering. */

@@ -93,6 +93,7 @@ export interface ReplicaQueryReply {
   readonly node: NodeId;
   readonly incarnation: Incarnation;
   readonly queryId: number;
+  /** That of the query; or a higher one that the node knows, and then no reports: the controller resigns and goes above it (R17). */
   readonly controllerEpoch: ControllerEpoch;
   readonly reports: readonly ReplicaReport[];
 }

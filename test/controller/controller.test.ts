@@ -289,6 +289,16 @@ describe('Controller', () => {
     expect(cluster.reigning.reign?.controllerEpoch).to.be.greaterThan(epoch + 40);
   });
 
+  it('2.3: a partition written in a higher controller epoch than ours: resigns, and reigns above it', async () => {
+    const cluster = await startCluster();
+    const path = '/partitions/0';
+    const stored = cluster.coordinator.json(path) as Record<string, unknown>;
+    const data = { ...stored, controllerEpoch: 90 };
+    cluster.coordinator.tree.apply([{ kind: 'set', path, data, version: -1 }], 0);
+    await handOverController(cluster);
+    expect(cluster.reigning.reign?.controllerEpoch).to.be.greaterThan(90);
+  });
+
   it('R17: a coordinator that lost its last writes: above every epoch and version, by the greatest of all assigned', async () => {
     const cluster = await startCluster();
     const early = cluster.coordinator.tree.snapshot();

@@ -30,6 +30,19 @@ export const isSound = (kind: MemberClass | undefined): boolean => kind === 'cur
 export const isLost = (kind: MemberClass | undefined): boolean => kind === 'lossy' || kind === 'foreign';
 
 /**
+ * Lost, and said by a later life than the one that counts: what its recovery found. A replica that is out of order within the life that counts may turn out
+ * whole at the next start.
+ */
+function isLostForGood(
+  state: PartitionState,
+  world: PartitionWorld,
+  node: NodeId,
+  kind: MemberClass | undefined,
+): boolean {
+  return isLost(kind) && memberOf(world, node).incarnation !== state.incarnations[node];
+}
+
+/**
  * Members of ISR and ELR that may lead, those of the ISR first, both in preferred order (4.3-16; KAFKA-13916: nobody who shuts down). Nobody who is to be
  * removed, as long as somebody else can.
  */
@@ -128,7 +141,7 @@ function nobodyLeads(
   classes: Classes,
   silent: readonly NodeId[],
 ): Decision {
-  const lost = [...classes.keys()].filter((node) => isLost(classes.get(node)));
+  const lost = [...classes.keys()].filter((node) => isLostForGood(state, world, node, classes.get(node)));
   const isNews =
     state.leader !== null ||
     lost.some((node) => state.directoryIds[node] !== undefined || state.elr.includes(node));

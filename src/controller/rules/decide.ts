@@ -28,9 +28,10 @@ function whyElect(rules: LeafRules, state: PartitionState, world: PartitionWorld
   const view = memberOf(world, leader);
   const kind = rules.classifyMember(state, leader, view);
   if (kind === 'dead') return 'leaderDead';
-  if (isLost(kind)) return 'leaderLost';
-  if (kind !== 'current') return 'leaderReturned';
+  const isSameLife = view.incarnation === state.incarnations[leader];
+  if (!isSameLife) return isLost(kind) ? 'leaderLost' : 'leaderReturned';
   // It leads on as long as nobody else can.
+  if (isLost(kind) && canAnother(rules, state, world, leader)) return 'leaderLost';
   if (view.isTroubled && canAnother(rules, state, world, leader)) return 'leaderTroubled';
   if (view.isShuttingDown && canAnother(rules, state, world, leader)) return 'leaderShutsDown';
   return null;

@@ -21,6 +21,7 @@ const VIEWS: readonly ((id: number) => MemberView)[] = [
   (id) => reported(id, { lastEpoch: asLeaderEpoch(4) }),
   (id) => reported(id, {}, { isShuttingDown: true }),
   (id) => reported(id, {}, { isTroubled: true }),
+  (id) => reported(id, { verdict: 'lossy' }),
   (id) => bounced(id, null),
   (id) => bounced(id, { logEndOffset: asOffset(90) }),
   (id) => bounced(id, { verdict: 'lossy' }),
@@ -57,6 +58,7 @@ function brokenRule(
 ): string | null {
   const { next } = decision;
   const members = [...state.isr, ...state.elr];
+  const hasNewLife = (id: number): boolean => views[id]?.incarnation !== state.incarnations[id];
   const classOf = (id: number): MemberClass => classifyMember(state, node(id), views[id] ?? DEAD_MEMBER);
   if (next.isr.length === 0) return 'the ISR is never emptied (2.7)';
   if (next.leader !== null && !next.isr.includes(next.leader))
@@ -65,10 +67,14 @@ function brokenRule(
   if (next.elr.some((id) => !members.includes(id))) return 'nobody enters the ELR from outside (KIP-966)';
   if (next.elr.some((id) => next.isr.includes(id))) return 'ISR and ELR are apart';
   if (next.isr.length >= MIN_INSYNC && next.elr.length > 0) return 'R1: min reached clears the ELR';
-  if (next.elr.some((id) => isLost(classOf(id)))) return 'R6: lossy and foreign leave the ELR';
-  if (next.leader !== null && next.isr.some((id) => isLost(classOf(id))))
+  if (next.elr.some((id) => isLost(classOf(id)) && (hasNewLife(id) || next.leader !== null)))
+    return 'R6: lossy and foreign leave the ELR';
+  // A leader that is out of order in the life that counts leads on while nobody else can.
+  const isOutOfOrder = (id: number): boolean => id === state.leader && id === next.leader && !hasNewLife(id);
+  if (next.leader !== null && next.isr.some((id) => isLost(classOf(id)) && !isOutOfOrder(id)))
     return 'R6: lossy and foreign leave the ISR';
-  if (next.leader !== null && !isSound(classOf(next.leader))) return 'only a sound member leads (R5, R6)';
+  if (next.leader !== null && !isSound(classOf(next.leader)) && !isOutOfOrder(next.leader))
+    return 'only a sound member leads (R5, R6)';
   const isLeaderChange = next.leader !== state.leader;
   if (isLeaderChange && next.leader !== null && views[next.leader]?.isShuttingDown) return 'KAFKA-13916';
   if (isLeaderChange && next.leader !== null && views[next.leader]?.isTroubled) return 'KAFKA-7837';

@@ -52,6 +52,19 @@ describe('decide: elections', () => {
     expect(decide(next, again).kind).to.equal('nothing');
   });
 
+  it('R24: a last member that is out of order in this life is not disowned: its next start decides', () => {
+    const broken = reported(1, { verdict: 'lossy' });
+    expect(decide(partitionState({ isr: [1] }), worldOf({ ...all, 1: broken })).kind).to.equal('nothing');
+    expect(written(decide(partitionState(), worldOf({ ...all, 1: broken }))).next).to.deep.include({
+      leader: 2,
+      isr: [2, 3],
+    });
+    const orphan = partitionState({ leader: 2, isr: [1, 2] });
+    const { next } = written(decide(orphan, worldOf({ 1: broken })));
+    expect(next).to.deep.include({ leader: null, isr: [1, 2] });
+    expect(next.directoryIds[1]).to.equal('directory-1');
+  });
+
   it('KAFKA-7235, 4.3-17: a bounced leader leads on in a new epoch only, under its new life', () => {
     const members = { ...all, 1: bounced(1, { logEndOffset: asOffset(200) }) };
     const { next, reason } = written(decide(partitionState(), worldOf(members)));
