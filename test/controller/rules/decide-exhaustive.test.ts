@@ -120,7 +120,7 @@ describe('decide, over every world of three nodes', () => {
       }
     }
     expect(writes).to.be.greaterThan(10_000);
-  });
+  }).timeout(60_000);
 
   it('comes to rest: what it wrote asks for at most three more writes', () => {
     for (const state of states()) {
@@ -136,7 +136,7 @@ describe('decide, over every world of three nodes', () => {
         }
       }
     }
-  });
+  }).timeout(60_000);
 
   it('waits for a bounded time only, as long as somebody sound is there', () => {
     for (const state of states()) {
@@ -152,5 +152,5 @@ describe('decide, over every world of three nodes', () => {
         if (!isLed && able.length > 0) expect(decision.kind).to.equal('write');
       }
     }
-  });
+  }).timeout(60_000);
 });
