@@ -92,6 +92,8 @@ export interface ReadPathStats {
 export interface LeaderPartition {
   readonly id: PartitionId;
   readonly leaderEpoch: LeaderEpoch;
+  /** This leadership has ended: everything is refused, and nothing is committed by it any more. */
+  readonly isOver: boolean;
   /** Every offset below it is committed. */
   readonly highWatermark: Offset;
   /** Everything below it is on this leader's own disk. */

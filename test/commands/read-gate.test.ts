@@ -71,6 +71,15 @@ describe('a reply that no own commit backs (R3)', () => {
     expect(harness.isHeld).to.equal(true);
   });
 
+  it('does not wait for an own write that a leader which has ended will never resolve (R11)', () => {
+    const harness = seeded();
+    harness.run('set', 'a', '2');
+    expect(harness.run('get', 'a')).to.equal('');
+    harness.partition.isOver = true;
+    harness.partition.confirmations.push(refused);
+    expect(harness.runAgain()).to.match(/^-TRYAGAIN /);
+  });
+
   it('asks nobody if it looked at nothing, or appended', () => {
     const harness = seeded();
     for (const words of [

@@ -420,6 +420,15 @@ describe('below min.insync (R1)', () => {
 });
 
 describe('the close of a partition', () => {
+  it('leaves in doubt what it could not commit', async () => {
+    const { test, clock } = await opened({ minInsync: 2 });
+    const recorder = new Recorder();
+    append(test, recorder, 'k');
+    await clock.settle();
+    await test.close();
+    expect(recorder.givenUp.at(-1)).to.deep.equal({ firstOffset: 0, code: 'inDoubt' });
+  });
+
   it('writes out what was appended, refuses what comes, and leaves no timer', async () => {
     const { machine, test, clock, partition } = await opened();
     const recorder = new Recorder();

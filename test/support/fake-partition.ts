@@ -64,6 +64,7 @@ const ABSENT: FakeEntry = { offset: asOffset(-1), value: NOTHING, expiresAtMs: N
 export class FakePartition implements LeaderPartition {
   readonly id;
   readonly leaderEpoch = asLeaderEpoch(1);
+  isOver = false;
   highWatermark = asOffset(0);
   suspension: Promise<void> = Promise.resolve();
   refusal = new CaskadeError('tryAgain', 'nothing was refused yet');

@@ -52,8 +52,10 @@ export class FetchServer {
     this.#bytesMax = bytesMax;
   }
 
-  /** Forgets an older fetch of the same replica. Call for every fetch that counts, also for one that is answered at once otherwise. */
+  /** Forgets an older fetch of the same replica. Call also for one that is answered at once otherwise. A late one of a life that is over displaces nothing. */
   supersede(fetch: Fetch): void {
+    const newest = this.#newest.get(fetch.from);
+    if (newest !== undefined && fetch.fromIncarnation < newest.fromIncarnation) return;
     this.#unpark(fetch.from);
     this.#newest.set(fetch.from, fetch);
   }

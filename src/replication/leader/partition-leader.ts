@@ -124,6 +124,7 @@ export class PartitionLeader implements LeaderRole {
     this.partition.stopSweeping();
     while (this.#store.hasUnflushed && !this.isFenced) await this.#flushSide.flushOne();
     this.#isClosing = true;
+    if (!this.isFenced) this.#giveUpAtClose();
     this.#driver.stop();
     this.#readGate.close(new CaskadeError('shuttingDown', 'The server is shutting down'));
     this.partition.end();
@@ -133,6 +134,13 @@ export class PartitionLeader implements LeaderRole {
       if (this.isFenced) await this.#store.abandon();
       else await this.#store.close();
     });
+  }
+
+  /** What is on the disk and was not committed nobody will be told of. */
+  #giveUpAtClose(): void {
+    const refusedFrom = Math.max(this.highWatermark, this.#store.sealedOffset);
+    const error = new CaskadeError('shuttingDown', 'The server is shutting down');
+    this.partition.giveUp(this.highWatermark, asOffset(refusedFrom), error);
   }
 
   // What follows from the core's decisions
@@ -300,10 +308,10 @@ export class PartitionLeader implements LeaderRole {
     });
   }
 
-  #corrupt(error: unknown): void {
-    this.#options.logger.error({ err: error, partition: this.#options.state.id }, 'the log cannot be read');
-    if (error instanceof CaskadeError && error.code === 'corruptSegment')
-      this.#options.host.trouble('corrupt');
+  #unreadable(error: unknown): void {
+    const { logger, host, state } = this.#options;
+    logger.error({ err: error, partition: state.id }, 'a follower cannot be served: the log cannot be read');
+    if (error instanceof CaskadeError && error.code === 'corruptSegment') host.trouble('corrupt');
   }
 
   #stats(): Omit<PartitionStats, 'expiredKeys' | 'expiryLagMs'> {
@@ -361,7 +369,7 @@ export class PartitionLeader implements LeaderRole {
         partitionVersion: this.#driver.core.view.state.version,
       }),
       reply: (fetch: Fetch, outcome: FetchOutcome) => this.#reply(fetch, outcome),
-      unreadable: (error: unknown) => this.#corrupt(error),
+      unreadable: (error: unknown) => this.#unreadable(error),
     };
     return new FetchServer(host, clock, settings.pollMsMax, settings.fetchBytesMax);
   }
@@ -403,7 +411,7 @@ export class PartitionLeader implements LeaderRole {
     return new Partition(parts, {
       appended: () => this.#flushSide.request(),
       mayExpire: () => host.mayExpire(),
-      corrupt: (error) => this.#corrupt(error),
+      corrupt: () => host.trouble('corrupt'),
       mergeNow: () => this.#upkeep.mergeNow(),
       stats: () => this.#stats(),
     });

@@ -34,7 +34,7 @@ export interface PartitionHost {
   /** False: nothing may be expired actively (R4). */
   mayExpire(): boolean;
   /** A committed record cannot be read. */
-  corrupt(error: CaskadeError): void;
+  corrupt(): void;
   mergeNow(): Promise<void>;
   stats(): Omit<PartitionStats, 'expiredKeys' | 'expiryLagMs'>;
 }
@@ -106,6 +106,10 @@ export class Partition implements LeaderPartition, StallTarget {
 
   get congestion(): Promise<void> | null {
     return this.#outcomes.congestion;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   get isFenced(): boolean {
@@ -326,7 +330,7 @@ export class Partition implements LeaderPartition, StallTarget {
   #refuseRead(error: unknown): ReadOutcome {
     if (!(error instanceof CaskadeError)) throw error;
     this.#logger.error({ err: error, partition: this.id }, 'a read failed');
-    if (error.code === 'corruptSegment') this.#host.corrupt(error);
+    if (error.code === 'corruptSegment') this.#host.corrupt();
     return this.#refuse(error);
   }
 

@@ -77,6 +77,7 @@ export class ReadGate {
   #isChecking = false;
   #patience: Timer | null = null;
   #deadline: Timer | null = null;
+  #deadlineAtMs = Number.POSITIVE_INFINITY;
   #wait = newDeferred();
   #isAwaited = false;
   #closedBy: CaskadeError | null = null;
@@ -104,9 +105,9 @@ export class ReadGate {
   /** For a look-up before anything may be served: suspended, or refused once this has gone on for longer than the deadline. */
   awaitServing(): ReadOutcome {
     if (this.#closedBy !== null) return this.#refuse(this.#closedBy);
-    const leftMs = this.#bornMs + this.#settings.deadlineMs - this.#clock.monotonicMs();
-    if (leftMs <= 0) return this.#refuse(this.#unconfirmed());
-    this.#armDeadline(leftMs);
+    const untilMs = this.#bornMs + this.#settings.deadlineMs;
+    if (this.#clock.monotonicMs() >= untilMs) return this.#refuse(this.#unconfirmed());
+    this.#armDeadline(untilMs);
     return this.#suspend();
   }
 
@@ -171,7 +172,7 @@ export class ReadGate {
     const nowMs = this.#clock.monotonicMs();
     if (last !== undefined && nowMs - last.sinceMs < SHARED_MS) last.arrivalMax = arrival;
     else this.#askers.push({ arrivalMax: arrival, sinceMs: nowMs });
-    this.#armDeadline(this.#settings.deadlineMs);
+    this.#armDeadline(nowMs + this.#settings.deadlineMs);
   }
 
   #seek(): void {
@@ -220,9 +221,13 @@ export class ReadGate {
     this.#wake();
   }
 
-  #armDeadline(delayMs: number): void {
-    this.#deadline ??= this.#clock.setTimer(delayMs, () => {
-      this.#deadline = null;
+  #armDeadline(atMs: number): void {
+    if (atMs >= this.#deadlineAtMs) return;
+    this.#deadline?.cancel();
+    this.#deadlineAtMs = atMs;
+    const delayMs = Math.max(0, atMs - this.#clock.monotonicMs());
+    this.#deadline = this.#clock.setTimer(delayMs, () => {
+      this.#deadlineAtMs = Number.POSITIVE_INFINITY;
       this.#expire();
     });
   }
@@ -235,7 +240,7 @@ export class ReadGate {
     }
     this.#wake();
     const next = this.#askers[0];
-    if (next !== undefined) this.#armDeadline(next.sinceMs + deadlineMs - nowMs);
+    if (next !== undefined) this.#armDeadline(next.sinceMs + deadlineMs);
   }
 
   #wake(): void {

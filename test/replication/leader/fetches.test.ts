@@ -80,6 +80,17 @@ describe('a parked fetch', () => {
     leader.follower(2).fetch({ fromIncarnation: asIncarnation(1) });
     expect(leader.follower(2).lastOutcome).to.deep.equal({ result: 'fenced' });
   });
+
+  it('is not displaced by a late fetch of a life that is over', async () => {
+    const leader = await led();
+    park(leader, 2);
+    leader.follower(2).fetch({ fromIncarnation: asIncarnation(1), fetchId: 99 });
+    const before = leader.follower(2).replies.length;
+    leader.put('k');
+    await leader.clock.settle();
+    expect(leader.follower(2).replies.length).to.equal(before + 1);
+    expect(leader.follower(2).lastOutcome).to.include({ result: 'data', nextOffset: 1 });
+  });
 });
 
 describe('a fetch that cannot be read at once', () => {
