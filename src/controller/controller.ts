@@ -49,6 +49,8 @@ export class Controller {
   readonly #queue: Timeless<ControllerEvent>[] = [];
   readonly #adminWaiters = new Map<number, (result: AdminResult) => void>();
   #state: ControllerState;
+  /** When the process of a node was last refused. */
+  readonly #refusedMs = new Map<NodeId, number>();
   #isStepping = false;
   #running: Running | null = null;
   #timer: Timer | null = null;
@@ -97,6 +99,7 @@ export class Controller {
 
   /** The process of this node refuses connections: counts as dead for a while, until it speaks or registers anew (R7). */
   nodeRefused(node: NodeId): void {
+    this.#refusedMs.set(node, this.#options.clock.monotonicMs());
     this.#enqueue({ kind: 'nodeRefused', node });
   }
 
@@ -117,6 +120,11 @@ export class Controller {
     if (world === undefined) return;
     const { controllerEpoch } = running.reign;
     this.#enqueue({ kind: 'reignBegan', controllerEpoch, world });
+    // The predecessor itself may be the dead process by which this reign came about (R7): its session lives on.
+    const sinceMs = this.#options.clock.monotonicMs() - this.#options.settings.refusedMsMax;
+    for (const [node, atMs] of this.#refusedMs) {
+      if (atMs > sinceMs) this.#enqueue({ kind: 'nodeRefused', node });
+    }
     running.readingNodes.request();
   }
 

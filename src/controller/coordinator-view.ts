@@ -71,8 +71,9 @@ export class CoordinatorView {
     return { kind: 'read', value: { facts: facts.value, nodes: nodes.value, partitions: states } };
   }
 
-  /** Who is alive. A registration that goes while it is read counts as gone. */
+  /** Who is alive, no earlier than now: a life older than one that a partition names would look foreign. What goes while it is read counts as gone. */
   async readNodes(): Promise<Read<readonly NodeRegistration[]>> {
+    if (!(await this.#session.barrier()).ok) return RETRY;
     const names = await this.#session.list(NODES_PATH);
     if (!names.ok) return RETRY;
     const ids = names.value.map(idOfChild).filter((id) => id !== undefined);

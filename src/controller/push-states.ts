@@ -12,9 +12,8 @@ const PUSH_COUNT_MAX = 200;
  */
 export function pushStates(draft: Draft): number | null {
   let atMs: number | null = null;
-  for (const node of draft.nodes.keys()) {
-    const incarnation = draft.aliveAs(node);
-    if (incarnation === null) continue;
+  // Also to whoever seems dead only because its process was refused: if it answers, it is not (R7).
+  for (const [node, { incarnation }] of draft.nodes) {
     const dueMs = pushTo(draft, node, incarnation);
     if (dueMs !== null) atMs = Math.min(atMs ?? dueMs, dueMs);
   }

@@ -100,4 +100,6 @@ function onNodeRefused(draft: Draft, { node }: Extract<ControllerEvent, { kind: 
   if (incarnation === undefined || node === draft.nodeId) return;
   const { refusedMsMax } = draft.settings;
   draft.refused.set(node, { incarnation, untilMs: draft.nowMs + refusedMsMax });
+  // Told everything anew: its answer would show that it lives.
+  draft.pushes.delete(node);
 }

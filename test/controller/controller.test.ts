@@ -95,6 +95,30 @@ describe('Controller', () => {
     expect(cluster.partition().isr).to.not.include(leader);
   });
 
+  it('R7: controller and leader in one dead process: both are replaced long before its session ends', async () => {
+    const cluster = await startCluster(3, 3);
+    const old = cluster.reigning;
+    const led = [0, 1, 2].find((id) => cluster.partition(id).leader === old.nodeId) ?? 0;
+    cluster.kill(old.nodeId);
+    for (const node of cluster.nodes.values()) {
+      if (node === old) continue;
+      node.controller?.nodeRefused(old.nodeId);
+      node.campaign?.peerRefused(old.nodeId);
+    }
+    await cluster.clock.advance(700);
+    expect(cluster.partition(led).leader).to.not.equal(old.nodeId);
+    expect(cluster.partition(led).isr).to.not.include(old.nodeId);
+  });
+
+  it('R7: a node that was refused, and lives, keeps its place', async () => {
+    const cluster = await startCluster();
+    const before = cluster.partition();
+    cluster.reigning.controller?.nodeRefused(other(cluster).nodeId);
+    await cluster.clock.advance(1_000);
+    expect(cluster.reigning.controller?.state.refused.size).to.equal(0);
+    expect(cluster.partition()).to.deep.equal(before);
+  });
+
   it('4.3-16: elects the greatest log among the ISR', async () => {
     const cluster = await startCluster();
     const leader = cluster.partition().leader ?? 0;
