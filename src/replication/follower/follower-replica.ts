@@ -164,6 +164,11 @@ export class FollowerReplica {
     this.#step({ kind: 'versionDurable', version });
   }
 
+  /** A committed record has rotted: the replica is built anew. */
+  logIsCorrupt(): void {
+    if (!this.isRebuilding) this.#step({ kind: 'logCorrupt' });
+  }
+
   /** The replica is a member again: what it lost has come anew (R6). Between two changes of the log. */
   async clearLossy(): Promise<void> {
     await this.#serial.run(async () => {

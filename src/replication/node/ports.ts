@@ -8,6 +8,7 @@ import type { ClusterFacts, NodeRegistration, PartitionState } from '../../model
 import type { MaintenanceSettings } from '../../storage/maintenance.ts';
 import type { EngineName } from '../../storage/partition-meta.ts';
 import type { PeerMessage } from '../messages.ts';
+import type { ScrubSchedule } from './scrubber.ts';
 
 /** Sends to another node, or loses it without a word. The adapter coalesces what is sent within a turn. */
 export interface PeerLink {
@@ -55,6 +56,8 @@ export interface ReplicaManagerSettings {
   readonly fetchBytesMax: number;
   readonly mergeIntervalMs: number;
   readonly maintenance: MaintenanceSettings;
+  /** Absent: what is committed is not read again by itself. */
+  readonly scrub?: ScrubSchedule;
 }
 
 /** What stood in the coordinator at some moment. */

@@ -46,8 +46,12 @@ import { ReplicaDirectories } from './replica-directories.ts';
 import type { ReplicaNode } from './replica-node.ts';
 import { openerOf } from './replica-opener.ts';
 import { ReplicaSet } from './replica-set.ts';
+import { Scrubber, type ScrubSchedule } from './scrubber.ts';
 import type { StaleReads } from './stale-reads.ts';
 import { StateAcks } from './state-acks.ts';
+
+/** Of a round that somebody asked for: no interval, no limit. */
+const SCRUB_NOW: ScrubSchedule = { intervalMs: Number.POSITIVE_INFINITY, bytesPerSecondMax: 0 };
 
 interface ReplicaManagerParts {
   readonly settings: ReplicaManagerSettings;
@@ -75,6 +79,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   readonly #promises: PromiseBook;
   readonly #replicas: ReplicaSet;
   readonly #acks: StateAcks;
+  readonly #scrubber: Scrubber;
   #incarnation: Incarnation;
   #isClosed = false;
 
@@ -115,6 +120,8 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     );
     this.#replicas = new ReplicaSet(this);
     this.#acks = new StateAcks(doors, settings.nodeId, () => this.#incarnation);
+    this.#scrubber = new Scrubber(doors.clock, settings.scrub ?? SCRUB_NOW, () => this.#replicas.all);
+    if (settings.scrub !== undefined) this.#scrubber.start();
   }
 
   /**
@@ -174,6 +181,11 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   reports(partitions: readonly PartitionId[]): readonly ReplicaReport[] {
     const asked = partitions.length === 0 ? this.#replicas.all : partitions.map((id) => this.replica(id));
     return asked.filter((replica) => replica !== null).map((replica) => replica.report());
+  }
+
+  /** Reads everything committed here once, and resolves when it is read; what is bad is being built anew by then. */
+  scrubNow(): Promise<void> {
+    return this.#scrubber.runNow();
   }
 
   // What comes in
@@ -248,6 +260,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   async close(): Promise<void> {
     this.#isClosed = true;
     this.exchange.close();
+    this.#scrubber.stop();
     const isWell = await this.#replicas.close();
     await this.nodeState.settled();
     if (isWell) await this.#marker.leave();

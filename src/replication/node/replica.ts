@@ -11,6 +11,7 @@ import {
 } from '../../model/numbers.ts';
 import type { PartitionState, ReplicaReport } from '../../model/partition-state.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
+import { Scrub } from '../../storage/scrub.ts';
 import { SerialQueue } from '../../storage/serial-queue.ts';
 import { type FollowerHost, FollowerReplica } from '../follower/follower-replica.ts';
 import type { Fetch, FetchProgress, FetchReply, LeaseGrant } from '../messages.ts';
@@ -169,6 +170,31 @@ export class Replica {
     };
   }
 
+  /**
+   * Reads everything committed again. A bad record takes the replica out of the ISR and has it built anew; a leader says so and leads on until another can (C11).
+   */
+  async scrub(bytesPerSecondMax: number): Promise<void> {
+    const store = this.#store;
+    if (store === null || this.#isBroken || this.#isSuspect) return;
+    const isCancelled = (): boolean => this.#isClosed || this.#store !== store;
+    const { clock, logger } = this.#node.doors;
+    try {
+      const outcome = await new Scrub(store, clock, { bytesPerSecondMax, isCancelled }).run();
+      if (outcome.result !== 'bad' || isCancelled()) return;
+      const { place } = outcome;
+      logger.error({ component: 'replica', partition: this.id, ...place }, 'a committed record has rotted');
+    } catch (error) {
+      logger.warn(
+        { component: 'replica', partition: this.id, err: error },
+        'a replica cannot be read through',
+      );
+      return;
+    }
+    if (this.#role.kind === 'follower') this.#role.follower.logIsCorrupt();
+    else if (this.#role.kind === 'leader') this.#inTrouble('corrupt');
+    else this.#isSuspect = true;
+  }
+
   /** The node goes on in another life: no role outlives the one in which it began. Leaders answer nothing any more when this returns. */
   endLife(): Promise<void> {
     this.#endRole();
@@ -262,8 +288,7 @@ export class Replica {
     // Another life of this node was elected: the controller will meet this one and elect again (KIP-380).
     if (state.incarnations[this.#node.settings.nodeId] !== incarnation) return;
     const store = this.#store;
-    const isFit = !this.#isSuspect || state.recovery === 'unclean';
-    if (store === null || this.#isBroken || !isFit) {
+    if (store === null || this.#isBroken) {
       this.#troubles.begin(this.#isBroken ? 'disk' : 'corrupt');
       return;
     }
@@ -287,6 +312,8 @@ export class Replica {
     this.#role = { kind: 'leader', leaderEpoch: state.leaderEpoch, leader };
     this.#log(state.leaderEpoch, 'leads');
     leader.start();
+    // Elected in spite of it: nobody else could be. It leads what it can read, and says so until another can.
+    if (this.#isSuspect) this.#troubles.begin('corrupt');
     this.#node.roleChanged(this.id);
   }
 

@@ -81,3 +81,43 @@ describe('a disk that fails (KAFKA-7837, KAFKA-10778)', () => {
     );
   });
 });
+
+describe('scrub (C11)', () => {
+  async function rotten(id: number): Promise<TestCluster> {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    cluster.node(1).put('key', 'x'.repeat(300));
+    await cluster.clock.advance(300);
+    const { disk } = cluster.node(id);
+    const names = await cluster.clock.until(disk.fileSystem.list('/data/partitions/0'));
+    disk.flipBit(`/data/partitions/0/${names.find((name) => name.endsWith('.log'))}`, 300, 2);
+    return cluster;
+  }
+
+  it('finds what rots at a follower, and the replica is built anew', async () => {
+    const cluster = await rotten(2);
+    const node = cluster.node(2);
+    await cluster.clock.until(node.manager.scrubNow());
+    expect(troubles(node)[0]).to.include({ trouble: 'corrupt' });
+    await cluster.clock.advance(1000);
+    const before = troubles(node).length;
+    await cluster.clock.until(node.manager.scrubNow());
+    await cluster.clock.advance(1000);
+    expect(troubles(node)).to.have.length(before);
+    expect(await node.stored('key')).to.equal('x'.repeat(300));
+  });
+
+  it('at a leader it is told of; once another leads, the replica is built anew', async () => {
+    const cluster = await rotten(1);
+    const node = cluster.node(1);
+    await cluster.clock.until(node.manager.scrubNow());
+    expect(troubles(node)[0]).to.include({ trouble: 'corrupt' });
+    expect(node.manager.leading(PARTITION), 'until another can').to.not.equal(null);
+    const old = node.manager.replica(PARTITION)?.store?.directoryId;
+    await cluster.push(cluster.state(2, 2, 3));
+    await cluster.clock.advance(2000);
+    expect(node.manager.reports([])[0]).to.include({ verdict: 'whole' });
+    expect(node.manager.replica(PARTITION)?.store?.directoryId).to.not.equal(old);
+    expect(await node.stored('key')).to.equal('x'.repeat(300));
+  });
+});
