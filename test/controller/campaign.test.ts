@@ -21,6 +21,36 @@ describe('Campaign', () => {
     for (const node of cluster.nodes.values()) expect(node.reigning?.nodeId).to.equal(nodeId);
   });
 
+  it('KAFKA-16667: nothing is read between the victory and a barrier', async () => {
+    const cluster = new ControlledCluster();
+    await cluster.bootstrap(nodes(1));
+    const { session } = cluster.add(nodes(1)[0]!);
+    if (session === null) throw new Error('no session');
+    const calls: string[] = [];
+    const [read, multi, barrier] = [session.read, session.multi, session.barrier].map((call) =>
+      call.bind(session),
+    );
+    Object.assign(session, {
+      read: (path: string) => {
+        calls.push(`read ${path}`);
+        return read?.(path as never);
+      },
+      multi: (operations: { path: string }[]) => {
+        calls.push(`multi ${operations.map(({ path }) => path).join(' ')}`);
+        return multi?.(operations as never);
+      },
+      barrier: () => {
+        calls.push('barrier');
+        return barrier?.(undefined as never);
+      },
+    });
+    await cluster.clock.advance(1_000);
+    const relevant = calls.filter((call) => !call.includes('/nodes/1'));
+    const victory = relevant.indexOf('multi /controller /controller_epoch');
+    expect(relevant[victory + 1]).to.equal('barrier');
+    expect(relevant.indexOf('read /cluster')).to.be.greaterThan(victory + 1);
+  });
+
   it('W8: /controller_epoch is never at version 0 when it is checked', async () => {
     const cluster = await startCampaigns();
     expect(cluster.reigning.reign?.epochVersion).to.be.at.least(2);

@@ -36,13 +36,17 @@ export function checkProposal(
   if (sender !== 'same') return reply(sender === 'newer' ? 'notController' : 'fencedEpoch');
   if (proposal.leaderEpoch > state.leaderEpoch || proposal.version > state.version)
     return reply('notController');
-  if (proposal.leaderEpoch < state.leaderEpoch || proposal.leader !== state.leader)
+  if (proposal.leaderEpoch < state.leaderEpoch || !isLeaderOf(state, proposal))
     return reply('fencedEpoch', state);
   if (isAlreadySo(proposal.isr, state)) return reply('ok', state);
   if (proposal.version < state.version) return reply('invalidVersion', state);
   if (!isEligible(proposal, state, world)) return reply('ineligible', state);
   return { kind: 'write', next: proposedState(rules, proposal.isr, state, controllerEpoch, world.minInsync) };
 }
+
+/** The node that leads, in the life that was elected: a life after it must not go on in the same epoch (4.3-17). */
+const isLeaderOf = (state: PartitionState, proposal: IsrProposal): boolean =>
+  proposal.leader === state.leader && proposal.leaderIncarnation === state.incarnations[proposal.leader];
 
 /** KIP-380: a message of an earlier life is void; one of a later life than we know means that we are behind. */
 function compareLife(claimed: Incarnation, known: Incarnation | null): 'same' | 'newer' | 'older' {

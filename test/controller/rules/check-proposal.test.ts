@@ -99,6 +99,14 @@ describe('checkProposal', () => {
       'fencedEpoch',
     ],
     [
+      '4 4.3-17: the leader in another life than the one elected',
+      proposal([member(1, { incarnation: asIncarnation(101) }), member(2)], {
+        leaderIncarnation: asIncarnation(101),
+      }),
+      { members: { 1: bounced(1, null) } },
+      'fencedEpoch',
+    ],
+    [
       '5 KAFKA-14144: already so, though the version is old',
       proposal([member(2), member(1)], { version: staleVersion }),
       {},
