@@ -70,6 +70,11 @@ const NODE = z.looseObject({
   rack: z.string(),
 });
 
+const LIVES = z.looseObject({
+  format: z.literal(DOCUMENT_FORMAT),
+  incarnations: z.record(z.string(), count.transform(asIncarnation)),
+});
+
 const CONTROLLER = z.looseObject({
   format: z.literal(DOCUMENT_FORMAT),
   nodeId,
@@ -156,6 +161,22 @@ export function encodeNode(registration: NodeRegistration): unknown {
   const { nodeId: _nodeId, ...fields } = registration;
   return { format: DOCUMENT_FORMAT, ...fields };
 }
+
+/** Of each node, the highest incarnation that ever registered. */
+export type LastLives = Readonly<Record<number, Incarnation>>;
+
+/** `/nodes` itself; null before the first node has registered. */
+export function decodeLastLives(data: unknown): Decoded<LastLives> {
+  if (data === null) return { ok: true, value: {}, unknown: {} };
+  const decoded = decode(LIVES, '/nodes', data);
+  return decoded.ok ? { ...decoded, value: decoded.value.incarnations } : decoded;
+}
+
+export const encodeLastLives = (incarnations: LastLives, unknown: UnknownFields = {}): unknown => ({
+  ...unknown,
+  format: DOCUMENT_FORMAT,
+  incarnations,
+});
 
 /** `/controller`. */
 export interface ControllerDocument {

@@ -4,8 +4,8 @@ import { CaskadeError } from '../model/errors.ts';
 import { asNodeId, type Incarnation, type MonotonicMillis, type NodeId } from '../model/numbers.ts';
 import type { NodeRegistration } from '../model/partition-state.ts';
 import { CoalescedWork } from './coalesced-work.ts';
-import type { CoordinatorFactory, CoordinatorSession, ReadNode } from './coordinator.ts';
-import { decodeNode, encodeNode, idOfChild } from './documents.ts';
+import type { CoordinatorFactory, CoordinatorSession, Operation, ReadNode } from './coordinator.ts';
+import { decodeLastLives, decodeNode, encodeLastLives, encodeNode, idOfChild } from './documents.ts';
 import { NODES_PATH, nodePath } from './paths.ts';
 
 export interface RegistrationSettings {
@@ -28,8 +28,11 @@ export interface RegistrationDoors {
 export interface RegistrationHost {
   /** Was this a life of the same data directory? (W9: then its registration may be removed.) */
   isEarlierLife(incarnation: Incarnation): boolean;
-  /** The session is over. Ends everything that stood on it (controller first) and resolves to the next incarnation, durable. */
-  sessionLost(): Promise<Incarnation>;
+  /**
+   * The session is over. Ends everything that stood on it (controller first) and resolves to the next incarnation, durable, above `above` and above all that the
+   * node knows of.
+   */
+  sessionLost(above: Incarnation): Promise<Incarnation>;
   /** A session for this life begins to connect: campaign and controller are built on it. */
   sessionOpened(session: CoordinatorSession, incarnation: Incarnation): void;
   /** This life stands in the coordinator. May be told more than once. */
@@ -39,6 +42,9 @@ export interface RegistrationHost {
   /** A foreign process holds our node id (`foreignDirectory`): the node must stop. */
   refused(error: CaskadeError): void;
 }
+
+/** Nodes that register at the same time get in each other's way so often at most. */
+const ATTEMPTS_MAX = 8;
 
 /** One life: its session and what it is doing. */
 interface Life {
@@ -102,7 +108,7 @@ export class Registration {
     session.onState((state) => {
       if (life !== this.#life) return;
       if (state === 'connected') this.#look();
-      if (state === 'lost') this.#onLost();
+      if (state === 'lost') this.#onLost(incarnation);
     });
     this.#host.sessionOpened(session, incarnation);
     const path = nodePath(this.#settings.nodeId);
@@ -111,7 +117,7 @@ export class Registration {
       session.observe(NODES_PATH, 'children', () => this.#look()),
     );
     if (session.state === 'connected') this.#look();
-    if (session.state === 'lost') this.#onLost();
+    if (session.state === 'lost') this.#onLost(incarnation);
   }
 
   #endLife(): void {
@@ -120,19 +126,19 @@ export class Registration {
     this.#life = null;
   }
 
-  #onLost(): void {
+  #onLost(above: Incarnation): void {
     if (this.#life === null) return;
     this.#logger.warn({ incarnation: this.#life.incarnation }, 'the session is lost: this life is over');
     this.#endLife();
-    this.#beginNextLife().catch((error: unknown) => {
+    this.#beginNextLife(above).catch((error: unknown) => {
       const text = 'no new life could begin: it was not made durable';
       this.#logger.error({ err: error }, text);
       this.#host.refused(new CaskadeError('diskUnwritable', text, { cause: error }));
     });
   }
 
-  async #beginNextLife(): Promise<void> {
-    const incarnation = await this.#host.sessionLost();
+  async #beginNextLife(above: Incarnation): Promise<void> {
+    const incarnation = await this.#host.sessionLost(above);
     if (!this.#isStopped) this.#open(incarnation);
   }
 
@@ -166,10 +172,50 @@ export class Registration {
     if (!read.ok && read.failure !== 'noNode') return false;
     if (read.ok && !(await this.#clear(life, read.value))) return read.value.isMine;
     const data = encodeNode({ nodeId, incarnation, addresses, rack });
-    const created = await session.create(path, data, { ephemeral: true });
-    if (created.ok) this.#logger.info({ incarnation }, `node ${nodeId} is registered in life ${incarnation}`);
+    const isCreated = await this.#create(life, { kind: 'create', path, data, ephemeral: true });
+    if (isCreated) this.#logger.info({ incarnation }, `node ${nodeId} is registered in life ${incarnation}`);
     // Anything else, a lost reply too (KAFKA-7165): the next look reads who stands there.
-    return created.ok;
+    return isCreated;
+  }
+
+  /**
+   * Together with the registration, `/nodes` keeps the highest life of each node. The first life of a new disk takes its number from a wall clock, which may be behind that of the
+   * disk before; everybody would take it for a life that is over. So it begins another one, above the highest.
+   */
+  async #create(life: Life, create: Operation): Promise<boolean> {
+    const { nodeId } = this.#settings;
+    const { session, incarnation } = life;
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+      const read = await session.read(NODES_PATH);
+      const lives = read.ok ? decodeLastLives(read.value.data) : null;
+      if (!read.ok || lives?.ok !== true) return false;
+      const last = lives.value[nodeId];
+      if (last !== undefined && last > incarnation) {
+        this.#onOvertaken(life, last);
+        return false;
+      }
+      const data = encodeLastLives({ ...lives.value, [nodeId]: incarnation }, lives.unknown);
+      const created = await session.multi([
+        { kind: 'set', path: NODES_PATH, data, version: read.value.version },
+        create,
+      ]);
+      if (created.ok) return true;
+      // Another node has registered meanwhile.
+      if (created.failure !== 'badVersion') return false;
+    }
+    return false;
+  }
+
+  #onOvertaken(life: Life, last: Incarnation): void {
+    if (life !== this.#life) return;
+    this.#logger.warn(
+      { incarnation: life.incarnation, last },
+      'a life with a higher number was here before: another one begins above it',
+    );
+    life.session
+      .close()
+      .catch((error: unknown) => this.#logger.warn({ err: error }, 'closing the session failed'));
+    this.#onLost(last);
   }
 
   /** True: nothing stands in the way any more. */

@@ -220,7 +220,7 @@ export class ClusterNode {
         const { incarnation: own } = this.replicas;
         return incarnation <= own && own - incarnation < LIVES_MAX;
       },
-      sessionLost: () => this.#sessionLost(),
+      sessionLost: (above) => this.#sessionLost(above),
       sessionOpened: (session, incarnation) => this.#sessionOpened(session, incarnation),
       registered: () => this.readAgain(),
       nodesChanged: () => {},
@@ -229,8 +229,8 @@ export class ClusterNode {
   }
 
   /** The controller resigns first: the next session is not opened before (2.2). Every leadership ends in the same turn (L8). */
-  async #sessionLost(): Promise<Incarnation> {
-    const next = asIncarnation(this.replicas.incarnation + 1);
+  async #sessionLost(above: Incarnation): Promise<Incarnation> {
+    const next = asIncarnation(Math.max(above, this.replicas.incarnation) + 1);
     const ended = this.#endParts();
     await this.replicas.reincarnate(next);
     await ended;

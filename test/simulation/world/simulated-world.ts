@@ -13,11 +13,12 @@ import type { ClusterFacts, PartitionState } from '../../../src/model/partition-
 import { RULES } from '../../../src/replication/rules/rules.ts';
 import { ClusterNode } from '../../../src/server/cluster-node.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
-import type { TreeNode } from './coordinator-server.ts';
+import type { CoordinatorServer, TreeNode } from './coordinator-server.ts';
 import { DataCenter } from './data-center.ts';
 import type { FaultKind, FaultPlan, FaultRecord, FaultRole } from './fault.ts';
 import { FaultInjector } from './fault-injector.ts';
 import type { Machine, ProgramDoors } from './machine.ts';
+import type { Network } from './network.ts';
 import { trueWallMs } from './node-clock.ts';
 import type { ClientRequest, EventLog, LiveNode, World, WorldNode, WorldOptions } from './world.ts';
 import { WorldLogger } from './world-logger.ts';
@@ -81,6 +82,14 @@ export class SimulatedWorld implements World {
 
   get events(): EventLog {
     return this.#center.events;
+  }
+
+  get network(): Network {
+    return this.#center.network;
+  }
+
+  get coordinator(): CoordinatorServer {
+    return this.#center.coordinator;
   }
 
   get digest(): string {
@@ -285,47 +294,47 @@ function liveOf(machine: ClusterMachine): LiveNode | null {
 }
 
 class SimulatedNode implements WorldNode {
-  readonly #machine: ClusterMachine;
+  readonly machine: ClusterMachine;
   #live: LiveNode | null = null;
 
   constructor(machine: ClusterMachine) {
-    this.#machine = machine;
+    this.machine = machine;
   }
 
   get id(): NodeId {
-    return this.#machine.id;
+    return this.machine.id;
   }
 
   /** The same object as long as it is the same life. */
   get live(): LiveNode | null {
-    const { running } = this.#machine;
-    if (running?.program !== this.#live?.cluster) this.#live = liveOf(this.#machine);
+    const { running } = this.machine;
+    if (running?.program !== this.#live?.cluster) this.#live = liveOf(this.machine);
     return this.#live;
   }
 
   get isUp(): boolean {
-    return this.#machine.isUp;
+    return this.machine.isUp;
   }
 
   get isStalled(): boolean {
-    return this.#machine.isStalled;
+    return this.machine.isStalled;
   }
 
   kill(policy: SurvivalPolicy): void {
-    this.#machine.kill(policy);
+    this.machine.kill(policy);
   }
 
   restart({ wipe = false }: { readonly wipe?: boolean } = {}): void {
-    this.#machine.kill('keepAll');
-    if (wipe) this.#machine.disk.wipe();
-    this.#machine.start();
+    this.machine.kill('keepAll');
+    if (wipe) this.machine.disk.wipe();
+    this.machine.start();
   }
 
   shutDown(): void {
-    this.#machine.shutDown();
+    this.machine.shutDown();
   }
 
   stall(ms: number): void {
-    this.#machine.stall(ms);
+    this.machine.stall(ms);
   }
 }

@@ -5,7 +5,10 @@ import type { NodeId, PartitionId } from '../../../src/model/numbers.ts';
 import type { ClusterFacts, PartitionState } from '../../../src/model/partition-state.ts';
 import type { ClusterNode } from '../../../src/server/cluster-node.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
+import type { CoordinatorServer } from './coordinator-server.ts';
 import type { FaultKind, FaultPlan, FaultRecord } from './fault.ts';
+import type { Machine } from './machine.ts';
+import type { Network } from './network.ts';
 
 /**
  * A whole cluster in one process, as clients, checkers and the runner see it. Time is virtual: nothing here waits for the real clock, and one seed decides
@@ -22,6 +25,10 @@ export interface World {
   /** How far the wall clock of any machine has ever been ahead of that. */
   readonly wallAheadMsMax: number;
   readonly events: EventLog;
+  /** For scenarios that say exactly what happens: cuts, silence, losses. */
+  readonly network: Network;
+  /** For the same: expiry, absence, lost writes. */
+  readonly coordinator: CoordinatorServer;
   readonly nodes: readonly WorldNode[];
   readonly partitions: readonly PartitionId[];
   /** Faults that fired so far, for coverage. */
@@ -97,6 +104,8 @@ export interface WorldNode {
   readonly live: LiveNode | null;
   readonly isUp: boolean;
   readonly isStalled: boolean;
+  /** Its disk, clocks and way to the coordinator, for scenarios. */
+  readonly machine: Machine<ClusterNode>;
   /** Ends the process at once. `keepAll` is a killed process; the others are a power cut. */
   kill(policy: SurvivalPolicy): void;
   restart(options?: { readonly wipe?: boolean }): void;
