@@ -7,8 +7,10 @@ MAKEFLAGS += --no-print-directory
 BIN := node_modules/.bin
 SETUP_STAMP := node_modules/.setup-stamp
 ARGS ?=
+SEED ?= 1
+RUNS ?= 200
 
-.PHONY: help setup setup-system build standalone cli load test soak bench check docs clean clean-data
+.PHONY: help setup setup-system build standalone cli load test simulate soak bench check docs clean clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -39,8 +41,12 @@ load: build ## load FILE=... (RESP commands or key<TAB>value lines) into a runni
 test: setup-system build ## run all tests; ends in 'N passed, N failed' (ARGS="test/config --grep alias" for some)
 	@exec node dist/scripts/run-tests.js $(ARGS)
 
-soak: setup-system build ## the same tests with the long versions of the crash tests
-	@CASKADE_SOAK=1 exec node dist/scripts/run-tests.js $(ARGS)
+simulate: build ## run seeds of the simulated cluster: SEED=1 RUNS=200 (ARGS="--keep-going", "--mutations", "--list")
+	@exec node dist/scripts/simulate.js --seed "$(SEED)" --runs "$(RUNS)" $(ARGS)
+
+soak: setup-system build ## the same tests with the long versions of the crash tests, then MINUTES=60 of new seeds
+	@CASKADE_SOAK=1 node dist/scripts/run-tests.js $(ARGS)
+	@exec node dist/scripts/simulate.js --seed random --minutes "$(or $(MINUTES),60)"
 
 bench: setup-system build ## run the benchmarks
 	@exec node dist/bench/main.js $(ARGS)

@@ -1,5 +1,6 @@
 import { type PoolAnswer, type PoolRequest, RunPool } from '../runner/run-pool.ts';
 import type { RunSettings } from '../runner/run-settings.ts';
+import { DEFECT } from '../runner/simulation-run.ts';
 import type { Mutation } from './mutation.ts';
 
 /** What became of one mutation. `runs`: how many it took, or how many it survived. */
@@ -21,10 +22,7 @@ export interface HarnessOptions {
   readonly settings: Partial<RunSettings>;
 }
 
-/** Of findings of these nobody may boast: the mutant fell over its own feet. */
-const NOT_A_CHECKER = new Set(['defect']);
-
-/** Runs seeds with the mutation in force until a checker sees it. */
+/** Runs seeds with the mutation in force until a checker sees it. That the mutant fell over its own feet does not count. */
 export async function hunt(mutation: Mutation, options: HarnessOptions): Promise<MutationResult> {
   let runs = 0;
   let broken = 0;
@@ -36,7 +34,7 @@ export async function hunt(mutation: Mutation, options: HarnessOptions): Promise
       return caught === null;
     }
     const { findings, seed } = answer.result;
-    const seen = findings.find(({ checker }) => !NOT_A_CHECKER.has(checker));
+    const seen = findings.find(({ checker }) => checker !== DEFECT);
     if (seen === undefined && findings.length > 0) broken += 1;
     if (seen !== undefined && caught === null) caught = { by: seen.checker, seed, text: seen.text };
     return caught === null;

@@ -20,6 +20,9 @@ import type { RunResult } from './run-result.ts';
 import type { RunSettings } from './run-settings.ts';
 import { WorldTransport } from './world-transport.ts';
 
+/** The checker of unexpected ends of a node. */
+export const DEFECT = 'defect';
+
 /** Between two looks at counters. */
 const COUNTERS_EVERY_MS = 50;
 /** Clients are patient at least for this share of the longest patience. */
@@ -51,6 +54,12 @@ export async function simulateRun(settings: RunSettings): Promise<RunResult> {
 function worldOptions(settings: RunSettings): Partial<WorldOptions> {
   const { seed, nodes, partitions, replicationFactor, minInsync } = settings;
   return { seed, nodeCount: nodes, partitionCount: partitions, replicationFactor, minInsync };
+}
+
+/** A node that stopped because an invariant of PROTOCOL 2.10 was about to break was caught by that invariant; anything else is a crash. */
+function checkerOf(defect: string): string {
+  const invariant = /InvariantError.*\((I\d+)\)/.exec(defect)?.[1];
+  return invariant === undefined ? DEFECT : `${invariant} at run time`;
 }
 
 class SimulationRun {
@@ -117,7 +126,7 @@ class SimulationRun {
   judge(): void {
     const world = this.#world;
     this.#operations = this.#history.operations();
-    for (const defect of world.defects) this.#findings.add('defect', defect);
+    for (const defect of world.defects) this.#findings.add(checkerOf(defect), defect);
     const { wallAheadMsMax } = world;
     for (const verdict of checkLinearizability(this.#operations, { wallAheadMsMax })) {
       if (verdict.kind !== 'linearizable')
