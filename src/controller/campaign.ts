@@ -154,13 +154,17 @@ export class Campaign {
     }
     if (holder.isMine) return this.#reign === null ? this.#claim(holder) : true;
     this.#endReign('another controller reigns');
-    const isRefused = this.#refused !== null && holder.document?.nodeId === this.#refused;
-    if (!isRefused) return true;
-    this.#logger.warn(
-      { node: this.#refused },
-      'the process of the controller is gone: its place is taken (R7)',
-    );
+    if (holder.document === null || !this.#isProcessGone(holder.document)) return true;
+    const text = 'the process of the controller is gone: its place is taken (R7)';
+    this.#logger.warn({ node: holder.document.nodeId }, text);
     return this.#claim(holder);
+  }
+
+  /** R7: whoever refuses connections; and an earlier life of this node, whose data directory is ours now. */
+  #isProcessGone(controller: ControllerDocument): boolean {
+    const { nodeId, incarnation } = this.#options;
+    if (controller.nodeId === nodeId) return controller.incarnation < incarnation;
+    return controller.nodeId === this.#refused;
   }
 
   #holderOf(node: ReadNode): Holder {

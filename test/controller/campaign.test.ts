@@ -27,23 +27,7 @@ describe('Campaign', () => {
     const { session } = cluster.add(nodes(1)[0]!);
     if (session === null) throw new Error('no session');
     const calls: string[] = [];
-    const [read, multi, barrier] = [session.read, session.multi, session.barrier].map((call) =>
-      call.bind(session),
-    );
-    Object.assign(session, {
-      read: (path: string) => {
-        calls.push(`read ${path}`);
-        return read?.(path as never);
-      },
-      multi: (operations: { path: string }[]) => {
-        calls.push(`multi ${operations.map(({ path }) => path).join(' ')}`);
-        return multi?.(operations as never);
-      },
-      barrier: () => {
-        calls.push('barrier');
-        return barrier?.(undefined as never);
-      },
-    });
+    session.onCall = (call) => calls.push(call);
     await cluster.clock.advance(1_000);
     const relevant = calls.filter((call) => !call.includes('/nodes/1'));
     const victory = relevant.indexOf('multi /controller /controller_epoch');
@@ -129,6 +113,17 @@ describe('Campaign', () => {
     if (second !== undefined) first?.campaign?.peerRefused(second.nodeId);
     await cluster.clock.advance(500);
     expect(cluster.reigning).to.equal(reigning);
+  });
+
+  it('R7: a restarted controller does not wait for the session of its earlier life', async () => {
+    const cluster = await startCampaigns();
+    const old = cluster.reigning;
+    const epoch = old.reign?.controllerEpoch ?? 0;
+    cluster.kill(old.nodeId);
+    const reborn = cluster.restart(old.nodeId);
+    await cluster.clock.advance(500);
+    expect(cluster.reigning).to.equal(reborn);
+    expect(reborn.reign?.controllerEpoch).to.equal(epoch + 1);
   });
 
   it('two who hear of it at once: one takes the place', async () => {

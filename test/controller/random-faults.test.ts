@@ -88,10 +88,6 @@ function propose(cluster: ControlledCluster, random: SeededRandom): void {
 }
 
 function heal(cluster: ControlledCluster): void {
-  // The sessions of dead processes run out.
-  const current = [...cluster.nodes.values()].map(({ session }) => session?.id);
-  for (const { id } of cluster.coordinator.sessions)
-    if (!current.includes(id)) cluster.coordinator.forget(id);
   for (const id of IDS) {
     const node = cluster.node(id);
     node.isDeaf = false;
@@ -101,6 +97,10 @@ function heal(cluster: ControlledCluster): void {
     if (session !== null) session.fate = () => 'pass';
     session?.reconnect();
   }
+  // The sessions of dead processes run out.
+  const current = [...cluster.nodes.values()].map(({ session }) => session?.id);
+  for (const { id } of cluster.coordinator.sessions)
+    if (!current.includes(id)) cluster.coordinator.forget(id);
 }
 
 async function run(seed: number): Promise<void> {

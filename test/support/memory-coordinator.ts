@@ -61,6 +61,8 @@ export class MemorySession implements CoordinatorSession {
   #state: SessionState = 'connecting';
   /** Decides the fate of each write; a test replaces it. */
   fate: (operations: readonly Operation[]) => Fate = () => 'pass';
+  /** Told of each request: what it is and which paths it names. */
+  onCall: (call: string) => void = () => {};
 
   constructor(coordinator: MemoryCoordinator, id: number) {
     this.#coordinator = coordinator;
@@ -103,6 +105,7 @@ export class MemorySession implements CoordinatorSession {
   }
 
   read(path: string): Promise<Outcome<ReadNode>> {
+    this.onCall(`read ${path}`);
     return this.#ask(() => {
       const node = this.#coordinator.tree.get(path);
       if (node === undefined) return failed('noNode');
@@ -135,6 +138,7 @@ export class MemorySession implements CoordinatorSession {
   }
 
   multi(operations: readonly Operation[]): Promise<Outcome<MultiResult>> {
+    this.onCall(`multi ${operations.map(({ path }) => path).join(' ')}`);
     return this.#ask(() => {
       const fate = this.fate(operations);
       if (fate === 'loseRequest') return failed('unknown');
@@ -145,6 +149,7 @@ export class MemorySession implements CoordinatorSession {
   }
 
   barrier(): Promise<Outcome<null>> {
+    this.onCall('barrier');
     return this.#ask(() => ok(null));
   }
 
