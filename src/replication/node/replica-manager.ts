@@ -50,6 +50,8 @@ import { Scrubber, type ScrubSchedule } from './scrubber.ts';
 import type { StaleReads } from './stale-reads.ts';
 import { StateAcks } from './state-acks.ts';
 
+/** Between two looks at the coordinator because of somebody unknown. */
+const LOOK_AGAIN_MS = 1_000;
 /** Of a round that somebody asked for: no interval, no limit. */
 const SCRUB_NOW: ScrubSchedule = { intervalMs: Number.POSITIVE_INFINITY, bytesPerSecondMax: 0 };
 
@@ -81,6 +83,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   readonly #acks: StateAcks;
   readonly #scrubber: Scrubber;
   #incarnation: Incarnation;
+  #lookAgainAtMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
 
   private constructor(
@@ -192,6 +195,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
 
   receive(message: PeerMessage): void {
     if (this.#isClosed || this.#isOfOldLife(message)) return;
+    this.#noteStranger(message);
     switch (message.kind) {
       case 'fetch':
       case 'fetchProgress':
@@ -352,6 +356,18 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   #isOfOldLife(message: PeerMessage): boolean {
     const known = this.metadata.live.get(message.from);
     return known !== undefined && message.fromIncarnation < known;
+  }
+
+  /**
+   * Pushes carry no order, and an old one that comes late leaves us with nodes that are gone and without some that are there. Whoever speaks to us
+   * and is not known makes us look, now and then.
+   */
+  #noteStranger({ from, fromIncarnation }: PeerMessage): void {
+    if (this.metadata.live.get(from) === fromIncarnation) return;
+    const nowMs = this.doors.clock.monotonicMs();
+    if (nowMs < this.#lookAgainAtMs) return;
+    this.#lookAgainAtMs = nowMs + LOOK_AGAIN_MS;
+    this.doors.stateSource.readAgain();
   }
 
   #pushed(push: StatePush): void {

@@ -125,12 +125,14 @@ export class ReplicaSet {
     return this.#exclusively(state, async () => {
       const { directories, nodeState } = this.#node;
       const { name, store } = await directories.fresh(state.id, state.uuid);
-      await nodeState.placePartition(state.id, state.uuid, name);
-      if (this.#isClosed) {
-        await store.abandon();
-        return;
+      let isPlaced = false;
+      try {
+        await nodeState.placePartition(state.id, state.uuid, name);
+        isPlaced = !this.#isClosed;
+      } finally {
+        if (!isPlaced) await store.abandon();
       }
-      this.#add(state.id, state.uuid, store);
+      if (isPlaced) this.#add(state.id, state.uuid, store);
     });
   }
 

@@ -1,5 +1,4 @@
 import type { ReplicaTrouble } from '../../model/control-messages.ts';
-import { CaskadeError } from '../../model/errors.ts';
 import {
   asLeaderEpoch,
   asOffset,
@@ -16,7 +15,7 @@ import { SerialQueue } from '../../storage/serial-queue.ts';
 import { type FollowerHost, FollowerReplica } from '../follower/follower-replica.ts';
 import type { Fetch, FetchProgress, FetchReply, LeaseGrant } from '../messages.ts';
 import type { EchoedStamp, LeaderHost, LeaderRole } from './leader-role.ts';
-import type { FreshReplica } from './replica-directories.ts';
+import { RebuildSite } from './rebuild-site.ts';
 import type { ReplicaNode } from './replica-node.ts';
 import { TroubleReporter } from './trouble-reporter.ts';
 
@@ -43,8 +42,8 @@ export class Replica {
   readonly #node: ReplicaNode;
   readonly #serial = new SerialQueue();
   readonly #troubles: TroubleReporter;
+  readonly #site: RebuildSite;
   #store: PartitionStore | null;
-  #rebuild: FreshReplica | null = null;
   #role: Role = NO_ROLE;
   /** Resolves when the last role that ended touches the store no more. */
   #ended: Promise<void> = Promise.resolve();
@@ -65,6 +64,7 @@ export class Replica {
     this.uuid = uuid;
     this.#store = store;
     this.#node = node;
+    this.#site = new RebuildSite(id, uuid, node.nodeState, node.directories);
     this.#troubles = new TroubleReporter(node.doors.clock, (trouble) => this.#tell(trouble));
   }
 
@@ -236,7 +236,7 @@ export class Replica {
     const ending = role.kind === 'leader' ? role.leader.stop() : role.follower.stop();
     if (role.kind === 'follower') this.#noteFollower(role.follower);
     const before = this.#ended;
-    this.#ended = before.then(() => ending);
+    this.#ended = before.then(() => ending).catch((error: unknown) => this.#failed(error));
     this.#log(role.leaderEpoch, `${role.kind} no more`);
     this.#node.roleChanged(this.id);
   }
@@ -375,9 +375,9 @@ export class Replica {
     return {
       send: (to, message) => doors.peers.send(to, message),
       persistVersion: (version) => nodeState.raisePartition(this.id, leaderEpoch, version),
-      openRebuild: () => this.#openRebuild(),
+      openRebuild: () => this.#site.open(),
       adoptRebuild: () => this.#adoptRebuild(),
-      discardRebuild: () => this.#discardRebuild(),
+      discardRebuild: () => this.#site.discard(),
       suspectSelf: () => this.#node.suspectSelf(),
       newUpkeep: (host, serial) =>
         this.#store === null ? null : this.#node.newUpkeep(this.#store, host, serial),
@@ -385,35 +385,12 @@ export class Replica {
     };
   }
 
-  // Rebuilding
-
-  async #openRebuild(): Promise<PartitionStore> {
-    await this.#discardRebuild();
-    this.#rebuild = await this.#node.directories.fresh(this.id, this.uuid);
-    return this.#rebuild.store;
-  }
-
-  /** C6: one rewrite of the node's state decides; a crash before it leaves the old directory, after it the new one. */
-  async #adoptRebuild(): Promise<void> {
-    const rebuild = this.#rebuild;
-    if (rebuild === null) throw new CaskadeError('corruptMetadata', 'there is no rebuild to adopt');
-    const old = this.#node.nodeState.partition(this.id)?.directory ?? null;
-    await this.#node.nodeState.placePartition(this.id, this.uuid, rebuild.name);
-    const oldStore = this.#store;
-    this.#store = rebuild.store;
-    this.#rebuild = null;
-    this.#isSuspect = false;
-    this.#troubles.end();
-    await oldStore?.abandon().catch(() => {});
-    if (old !== null) await this.#node.directories.remove(old);
-  }
-
-  async #discardRebuild(): Promise<void> {
-    const rebuild = this.#rebuild;
-    this.#rebuild = null;
-    if (rebuild === null) return;
-    await rebuild.store.abandon().catch(() => {});
-    await this.#node.directories.remove(rebuild.name);
+  #adoptRebuild(): Promise<void> {
+    return this.#site.adopt(this.#store, (store) => {
+      this.#store = store;
+      this.#isSuspect = false;
+      this.#troubles.end();
+    });
   }
 
   // Small parts

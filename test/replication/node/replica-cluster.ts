@@ -163,6 +163,10 @@ export class TestCluster {
   readonly carried: PeerMessage[] = [];
   /** Says which messages get lost. */
   isLost: (to: NodeId, message: PeerMessage) => boolean = () => false;
+  /** After how many milliseconds a message arrives, once for each number. */
+  arrivals: () => readonly number[] = () => [0];
+  /** What happens to a message on its way. */
+  spoil: (message: PeerMessage) => PeerMessage = (message) => message;
   minInsync = 2;
   controllerEpoch = 1;
 
@@ -185,11 +189,15 @@ export class TestCluster {
   carry(to: NodeId, message: PeerMessage): void {
     this.carried.push(message);
     if (this.isLost(to, message)) return;
-    const copy = structuredClone(message);
-    this.clock.atTurnEnd(() => {
+    const copy = this.spoil(structuredClone(message));
+    const arrive = (): void => {
       const node = this.node(to);
       if (node.isUp) node.manager.receive(copy);
-    });
+    };
+    for (const delayMs of this.arrivals()) {
+      if (delayMs === 0) this.clock.atTurnEnd(arrive);
+      else this.clock.setTimer(delayMs, arrive);
+    }
   }
 
   get facts(): ClusterFacts {
