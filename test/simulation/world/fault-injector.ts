@@ -16,7 +16,10 @@ export interface FaultTargets<Program extends NodeProgram> {
 /** They destroy what was on disk, or in the coordinator. More of them at a time than there are spare copies would rightly lose data. */
 const DESTRUCTIVE: ReadonlySet<FaultKind> = new Set(['wipe', 'bitRot', 'coordinatorLosesWrites']);
 const ROLES: readonly FaultRole[] = ['leader', 'follower', 'controller'];
-/** Between two of them. */
+/** Of all faults, those that come on the heels of another. */
+const BURST_SHARE = 0.3;
+const BURST_MS_MAX = 400;
+/** Between two that destroy. */
 const DESTRUCTION_MS_MIN = 5_000;
 
 /** Lets faults happen: by order, or by chance with weights; and takes everything back. */
@@ -76,25 +79,33 @@ export class FaultInjector<Program extends NodeProgram> {
   }
 
   #next(options: FaultPlan, schedule: number): void {
-    const delayMs = -Math.log(1 - this.#random.fraction()) * options.everyMs;
+    const delayMs = (-Math.log(1 - this.#random.fraction()) * options.everyMs) / (1 - BURST_SHARE);
     this.#center.scheduler.after(delayMs, null, () => {
       if (schedule !== this.#schedule) return;
-      this.#strikeByChance(options);
+      this.#strike(options, this.#pickKind(options), schedule);
       this.#next(options, schedule);
     });
   }
 
-  #strikeByChance(options: FaultPlan): void {
+  /** Some bring another one with them, often the same at another machine: the power goes in the whole room. */
+  #strike(options: FaultPlan, kind: FaultKind, schedule: number): void {
     const machine = this.#pickTarget();
-    if (!machine.isUp) return;
+    if (machine.isUp) this.fire(kind, machine);
+    if (!this.#random.chance(BURST_SHARE)) return;
+    this.#center.scheduler.after(this.#random.fraction() ** 2 * BURST_MS_MAX, null, () => {
+      const next = this.#random.chance(0.5) ? kind : this.#pickKind(options);
+      if (schedule === this.#schedule) this.#strike(options, next, schedule);
+    });
+  }
+
+  #pickKind(options: FaultPlan): FaultKind {
     const weights = Object.entries({ ...FAULT_WEIGHTS, ...options.weights }) as [FaultKind, number][];
     let left = this.#random.fraction() * weights.reduce((sum, [, weight]) => sum + weight, 0);
     for (const [kind, weight] of weights) {
       left -= weight;
-      if (left >= 0) continue;
-      this.fire(kind, machine);
-      return;
+      if (left < 0) return kind;
     }
+    return 'crash';
   }
 
   /** By role first: leaders, followers and the controller suffer equally often. */
