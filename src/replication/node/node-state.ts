@@ -50,6 +50,8 @@ export const NODE_STATE_NAME = 'STATE';
 export class NodeState {
   readonly #fileSystem: FileSystem;
   readonly #path: string;
+  /** The life before this process; null: there was none. */
+  readonly lastIncarnation: Incarnation | null;
   #content: Content;
   /** Counts changes in memory; those up to `#durable` are on disk. */
   #changes = 0;
@@ -61,6 +63,7 @@ export class NodeState {
   private constructor(fileSystem: FileSystem, path: string, content: Content) {
     this.#fileSystem = fileSystem;
     this.#path = path;
+    this.lastIncarnation = content.incarnation === 0 ? null : asIncarnation(content.incarnation);
     this.#content = content;
   }
 

@@ -140,7 +140,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     await makeDirectoryDurably(doors.fileSystem, settings.directory);
     const marker = new CleanMarker(doors.fileSystem, settings.directory);
     const nodeState = await NodeState.open(doors.fileSystem, settings.directory, doors.clock);
-    const closedCleanly = await marker.take();
+    const closedCleanly = await marker.take(nodeState.lastIncarnation);
     const manager = new ReplicaManager(
       { settings, rules, doors, newLeader },
       nodeState,
@@ -267,7 +267,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     this.#scrubber.stop();
     const isWell = await this.#replicas.close();
     await this.nodeState.settled();
-    if (isWell) await this.#marker.leave();
+    if (isWell) await this.#marker.leave(this.#incarnation);
   }
 
   // ReplicaNode

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { FaultyFileSystem } from '../../../src/env/faulty-file-system.ts';
 import type { StatePushAck, ToController } from '../../../src/model/control-messages.ts';
 import {
   asControllerEpoch,
@@ -8,6 +9,9 @@ import {
   asPartitionVersion,
 } from '../../../src/model/numbers.ts';
 import { ReadOutcome } from '../../../src/replication/leader-partition.ts';
+import { CleanMarker } from '../../../src/replication/node/clean-marker.ts';
+import { SeededRandom } from '../../support/seeded-random.ts';
+import { SimulatedClock } from '../../support/simulated-clock.ts';
 import { LEASE_MS, PARTITION, TestCluster, type TestNode } from './replica-cluster.ts';
 
 function acks(node: TestNode): readonly StatePushAck[] {
@@ -269,6 +273,21 @@ describe('replica manager: which replicas', () => {
     expect(await cluster.clock.until(disk.fileSystem.exists('/data/CLEAN'))).to.equal(true);
     await cluster.node(1).start();
     expect(await cluster.clock.until(disk.fileSystem.exists('/data/CLEAN'))).to.equal(false);
+  });
+
+  it('a marker of another life, or a damaged one, proves nothing (KIP-966)', async () => {
+    const disk = new FaultyFileSystem({ random: new SeededRandom(1), clock: new SimulatedClock() });
+    await disk.fileSystem.makeDirectory('/data');
+    const marker = new CleanMarker(disk.fileSystem, '/data');
+    expect(await marker.take(asIncarnation(7)), 'there is none').to.equal(false);
+    await marker.leave(asIncarnation(7));
+    expect(await marker.take(asIncarnation(8))).to.equal(false);
+    await marker.leave(asIncarnation(7));
+    expect(await marker.take(asIncarnation(7))).to.equal(true);
+    expect(await marker.take(asIncarnation(7)), 'it is gone').to.equal(false);
+    await marker.leave(asIncarnation(7));
+    disk.flipBit('/data/CLEAN', 3, 1);
+    expect(await marker.take(asIncarnation(7))).to.equal(false);
   });
 
   it('reads of a follower: at or below its high watermark, and only while it is fresh', async () => {
