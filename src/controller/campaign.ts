@@ -181,6 +181,7 @@ export class Campaign {
     const text = document === null ? null : JSON.stringify(document);
     if (text === this.#holder) return;
     this.#holder = text;
+    this.#epochFloor = Math.max(this.#epochFloor, document?.controllerEpoch ?? 0);
     // A hint holds for the controller it was given for.
     if (document?.nodeId !== this.#refused) this.#refused = null;
     this.#options.host.controllerChanged(document);

@@ -80,6 +80,23 @@ describe('Campaign', () => {
     expect(cluster.reigning.reign?.controllerEpoch).to.equal(epoch + 1);
   });
 
+  it('R17: reigns above every reign it saw, whatever the coordinator forgot', async () => {
+    const cluster = await startCampaigns();
+    const early = cluster.coordinator.tree.get('/controller_epoch')?.text ?? '';
+    for (let reign = 0; reign < 3; reign += 1) {
+      const { session } = cluster.reigning;
+      session?.disconnect();
+      session?.reconnect();
+      await cluster.clock.advance(500);
+    }
+    const { nodeId, reign } = cluster.reigning;
+    cluster.setEpochOfCoordinator((JSON.parse(early) as { controllerEpoch: number }).controllerEpoch);
+    cluster.kill(nodeId);
+    cluster.expire(nodeId);
+    await cluster.clock.advance(500);
+    expect(cluster.reigning.reign?.controllerEpoch).to.be.greaterThan(reign?.controllerEpoch ?? 0);
+  });
+
   it('W12: a suspended session ends the reign at once; the same node reigns again in a new epoch only', async () => {
     const cluster = await startCampaigns();
     const { reigning } = cluster;
