@@ -269,9 +269,12 @@ export class PartitionLeader implements LeaderRole {
     this.#isOver = true;
     const fetchesEnded = this.#endServing(error);
     this.#flushSide.stop();
-    // R22: the open batch never was; what is sealed followers may have.
-    const refusedFrom = Math.max(this.highWatermark, this.#store.endEpoch());
-    this.partition.giveUp(this.highWatermark, asOffset(refusedFrom), error);
+    const { highWatermark } = this;
+    const outcome = this.#options.rules.stepDownOutcome({
+      highWatermark,
+      sealedOffset: this.#store.endEpoch(),
+    });
+    this.partition.giveUp(outcome.inDoubtFrom, outcome.refusedFrom, error);
     await fetchesEnded;
     await this.#upkeep.stop();
     await this.#serial.idle;

@@ -128,7 +128,7 @@ export class Upkeep {
     // META is replaced as a whole: an older one costs a longer recovery, no more.
     this.#serial.run(save).catch((error: unknown) => {
       this.#logger.warn({ err: error, directory: this.#store.directory }, 'META was not written');
-      this.committed();
+      if (!this.#host.isCancelled()) this.committed();
     });
   }
 
@@ -167,6 +167,7 @@ function newMaintenance(
     tombstoneRemoveOffset: () => host.tombstoneRemoveOffset(),
     isFloorPinned: () => host.isFloorPinned(),
     isCancelled: () => host.isCancelled(),
+    producers: store.producers,
     exclusively: (change: () => Promise<void>) => serial.run(change),
   };
   return new Maintenance(hintDoors, store.log, store.index, settings, mergeHost, doors.logger);
