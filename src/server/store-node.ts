@@ -13,6 +13,7 @@ import type { ClusterFacts, PartitionState } from '../model/partition-state.ts';
 import { LONE_HOST } from '../replication/leader/lone-host.ts';
 import type { Partition } from '../replication/leader/partition.ts';
 import { PartitionLeader } from '../replication/leader/partition-leader.ts';
+import { ProducerTable } from '../replication/producers/producer-table.ts';
 import { RULES } from '../replication/rules/rules.ts';
 import { BlockCache } from '../storage/block-cache.ts';
 import { FlushScheduler } from '../storage/flush-scheduler.ts';
@@ -114,6 +115,7 @@ async function lead(
       segmentBytesMax,
       acceptTornTail,
       mustExist: local.mustExist,
+      producers: new ProducerTable(),
     },
     { ...doors, logger },
   );

@@ -1,10 +1,12 @@
 import { CaskadeError } from '../model/errors.ts';
+import { asOffset } from '../model/numbers.ts';
 import { BatchBuilder } from './batch-builder.ts';
 import { type CommittedIndex, IndexedRecord } from './committed-index.ts';
 import { batchCrcHolds, readBatchHeader } from './format/batch.ts';
 import type { KeyHash } from './keydir/key-hash.ts';
 import type { Overlay } from './overlay.ts';
 import type { PendingBatch } from './pending-batch.ts';
+import type { ProducerRecords } from './producer-records.ts';
 import { SegmentRecords } from './segment-records.ts';
 import type { SegmentedLog } from './segmented-log.ts';
 
@@ -13,19 +15,26 @@ export class BatchCommitter {
   readonly #log: SegmentedLog;
   readonly #index: CommittedIndex;
   readonly #records: SegmentRecords;
+  readonly #producers: ProducerRecords;
   readonly #record = new IndexedRecord();
 
   readonly #overlay: Overlay;
   readonly #release: (batch: BatchBuilder) => void;
 
   constructor(
-    parts: { readonly log: SegmentedLog; readonly index: CommittedIndex; readonly hasher: KeyHash },
+    parts: {
+      readonly log: SegmentedLog;
+      readonly index: CommittedIndex;
+      readonly hasher: KeyHash;
+      readonly producers: ProducerRecords;
+    },
     overlay: Overlay,
     release: (batch: BatchBuilder) => void,
   ) {
     this.#log = parts.log;
     this.#index = parts.index;
     this.#records = new SegmentRecords(parts.hasher);
+    this.#producers = parts.producers;
     this.#overlay = overlay;
     this.#release = release;
   }
@@ -43,6 +52,7 @@ export class BatchCommitter {
     } else {
       this.#commitBytes(batch, bytes as Buffer);
     }
+    this.#producers.commitTo(batch.nextOffset);
   }
 
   /** Reads back a batch that is not in memory. Throws `corruptSegment` if it is not what was written. */
@@ -82,8 +92,10 @@ export class BatchCommitter {
     const header = readBatchHeader(bytes, 0, bytes.length);
     if (typeof header === 'string') throw unreadable(segment.path, batch.position, header);
     const scanned = { position: batch.position, header, bytes, start: 0 };
-    for (const _place of this.#records.of(scanned, segment.path, this.#record)) {
+    for (const place of this.#records.of(scanned, segment.path, this.#record)) {
       this.#index.apply(this.#record, segment);
+      const { view } = this.#records;
+      this.#producers.recordAppended(asOffset(this.#record.offset), bytes, place.start, view);
     }
   }
 }

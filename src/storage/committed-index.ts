@@ -13,6 +13,7 @@ export interface SegmentTable {
 /** One committed record as the index needs it; the key lies in `bytes[keyStart, keyEnd)`. One object is reused. */
 export class IndexedRecord {
   kind = 0;
+  flags = 0;
   database = 0;
   hash = 0;
   offset = 0;
@@ -70,6 +71,13 @@ export class CommittedIndex {
       case RecordKind.leaderStart:
         segment.tombstoneBytes += record.length;
         return;
+      case RecordKind.outcome:
+        // What it says of its producer is not the index's; a merge takes it over into a snapshot.
+        return;
+      case RecordKind.producerSnapshot:
+        segment.producerBytes += record.length;
+        segment.speaksOfProducers = true;
+        return;
       default:
         throw new CaskadeError(
           'futureFormat',
@@ -93,6 +101,7 @@ export class CommittedIndex {
           false
         );
       case RecordKind.leaderStart:
+      case RecordKind.outcome:
         return false;
       default:
         return true;
@@ -108,6 +117,9 @@ export class CommittedIndex {
     if (moved) {
       from.addLiveBytes(record.database, -record.length);
       to.addLiveBytes(record.database, record.length);
+    } else if (record.kind === RecordKind.producerSnapshot) {
+      to.producerBytes += record.length;
+      to.speaksOfProducers = true;
     } else if (record.kind !== RecordKind.put && record.kind !== RecordKind.expiryChange) {
       to.tombstoneBytes += record.length;
     }

@@ -3,6 +3,7 @@ import type { Clock } from '../env/clock.ts';
 import type { FileHandle, FileSystem } from '../env/file-system.ts';
 import { removeIfThere } from '../env/replace-file.ts';
 import { CaskadeError } from '../model/errors.ts';
+import { asOffset, type Offset } from '../model/numbers.ts';
 import { BatchScan } from './batch-scan.ts';
 import { type CommittedIndex, IndexedRecord } from './committed-index.ts';
 import {
@@ -21,8 +22,10 @@ import {
   hintHeaderMatches,
 } from './format/hint.ts';
 import { readUint32 } from './format/integers.ts';
+import { RecordKind } from './format/record.ts';
 import type { KeyHash } from './keydir/key-hash.ts';
 import { hintFileName } from './manifest.ts';
+import { speaksOfProducers } from './producer-records.ts';
 import type { Segment } from './segment.ts';
 import { SegmentRecords } from './segment-records.ts';
 import { Slices } from './slices.ts';
@@ -77,6 +80,17 @@ export class HintWriter {
     if (this.#block.isFull) await this.#push(this.#block.take());
   }
 
+  /**
+   * Says that records of the segment speak of producers: a hint does not list what they say, so a start must read the segment for it. An entry of a
+   * snapshot without a length, at the segment's last offset.
+   */
+  async addProducerMark(offset: Offset): Promise<void> {
+    const mark = new IndexedRecord();
+    mark.kind = RecordKind.producerSnapshot;
+    mark.offset = offset;
+    await this.add(mark);
+  }
+
   /** Length and end of the segment must be final: the header that names them is written last. */
   async finish(identity: HintIdentity, batchCount: number): Promise<void> {
     if (!this.#block.isEmpty) await this.#push(this.#block.take());
@@ -126,15 +140,18 @@ export async function writeHint(
   const record = new IndexedRecord();
   const records = new SegmentRecords(doors.hasher);
   const scan = new BatchScan(segment.handle, segment.length);
+  let isOfProducers = false;
   segment.pin();
   try {
     for await (const batch of scan.batches()) {
-      for (const _place of records.of(batch, segment.path, record)) {
+      for (const place of records.of(batch, segment.path, record)) {
         if (index.isLive(record)) await writer.add(record);
+        isOfProducers ||= speaksOfProducers(batch.bytes, place.start, records.view);
         if (slices.isSpent) await slices.rest();
       }
     }
     assertWhole(scan, segment);
+    if (isOfProducers) await writer.addProducerMark(asOffset(segment.end - 1));
     await syncEvidence();
     await writer.finish(identityOf(segment, doors.hashSeed), segment.batchCount);
     segment.hasHint = true;

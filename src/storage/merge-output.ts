@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { FileHandle } from '../env/file-system.ts';
 import { removeIfThere } from '../env/replace-file.ts';
-import type { Offset } from '../model/numbers.ts';
+import { asOffset, type Offset } from '../model/numbers.ts';
 import type { IndexedRecord } from './committed-index.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './format/segment-header.ts';
 import { type HintDoors, HintWriter } from './hint-file.ts';
@@ -23,6 +23,8 @@ export interface MergedFile {
 export class MergeOutput {
   readonly base: Offset;
   readonly path: string;
+  /** Set when a record in it says anything of producers: the hint then says so. */
+  speaksOfProducers = false;
   readonly #doors: HintDoors;
   readonly #generation: number;
   readonly #handle: FileHandle;
@@ -98,6 +100,7 @@ export class MergeOutput {
     const generation = this.#generation;
     const length = this.#length;
     const { hashSeed } = this.#doors;
+    if (this.speaksOfProducers) await this.#hint.addProducerMark(asOffset(end - 1));
     await this.#hint.finish({ base, generation, segmentLength: length, end, hashSeed }, this.#batchCount);
     return { entry: { base, end, generation, length, state: 'merged' }, path: this.path };
   }

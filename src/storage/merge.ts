@@ -8,8 +8,9 @@ import { RecordKind } from './format/record.ts';
 import { assertWhole, type HintDoors, hintPath, visitHint } from './hint-file.ts';
 import { type MergedFile, MergeOutput } from './merge-output.ts';
 import { MERGE_RULES, type MergeRules } from './merge-rules.ts';
+import { ProducerCarry, type ProducerRecords, speaksOfProducers } from './producer-records.ts';
 import type { Segment } from './segment.ts';
-import { SegmentRecords } from './segment-records.ts';
+import { type RecordPlace, SegmentRecords } from './segment-records.ts';
 import type { SegmentedLog } from './segmented-log.ts';
 import { Slices } from './slices.ts';
 
@@ -28,6 +29,8 @@ export interface MergeHost {
   readonly tombstoneRemoveOffset: () => Offset;
   /** True while another replica is built from this one: no tombstone may go (C5). */
   readonly isFloorPinned: () => boolean;
+  /** What goes with dropped records of producers is kept in a snapshot of these (C13). Absent: such records are never dropped. */
+  readonly producers?: ProducerRecords;
   /** True when the partition changed its role, truncates or closes: the merge gives up (C13b). */
   readonly isCancelled: () => boolean;
   /** Runs `change` while nothing else changes the list of segments. */
@@ -60,9 +63,12 @@ export class Merge {
   readonly #records: SegmentRecords;
   readonly #record = new IndexedRecord();
   readonly #slices: Slices;
+  readonly #carry: ProducerCarry;
   #output: MergeOutput | null = null;
   #finished: MergedFile[] = [];
   #isPrefix = false;
+  /** The record looked at last gave its place to a snapshot. */
+  #isReplaced = false;
   #removedFloor = -1;
   #kept = 0;
   #dropped = 0;
@@ -85,6 +91,7 @@ export class Merge {
     this.#rules = rules;
     this.#records = new SegmentRecords(doors.hasher);
     this.#slices = new Slices(doors.clock);
+    this.#carry = new ProducerCarry(host.producers, this.#slices);
   }
 
   /** Merges `count` sealed segments from index `first` on. Null: it was cancelled and left nothing behind. */
@@ -142,17 +149,37 @@ export class Merge {
     const output = await this.#outputFor(batch);
     const record = this.#record;
     let length = BATCH_HEADER_BYTES;
+    let isSame = true;
     for (const place of this.#records.of(batch, input.path, record)) {
       if (this.#slices.isSpent) await this.#slices.rest();
-      if (!this.#keeps(record)) continue;
+      const kept = await this.#copyOf(batch, place, output);
+      isSame &&= kept !== null && !this.#isReplaced;
+      if (kept === null) continue;
       record.position = output.length + length;
+      record.length = kept.length;
       await output.list(record);
-      parts.push(batch.bytes.subarray(place.start, place.end));
-      length += place.end - place.start;
+      parts.push(kept);
+      length += kept.length;
     }
     this.#kept += parts.length;
     this.#dropped += batch.header.count - parts.length;
-    if (parts.length > 0) await output.append(rewrite(batch, parts, length));
+    if (parts.length > 0) await output.append(rewrite(batch, parts, length, isSame));
+  }
+
+  /** The bytes that the record leaves in the output: its own, or the snapshot of producers in its place; null: none. */
+  async #copyOf(batch: ScannedBatch, place: RecordPlace, output: MergeOutput): Promise<Buffer | null> {
+    const record = this.#record;
+    const { view } = this.#records;
+    const bytes = batch.bytes.subarray(place.start, place.end);
+    this.#isReplaced = false;
+    if (!speaksOfProducers(batch.bytes, place.start, view)) return this.#keeps(record) ? bytes : null;
+    output.speaksOfProducers = true;
+    const isKey = record.kind !== RecordKind.outcome && record.kind !== RecordKind.producerSnapshot;
+    if (this.#carry.keepsAll || (isKey && this.#keeps(record))) return bytes;
+    const snapshot = await this.#carry.inPlaceOf(view.offsetDelta);
+    this.#isReplaced = snapshot !== null;
+    if (snapshot !== null) toSnapshot(record, snapshot);
+    return snapshot;
   }
 
   #keeps(record: IndexedRecord): boolean {
@@ -292,12 +319,24 @@ export class Merge {
 }
 
 /** The batch with only these records: the same bytes if none is missing, else resealed under the same offsets (R16). */
-function rewrite(batch: ScannedBatch, parts: readonly Buffer[], length: number): Buffer {
+function rewrite(batch: ScannedBatch, parts: readonly Buffer[], length: number, isSame: boolean): Buffer {
   const { header, bytes, start } = batch;
-  if (length === header.length) return Buffer.from(bytes.subarray(start, start + length));
+  if (isSame) return Buffer.from(bytes.subarray(start, start + length));
   const rewritten = Buffer.concat([Buffer.alloc(BATCH_HEADER_BYTES), ...parts], length);
   sealBatch(rewritten, 0, { ...header, flags: header.flags | BatchFlag.merged, length, count: parts.length });
   return rewritten;
+}
+
+/** What is listed of a record whose place a snapshot of producers took. */
+function toSnapshot(record: IndexedRecord, snapshot: Buffer): void {
+  record.kind = RecordKind.producerSnapshot;
+  record.flags = 0;
+  record.database = 0;
+  record.hash = 0;
+  record.expiresAtMs = 0;
+  record.bytes = snapshot;
+  record.keyStart = 0;
+  record.keyEnd = 0;
 }
 
 function sumLength(segments: readonly Segment[]): number {

@@ -18,6 +18,7 @@ import {
   writePartitionMeta,
 } from './partition-meta.ts';
 import type { OpenedPartition, StoreDoors } from './partition-store.ts';
+import { NO_PRODUCERS, type ProducerRecords } from './producer-records.ts';
 import { Recovery, type RecoveryReport } from './recovery.ts';
 import { SegmentedLog } from './segmented-log.ts';
 import { finishTruncation } from './truncation.ts';
@@ -30,6 +31,8 @@ export interface OpenOptions extends MetaExpectation {
   readonly acceptTornTail: boolean;
   /** The directory was in use before: one without META has lost it. */
   readonly mustExist: boolean;
+  /** What this partition remembers of its producers, still empty. Absent: a log that speaks of any is refused. */
+  readonly producers?: ProducerRecords;
   /** A member of a cluster gives up what others still have; absent, this node has the only copy. */
   readonly member?: MemberOptions;
 }
@@ -88,7 +91,8 @@ export async function openPartition(options: OpenOptions, doors: StoreDoors): Pr
   const hasher = new KeyHash(Buffer.from(meta.hashSeed, 'hex').subarray(0, HASH_SEED_BYTES));
   const log = newLog(options, meta, doors, manifest ?? EMPTY_MANIFEST);
   const index = new CommittedIndex(log, hasher);
-  const parts = { directory, epochs, log, index, hasher };
+  const producers = options.producers ?? NO_PRODUCERS;
+  const parts = { directory, epochs, log, index, hasher, producers };
   if (manifest === null) {
     await checkFirstStart(directory, epochs, doors);
     await log.createFirst();
@@ -112,10 +116,10 @@ type Recovered = Pick<
 async function recover(
   options: OpenOptions,
   found: PartitionMeta,
-  parts: Pick<OpenedPartition, 'directory' | 'epochs' | 'log' | 'index' | 'hasher'>,
+  parts: Pick<OpenedPartition, 'directory' | 'epochs' | 'log' | 'index' | 'hasher' | 'producers'>,
   doors: StoreDoors,
 ): Promise<Recovered> {
-  const { directory, epochs, log, index, hasher } = parts;
+  const { directory, epochs, log, index, hasher, producers } = parts;
   let meta = found;
   const write = async (changed: PartitionMeta): Promise<void> => {
     await writePartitionMeta(doors.fileSystem, directory, changed);
@@ -124,7 +128,7 @@ async function recover(
   const markLossy = async (): Promise<void> => write({ ...meta, lossy: true });
   const isMember = options.member !== undefined;
   const hintDoors = { ...doors, directory, hasher, hashSeed: meta.hashSeed };
-  const recovery = new Recovery(hintDoors, log, index, meta, { ...options, isMember, markLossy });
+  const recovery = new Recovery(hintDoors, log, index, meta, { ...options, isMember, markLossy, producers });
   const { logEndOffset, pending, report } = await recovery.run();
   // Under a weak mode only the marker of a clean shutdown proves anything; what it does not prove stays unproved in later lives.
   const isProved = meta.flush === 'always' || options.member?.closedCleanly === true;

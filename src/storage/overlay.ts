@@ -71,7 +71,7 @@ export class Overlay {
     this.#batches[slot] = batch;
     if (kind === RecordKind.flush) {
       this.#newestFlush = offset;
-    } else {
+    } else if (kind !== RecordKind.outcome) {
       this.#older[slot] = this.#heads[hash & mask] as number;
       this.#heads[hash & mask] = offset;
     }
@@ -184,6 +184,7 @@ export class Overlay {
       this.#newestFlush = offset;
       return;
     }
+    if (this.#kinds[slot] === RecordKind.outcome) return;
     const head = (this.#hashes[slot] as number) & mask;
     this.#older[slot] = this.#heads[head] as number;
     this.#heads[head] = offset;

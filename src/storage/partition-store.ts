@@ -4,7 +4,14 @@ import type { Logger } from '../env/logger.ts';
 import type { Random } from '../env/random.ts';
 import { InvariantError } from '../model/errors.ts';
 import { LIMITS } from '../model/limits.ts';
-import { asLeaderEpoch, asOffset, type LeaderEpoch, type Offset } from '../model/numbers.ts';
+import {
+  asLeaderEpoch,
+  asOffset,
+  asProducerSequence,
+  type LeaderEpoch,
+  type Offset,
+} from '../model/numbers.ts';
+import type { Producer, ProducerNote } from '../model/producer.ts';
 import { AppendQueue } from './append-queue.ts';
 import type { BatchBuilder } from './batch-builder.ts';
 import { BatchCommitter } from './batch-committer.ts';
@@ -12,11 +19,14 @@ import type { BlockCache } from './block-cache.ts';
 import { CommitLog } from './commit-log.ts';
 import type { CommittedIndex } from './committed-index.ts';
 import type { EpochCache, EpochEnd } from './epoch-cache.ts';
-import { RECORD_HEADER_BYTES, RecordFlag, RecordKind } from './format/record.ts';
+import { ExtraId, encodeExtras } from './format/extras.ts';
+import { encodeProducerExtra, OutcomeDetail } from './format/outcome.ts';
+import { RECORD_HEADER_BYTES, RecordFlag, RecordKind, RecordView } from './format/record.ts';
 import type { KeyHash } from './keydir/key-hash.ts';
 import { Overlay } from './overlay.ts';
 import type { FlushMode, PartitionMeta } from './partition-meta.ts';
 import type { PendingBatch } from './pending-batch.ts';
+import type { ProducerRecords } from './producer-records.ts';
 import type { RecoveryReport } from './recovery.ts';
 import type { AppendFetchedOptions, LogSlice, ReplicaLog } from './replica-log.ts';
 import type { SegmentedLog } from './segmented-log.ts';
@@ -39,6 +49,7 @@ export interface OpenedPartition {
   readonly log: SegmentedLog;
   readonly index: CommittedIndex;
   readonly hasher: KeyHash;
+  readonly producers: ProducerRecords;
   /** What is indexed: everything below META's high watermark. */
   readonly committedOffset: Offset;
   readonly logEndOffset: Offset;
@@ -50,6 +61,7 @@ export interface OpenedPartition {
 }
 
 const EMPTY = new Uint8Array(0);
+const NO_KEY: StoreKey = { bytes: EMPTY, start: 0, end: 0, hash: 0 };
 const NO_EPOCH = asLeaderEpoch(0);
 const nothing = (): void => {};
 
@@ -64,12 +76,16 @@ export class PartitionStore implements ReplicaLog {
   readonly epochs: EpochCache;
   readonly hasher: KeyHash;
   readonly report: RecoveryReport;
+  readonly producers: ProducerRecords;
   readonly #commitLog: CommitLog;
   readonly #overlay: Overlay;
   readonly #queue: AppendQueue;
   readonly #lookups: StoreLookups;
+  readonly #view = new RecordView();
   #isWhole: boolean;
   #groupHasRecord = false;
+  /** The command whose first record comes next. */
+  #note: ProducerNote | null = null;
   /** Grows when what was appended is forgotten: a flush that is only making room then writes nothing. */
   #term = 0;
 
@@ -80,6 +96,7 @@ export class PartitionStore implements ReplicaLog {
     this.epochs = opened.epochs;
     this.hasher = opened.hasher;
     this.report = opened.report;
+    this.producers = opened.producers;
     this.#isWhole = opened.isWhole;
     this.#overlay = new Overlay(opened.logEndOffset);
     this.#queue = new AppendQueue(doors.clock, NO_EPOCH, opened.logEndOffset);
@@ -164,6 +181,23 @@ export class PartitionStore implements ReplicaLog {
     this.#queue.endGroup();
   }
 
+  /** The next record is the first of this command (R14): it carries the note. Forgotten where no record follows; then call `appendOutcome`. */
+  beginCommand(note: ProducerNote | null): void {
+    this.#note = note;
+  }
+
+  /** A numbered command that appended nothing, and whose outcome must be remembered. */
+  appendOutcome(note: ProducerNote): Offset {
+    this.#note = note;
+    return this.#keyOnly(RecordKind.outcome, OutcomeDetail.outcome, 0, NO_KEY, -1);
+  }
+
+  /** The log forgets a producer: a decision of the leader, so that all replicas agree. */
+  forgetProducer(producer: Producer): Offset {
+    this.#note = { producer, sequence: asProducerSequence(0), outcome: null };
+    return this.#keyOnly(RecordKind.outcome, OutcomeDetail.forgotten, 0, NO_KEY, -1);
+  }
+
   put(
     database: number,
     key: StoreKey,
@@ -187,6 +221,7 @@ export class PartitionStore implements ReplicaLog {
       value,
       start,
       end,
+      this.#extras(),
     );
     return this.#noted(batch, RecordKind.put, database, key, at, expiry);
   }
@@ -200,7 +235,7 @@ export class PartitionStore implements ReplicaLog {
   }
 
   flushDatabase(database: number): Offset {
-    return this.#keyOnly(RecordKind.flush, 0, database, { bytes: EMPTY, start: 0, end: 0, hash: 0 }, -1);
+    return this.#keyOnly(RecordKind.flush, 0, database, NO_KEY, -1);
   }
 
   // Look-ups. `false` from those with a value: it is not in memory; wait for `loaded` and ask again.
@@ -239,6 +274,8 @@ export class PartitionStore implements ReplicaLog {
     this.#term += 1;
     this.#queue.beginEpoch(NO_EPOCH, sealedOffset);
     this.#overlay.reset(sealedOffset);
+    // What was sealed is told of again when it is committed, as of any batch that this leader did not build.
+    this.producers.truncateTo(this.committedOffset);
     return sealedOffset;
   }
 
@@ -262,6 +299,7 @@ export class PartitionStore implements ReplicaLog {
     this.#commitLog.dropUnwritten();
     this.#queue.discard(this.sealedOffset);
     this.#overlay.truncateTo(this.sealedOffset);
+    this.producers.truncateTo(this.sealedOffset);
   }
 
   /** Whether a batch of the usual size would fit on the disk now; throws what stands in the way. */
@@ -345,8 +383,27 @@ export class PartitionStore implements ReplicaLog {
   #keyOnly(kind: RecordKind, detail: number, database: number, key: StoreKey, expiresAtMs: number): Offset {
     const batch = this.#queue.batchFor(0);
     const flags = this.#groupFlags();
-    const at = batch.append(kind, flags, detail, database, expiresAtMs, key.bytes, key.start, key.end);
+    const { bytes, start, end } = key;
+    const at = batch.append(
+      kind,
+      flags,
+      detail,
+      database,
+      expiresAtMs,
+      bytes,
+      start,
+      end,
+      EMPTY,
+      0,
+      0,
+      this.#extras(),
+    );
     return this.#noted(batch, kind, database, key, at, expiresAtMs);
+  }
+
+  #extras(): Uint8Array {
+    if (this.#note === null) return EMPTY;
+    return encodeExtras([{ id: ExtraId.producer, bytes: encodeProducerExtra(this.#note) }]);
   }
 
   #groupFlags(): number {
@@ -364,9 +421,30 @@ export class PartitionStore implements ReplicaLog {
     at: number,
     expiry: number,
   ): Offset {
+    if (this.#note !== null) return this.#notedCommand(batch, kind, database, key, at, expiry);
     const keyStart = at + RECORD_HEADER_BYTES + (expiry >= 0 ? 8 : 0);
     const keyEnd = keyStart + key.end - key.start;
     return asOffset(this.#overlay.add(batch, kind, database, key.hash, at, keyStart, keyEnd, expiry));
+  }
+
+  /** The record carries extras; the table of producers is told what it says, as it will be told of it by the log. */
+  #notedCommand(
+    batch: BatchBuilder,
+    kind: RecordKind,
+    database: number,
+    key: StoreKey,
+    at: number,
+    expiry: number,
+  ): Offset {
+    this.#note = null;
+    const view = this.#view;
+    const fault = view.decode(batch.bytes, at, batch.length, false);
+    if (fault !== null)
+      throw new InvariantError(`a record that was just appended does not add up (${fault})`);
+    const { keyStart, keyEnd } = view;
+    const offset = asOffset(this.#overlay.add(batch, kind, database, key.hash, at, keyStart, keyEnd, expiry));
+    this.producers.recordAppended(offset, batch.bytes, at, view);
+    return offset;
   }
 
   #refuseAsLeader(what: string): void {

@@ -1,5 +1,9 @@
+import { CaskadeError } from '../model/errors.ts';
 import type { Offset } from '../model/numbers.ts';
-import type { RecordView } from './format/record.ts';
+import { ExtraId, findExtra } from './format/extras.ts';
+import { encodeSnapshotRecord } from './format/producer-snapshot.ts';
+import { RecordKind, type RecordView } from './format/record.ts';
+import type { Slices } from './slices.ts';
 
 /**
  * What a partition remembers of its producers, as the log sees it (R13, R14): whoever puts records into the log, finds them there at a recovery, commits them
@@ -19,4 +23,57 @@ export interface ProducerRecords {
   snapshotParts(): Generator<Uint8Array>;
   /** Nothing is remembered: there is nothing to write a snapshot of. */
   readonly isEmpty: boolean;
+}
+
+/** Whether the record at `at`, decoded into `view`, says anything of producers. */
+export function speaksOfProducers(bytes: Uint8Array, at: number, view: RecordView): boolean {
+  if (view.kind === RecordKind.outcome || view.kind === RecordKind.producerSnapshot) return true;
+  return findExtra(bytes, at, view, ExtraId.producer) !== null;
+}
+
+/** Where nobody remembers producers, a log that speaks of them must not be served: a retry would be executed twice. */
+export const NO_PRODUCERS: ProducerRecords = {
+  recordAppended(offset, bytes, at, view) {
+    if (!speaksOfProducers(bytes, at, view)) return;
+    throw new CaskadeError(
+      'futureFormat',
+      `the record at offset ${offset} speaks of producers, which nobody here remembers; start the newer version`,
+    );
+  },
+  commitTo() {},
+  truncateTo() {},
+  *snapshotParts() {},
+  isEmpty: true,
+};
+
+/**
+ * What one merge does with records that speak of producers (C13): the first that it does not keep gives its place to a snapshot, which stands for all of them,
+ * those above the merge included. Without a table to take a snapshot of, they all are kept.
+ */
+export class ProducerCarry {
+  readonly #producers: ProducerRecords | undefined;
+  readonly #slices: Slices;
+  #isPlaced = false;
+
+  constructor(producers: ProducerRecords | undefined, slices: Slices) {
+    this.#producers = producers;
+    this.#slices = slices;
+  }
+
+  /** Whether the record must be kept although nothing else speaks for it. */
+  get keepsAll(): boolean {
+    return this.#producers === undefined;
+  }
+
+  /** The record that takes the place of one that goes; null: it goes without. */
+  async inPlaceOf(offsetDelta: number): Promise<Buffer | null> {
+    if (this.#isPlaced || this.#producers === undefined) return null;
+    this.#isPlaced = true;
+    const parts: Uint8Array[] = [];
+    for (const part of this.#producers.snapshotParts()) {
+      parts.push(part);
+      if (this.#slices.isSpent) await this.#slices.rest();
+    }
+    return encodeSnapshotRecord(offsetDelta, parts);
+  }
 }

@@ -11,6 +11,7 @@ import { type HintDoors, hintPath, loadHint } from './hint-file.ts';
 import { MANIFEST_NAME, type ManifestSegment, segmentFileName } from './manifest.ts';
 import type { PartitionMeta } from './partition-meta.ts';
 import { FetchedBatch, type PendingBatch } from './pending-batch.ts';
+import type { ProducerRecords } from './producer-records.ts';
 import type { Segment } from './segment.ts';
 import { SegmentRecords } from './segment-records.ts';
 import type { SegmentedLog } from './segmented-log.ts';
@@ -35,6 +36,8 @@ export interface RecoveryOptions {
   readonly acceptTornTail: boolean;
   /** A member of a cluster: a tail that may have been acknowledged is given up after `markLossy`, and fetched anew (R6, R19). */
   readonly isMember: boolean;
+  /** Told of every committed record. */
+  readonly producers: ProducerRecords;
   /** Durable when it resolves; called before anything is cut. */
   readonly markLossy: () => Promise<void>;
 }
@@ -167,6 +170,7 @@ export class Recovery {
     const hint = isTrusted ? await loadHint(this.#doors, segment, this.#index) : 'absent';
     if (hint === 'loaded') {
       this.#fromHints += 1;
+      if (segment.speaksOfProducers) await this.#readProducers(segment);
     } else {
       if (hint === 'bad') this.#badHints += 1;
       const scan = new BatchScan(segment.handle, segment.length);
@@ -174,6 +178,24 @@ export class Recovery {
       if (scan.end.fault !== null) throw corruptAt(segment, scan.end.position, scan.end.fault);
     }
     this.#nextOffset = entry.end;
+  }
+
+  /** A hint lists keys; what the records said of producers stands in the segment alone. */
+  async #readProducers(segment: Segment): Promise<void> {
+    const scan = new BatchScan(segment.handle, segment.length);
+    for await (const batch of scan.batches()) {
+      for (const place of this.#records.of(batch, segment.path, this.#record)) {
+        this.#tellProducers(batch, place.start);
+        if (this.#slices.isSpent) await this.#slices.rest();
+      }
+      this.#options.producers.commitTo(nextOffsetOf(batch.header));
+    }
+    if (scan.end.fault !== null) throw corruptAt(segment, scan.end.position, scan.end.fault);
+  }
+
+  #tellProducers(batch: ScannedBatch, at: number): void {
+    const { view } = this.#records;
+    this.#options.producers.recordAppended(asOffset(this.#record.offset), batch.bytes, at, view);
   }
 
   async #loadActive(segment: Segment): Promise<{ verdict: RecoveryReport['verdict']; cutBytes: number }> {
@@ -243,12 +265,16 @@ export class Recovery {
       this.#checkOrder(batch, segment);
       segment.batchCount += 1;
       const isCommitted = this.#isCommitted(nextOffsetOf(batch.header));
-      for (const _place of this.#records.of(batch, segment.path, this.#record)) {
-        if (isCommitted) this.#index.apply(this.#record, segment);
+      for (const place of this.#records.of(batch, segment.path, this.#record)) {
+        if (isCommitted) {
+          this.#index.apply(this.#record, segment);
+          this.#tellProducers(batch, place.start);
+        }
         this.#recordCount += 1;
         if (this.#slices.isSpent) await this.#slices.rest();
       }
-      if (!isCommitted) this.#keepPending(batch, segment);
+      if (isCommitted) this.#options.producers.commitTo(nextOffsetOf(batch.header));
+      else this.#keepPending(batch, segment);
       this.#nextOffset = nextOffsetOf(batch.header);
     }
   }

@@ -17,20 +17,22 @@ export interface RecordPlace {
  */
 export class SegmentRecords {
   readonly #hasher: KeyHash;
-  readonly #view = new RecordView();
+  /** The record that was yielded last. */
+  readonly view = new RecordView();
 
   constructor(hasher: KeyHash) {
     this.#hasher = hasher;
   }
 
   *of(batch: ScannedBatch, path: string, record: IndexedRecord): Generator<RecordPlace> {
-    const view = this.#view;
+    const { view } = this;
     const end = batch.start + batch.header.length;
     let at = batch.start + BATCH_HEADER_BYTES;
     for (let count = 0; count < batch.header.count; count += 1) {
       const fault = view.decode(batch.bytes, at, end, false);
       if (fault !== null) throw this.#unreadable(fault, path, batch, at);
       record.kind = view.kind;
+      record.flags = view.flags;
       record.database = view.database;
       record.offset = batch.header.baseOffset + view.offsetDelta;
       record.position = batch.position + at - batch.start;

@@ -31,6 +31,10 @@ export class Segment {
   readonly #liveBytes: number[] = [];
   /** Bytes of tombstones and flushes: only a merge of a prefix of the log may drop them. */
   tombstoneBytes = 0;
+  /** Bytes of producer snapshots: neither dead nor to be gained by a merge, which would only write another. */
+  producerBytes = 0;
+  /** Known from its hint: somebody who needs what the log says of producers must read it. */
+  speaksOfProducers = false;
   hasHint = false;
   /** Batches in the file; their headers are neither alive nor dead. */
   batchCount = 0;
@@ -74,7 +78,7 @@ export class Segment {
   /** Bytes that a merge of this segment would give back at once. */
   get deadBytes(): number {
     const headerBytes = SEGMENT_HEADER_BYTES + this.batchCount * BATCH_HEADER_BYTES;
-    return Math.max(0, this.length - headerBytes - this.liveBytes - this.tombstoneBytes);
+    return Math.max(0, this.length - headerBytes - this.liveBytes - this.tombstoneBytes - this.producerBytes);
   }
 
   /** The block with this index if it is in memory. */

@@ -32,7 +32,6 @@ describe('a log that a newer version wrote is refused, not misread', () => {
     'a batch of another version': set(4, 2),
     'a batch with a flag that must be understood': set(7, 1),
     'a record kind beyond the known ones': set(RECORD_IN_BATCH + RECORD_AT.kind, 9),
-    'a reserved record kind: outcome': set(RECORD_IN_BATCH + RECORD_AT.kind, RecordKind.outcome),
     'a reserved record kind: database map': set(RECORD_IN_BATCH + RECORD_AT.kind, RecordKind.databaseMap),
     'an unknown record flag': set(RECORD_IN_BATCH + RECORD_AT.flags, 8),
     // It was served as the value: the compressed bytes as they are.

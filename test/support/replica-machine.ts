@@ -1,6 +1,7 @@
 import { type CrashOptions, FaultyFileSystem } from '../../src/env/faulty-file-system.ts';
 import { asLeaderEpoch, asNodeId, asOffset, asPartitionId, type Offset } from '../../src/model/numbers.ts';
 import { EntryView, type KeyView } from '../../src/replication/leader-partition.ts';
+import { ProducerTable } from '../../src/replication/producers/producer-table.ts';
 import { BlockCache } from '../../src/storage/block-cache.ts';
 import { Merge, type MergeHost, type MergeOutcome } from '../../src/storage/merge.ts';
 import { MERGE_RULES, type MergeRules } from '../../src/storage/merge-rules.ts';
@@ -52,6 +53,7 @@ export class ReplicaMachine {
         segmentBytesMax,
         acceptTornTail: false,
         mustExist: options.mustExist ?? false,
+        producers: new ProducerTable(),
         hashSeed: hashSeedOf(UUID),
         member: { closedCleanly: options.closedCleanly ?? false },
       },
@@ -152,6 +154,7 @@ export class TestReplica {
     const sealed = log.segments.slice(0, -1).filter(({ end }) => end <= committedOffset).length;
     const all: MergeHost = {
       syncEvidence: () => this.store.syncEvidence(),
+      producers: this.store.producers,
       isCancelled: () => false,
       committedOffset: () => this.store.committedOffset,
       tombstoneRemoveOffset: () => asOffset(Number.POSITIVE_INFINITY),

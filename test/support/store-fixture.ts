@@ -21,6 +21,7 @@ import type { Partition } from '../../src/replication/leader/partition.ts';
 import { PartitionLeader } from '../../src/replication/leader/partition-leader.ts';
 import { EntryView, KeyView, ReadOutcome } from '../../src/replication/leader-partition.ts';
 import type { ReplicaManagerSettings } from '../../src/replication/node/ports.ts';
+import { ProducerTable } from '../../src/replication/producers/producer-table.ts';
 import { RULES } from '../../src/replication/rules/rules.ts';
 import { BlockCache } from '../../src/storage/block-cache.ts';
 import { FlushScheduler } from '../../src/storage/flush-scheduler.ts';
@@ -95,6 +96,7 @@ export class StoreMachine {
       segmentBytesMax: segmentBytesMax ?? 16 * 1024,
       acceptTornTail: acceptTornTail ?? false,
       mustExist: false,
+      producers: new ProducerTable(),
     };
     const opened = await openPartition(options, doors);
     this.#leaderEpoch = Math.max(this.#leaderEpoch, opened.epochs.latest?.epoch ?? 0) + 1;
@@ -231,6 +233,7 @@ export class TestStore {
   ): Promise<MergeOutcome | null> {
     const all: MergeHost = {
       syncEvidence: () => this.store.syncEvidence(),
+      producers: this.store.producers,
       isCancelled: () => false,
       committedOffset: () => this.store.committedOffset,
       tombstoneRemoveOffset: () => asOffset(Number.POSITIVE_INFINITY),

@@ -1,6 +1,7 @@
 import type { BlockCache } from '../../storage/block-cache.ts';
 import { hashSeedOf, openReplica } from '../../storage/open-partition.ts';
 import { PartitionStore } from '../../storage/partition-store.ts';
+import { ProducerTable } from '../producers/producer-table.ts';
 import type { NodeState } from './node-state.ts';
 import type { ReplicaManagerDoors, ReplicaManagerSettings } from './ports.ts';
 import type { OpenReplica } from './replica-directories.ts';
@@ -29,6 +30,7 @@ export function openerOf(
       flush,
       hashSeed: hashSeedOf(uuid),
       mustExist,
+      producers: new ProducerTable(),
       member: { closedCleanly },
     };
     const result = await openReplica(options, storeDoors);

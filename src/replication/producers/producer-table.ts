@@ -149,7 +149,7 @@ export class ProducerTable implements ProducerRecords {
   }
 
   #append(offset: Offset, event: ProducerEvent): void {
-    if (offset < this.#snapshotAsOf) return;
+    if (this.#isPassedOver(offset, event)) return;
     let isReset = event.kind === 'forgotten';
     if (event.kind === 'done') {
       const { producer } = event.note;
@@ -158,6 +158,11 @@ export class ProducerTable implements ProducerRecords {
       isReset = life < lifeOf(producer);
     }
     this.#pending.add({ offset, event, isReset });
+  }
+
+  /** A record below a snapshot that was taken is in it. Not so another snapshot: its offset is only the place that a merge found for it. */
+  #isPassedOver(offset: Offset, event: ProducerEvent): boolean {
+    return offset < this.#snapshotAsOf && event.kind !== 'snapshot';
   }
 
   /** What the whole log says of a producer. `life` -1: nothing, or that it is forgotten. */
@@ -180,7 +185,7 @@ export class ProducerTable implements ProducerRecords {
   }
 
   #commit({ offset, event }: PendingEvent): void {
-    if (offset < this.#snapshotAsOf) return;
+    if (this.#isPassedOver(offset, event)) return;
     if (event.kind === 'snapshot') this.#takeSnapshot(event.snapshot);
     else if (event.kind === 'forgotten') this.#forget(event.producer);
     else this.#remember(event.note, offset);
@@ -232,7 +237,10 @@ export function producerEventOf(bytes: Uint8Array, at: number, view: RecordView)
     return { kind: 'snapshot', snapshot };
   }
   const extra = findExtra(bytes, at, view, ExtraId.producer);
-  if (extra === null) return null;
+  if (extra === null) {
+    if (view.kind === RecordKind.outcome) throw unreadable('producer', 'absent');
+    return null;
+  }
   const note = decodeProducerExtra(extra);
   if (typeof note === 'string') throw unreadable('producer', note);
   if (view.kind === RecordKind.outcome && view.detail === OutcomeDetail.forgotten)

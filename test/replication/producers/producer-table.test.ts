@@ -270,6 +270,7 @@ describe('the producer table from the log', () => {
     const extras = encodeExtras([{ id: ExtraId.producer, bytes: Buffer.alloc(20, 9) }]);
     expect(() => feed(rig, [{ key: 'k', extras }])).to.throw('newer Caskade');
     expect(() => feed(rig, [{ kind: RecordKind.producerSnapshot, key: '', value: 'x' }])).to.throw('add up');
+    expect(() => feed(rig, [{ kind: RecordKind.outcome, key: '' }])).to.throw('add up');
   });
 });
 
@@ -329,7 +330,7 @@ describe('the producer table against a model', () => {
 
   it('gives the same answers over appends, commits, truncations, decisions to forget and snapshots', () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
         const model = new Model();
         let rig = new TableRig(8, 100);
         for (const each of steps) {
