@@ -43,7 +43,7 @@ export function nodeSettings(nodeId: NodeId, options: WorldOptions): ClusterNode
       pollMsMax,
       writeTimeoutMs,
       mergeIntervalMs: 400,
-      maintenance: MAINTENANCE,
+      maintenance: { ...MAINTENANCE, enabled: options.mergesByItself ?? true },
     },
     controller: { ...CONTROLLER_SETTINGS, preferredMsMin: 3000, refusedMsMax: sessionMs },
     addresses: {},

@@ -126,6 +126,8 @@ export interface WorldOptions {
   readonly doubledShare: number;
   readonly reorderedShare: number;
   readonly timing?: WorldTiming;
+  /** Segments are merged when that is worth it: unless false, when a scenario says which and when. */
+  readonly mergesByItself?: boolean;
   /** Replaced rule functions: a mutation. */
   readonly rules: RuleReplacements;
 }

@@ -1,0 +1,424 @@
+import { expect } from 'chai';
+import type { SurvivalPolicy } from '../../../src/env/simulated-file.ts';
+import { asPartitionId, type NodeId } from '../../../src/model/numbers.ts';
+import type { PartitionState } from '../../../src/model/partition-state.ts';
+import type { ReadPathStats } from '../../../src/replication/leader-partition.ts';
+import type { Replica } from '../../../src/replication/node/replica.ts';
+import { Merge } from '../../../src/storage/merge.ts';
+import type { PartitionStore } from '../../../src/storage/partition-store.ts';
+import { Findings } from '../checkers/findings.ts';
+import { type Action, describeOutcome, History, type Outcome } from '../checkers/history.ts';
+import { checkLinearizability } from '../checkers/linearizability.ts';
+import { PartitionStateWatch } from '../checkers/partition-state-watch.ts';
+import { compareReplica } from '../checkers/replica-comparison.ts';
+import { ReplicaWatch } from '../checkers/replica-watch.ts';
+import { ClusterProbe } from '../runner/cluster-probe.ts';
+import { WorldTransport } from '../runner/world-transport.ts';
+import { openWorld } from '../world/open-world.ts';
+import type { LiveNode, World, WorldNode, WorldOptions } from '../world/world.ts';
+
+/** The one partition of a script. */
+export const P0 = asPartitionId(0);
+
+const DEADLINE_MS = 4_000;
+const HEAL_MS_MAX = 30_000;
+
+/** A request under way. `text` is null until the client knows: the reply, or `refused (..)` or `unknown (..)`. */
+export interface Asked {
+  text: string | null;
+}
+
+export interface ScriptOptions extends Partial<WorldOptions> {
+  /** False: the story gives up what was committed, and says so. */
+  readonly isClean?: boolean;
+}
+
+const QUIET = {
+  partitionCount: 1,
+  lossShare: 0,
+  doubledShare: 0,
+  reorderedShare: 0,
+  mergesByItself: false,
+} as const;
+
+/**
+ * A story about a cluster of production nodes: everything that happens is said, in a network that loses nothing of itself. All checkers look on, and at the
+ * end everything is healed and every replica compared with what was committed.
+ */
+export class ClusterScript {
+  readonly world: World;
+  readonly #isClean: boolean;
+  readonly #findings: Findings;
+  readonly #history: History;
+  readonly #watch: ReplicaWatch;
+  readonly #probe: ClusterProbe;
+  readonly #transport: WorldTransport;
+  /** The coordinator has lost writes. */
+  #isForgetful = false;
+
+  private constructor(options: ScriptOptions) {
+    const { isClean = true, ...world } = options;
+    this.#isClean = isClean;
+    this.world = openWorld({ ...QUIET, ...world });
+    this.#findings = new Findings(() => this.world.nowMs);
+    this.#history = new History(() => this.world.trueWallMs);
+    this.#probe = new ClusterProbe(this.world);
+    this.#transport = new WorldTransport(this.world);
+    const { minInsync } = this.world.options;
+    this.#watch = new ReplicaWatch(this.#probe.look, this.#findings, {
+      minInsync,
+      nowMs: () => this.world.trueWallMs,
+    });
+    const states = new PartitionStateWatch(this.#findings, minInsync);
+    this.world.observe(() => {
+      if (this.#isClean) this.#watch.look();
+      const state = this.world.partitionState(P0);
+      if (state !== null) states.look(state, this.#isForgetful);
+    });
+  }
+
+  /** Plays a story in a cluster that has just become stable, and looks at what is left of it. */
+  static async play(options: ScriptOptions, story: (script: ClusterScript) => Promise<void>): Promise<void> {
+    const script = new ClusterScript(options);
+    try {
+      await script.world.start();
+      await story(script);
+      await script.#finish();
+    } finally {
+      script.world.end();
+    }
+  }
+
+  // Who is who
+
+  get state(): PartitionState {
+    const state = this.world.partitionState(P0);
+    if (state === null) throw new Error('the partition does not exist yet');
+    return state;
+  }
+
+  /** As the coordinator has it. */
+  get leader(): NodeId {
+    const { leader } = this.state;
+    if (leader === null) throw new Error(`nobody leads: ${this.world.describe()}`);
+    return leader;
+  }
+
+  /** Replicas that do not lead, in the order of their assignment. */
+  get followers(): readonly NodeId[] {
+    return this.state.replicas.filter((node) => node !== this.state.leader);
+  }
+
+  /** Two followers, for stories of three. */
+  get pair(): readonly [NodeId, NodeId] {
+    const [one, other] = this.followers;
+    if (one === undefined || other === undefined) throw new Error('there are not two followers');
+    return [one, other];
+  }
+
+  node(id: NodeId): WorldNode {
+    return this.world.node(id);
+  }
+
+  others(id: NodeId): readonly NodeId[] {
+    return this.world.nodes.map((node) => node.id).filter((node) => node !== id);
+  }
+
+  live(id: NodeId): LiveNode {
+    const { live } = this.node(id);
+    if (live === null) throw new Error(`node ${id} does not run`);
+    return live;
+  }
+
+  replica(id: NodeId): Replica {
+    const replica = this.live(id).cluster.replicas.replica(P0);
+    if (replica === null) throw new Error(`node ${id} has no replica`);
+    return replica;
+  }
+
+  store(id: NodeId): PartitionStore {
+    const { store } = this.replica(id);
+    if (store === null) throw new Error(`the replica of node ${id} is not open`);
+    return store;
+  }
+
+  /** It leads and may act, in the newest epoch. */
+  isServedBy(id: NodeId): boolean {
+    const leader = this.node(id).live?.cluster.replicas.replica(P0)?.leader;
+    return (
+      this.state.leader === id && leader?.canAct === true && leader.leaderEpoch === this.state.leaderEpoch
+    );
+  }
+
+  readPaths(id: NodeId): ReadPathStats {
+    const { leader } = this.replica(id);
+    if (leader === null) throw new Error(`node ${id} does not lead`);
+    return leader.partition.stats().reads;
+  }
+
+  // Time
+
+  run(ms: number): Promise<void> {
+    return this.world.run(ms);
+  }
+
+  /** Fails unless the condition comes true within `msMax`. */
+  async until(what: string, condition: () => boolean, msMax = 10_000): Promise<void> {
+    const isSo = await this.world.runUntil(condition, msMax, 1);
+    expect(isSo, `${what}, within ${msMax} ms: ${this.world.describe()}`).to.equal(true);
+  }
+
+  untilStable(): Promise<void> {
+    return this.until('everything is well', () => this.world.isStable(), HEAL_MS_MAX);
+  }
+
+  /** Somebody else than `old` leads and may act. */
+  async untilLedAnew(old: NodeId, msMax = 10_000): Promise<NodeId> {
+    await this.until(
+      `another than node ${old} leads`,
+      () => this.state.leader !== null && this.state.leader !== old && this.isServedBy(this.state.leader),
+      msMax,
+    );
+    return this.leader;
+  }
+
+  untilInSync(nodes: readonly NodeId[], msMax = 10_000): Promise<void> {
+    const wanted = inOrder(nodes);
+    return this.until(`the ISR is ${wanted}`, () => inOrder(this.state.isr) === wanted, msMax);
+  }
+
+  /** Everything committed is known to everybody who runs. */
+  untilLevel(): Promise<void> {
+    const { endOffset } = this.#watch.reference(P0);
+    return this.until('every replica knows what is committed', () =>
+      this.#probe
+        .look()
+        .every(({ replicas }) => replicas.every(({ highWatermark }) => highWatermark >= endOffset)),
+    );
+  }
+
+  // Clients
+
+  /** Sends and goes on. */
+  begin(action: Action, to: NodeId = this.leader): Asked {
+    const asked: Asked = { text: null };
+    const id = this.#history.invoke(1, P0, action);
+    const told = (outcome: Outcome): void => {
+      if (asked.text !== null) return;
+      asked.text = describeOutcome(outcome);
+      this.#history.complete(id, outcome);
+    };
+    this.world.after(DEADLINE_MS, () => told({ kind: 'unknown', reason: 'client timeout' }));
+    this.#transport.send(
+      to,
+      { partition: P0, action, consistency: 'leader', deadlineMs: DEADLINE_MS, stalenessMsMax: 0 },
+      ({ outcome }) => told(outcome),
+      (how) => told({ kind: how === 'refused' ? 'refused' : 'unknown', reason: `connection ${how}` }),
+    );
+    return asked;
+  }
+
+  async answer(asked: Asked): Promise<string> {
+    await this.world.runUntil(() => asked.text !== null, 2 * DEADLINE_MS, 0);
+    return asked.text ?? 'never answered';
+  }
+
+  ask(action: Action, to: NodeId = this.leader): Promise<string> {
+    return this.answer(this.begin(action, to));
+  }
+
+  set(key: string, value: string, to: NodeId = this.leader): Promise<string> {
+    return this.ask({ kind: 'set', key, value, dueMs: 0 }, to);
+  }
+
+  get(key: string, to: NodeId = this.leader): Promise<string> {
+    return this.ask({ kind: 'get', key }, to);
+  }
+
+  del(key: string, to: NodeId = this.leader): Promise<string> {
+    return this.ask({ kind: 'delete', key }, to);
+  }
+
+  /** Fails unless it is done. */
+  async mustSet(key: string, value: string): Promise<void> {
+    expect(await this.set(key, value), `SET ${key} ${value}`).to.equal('OK');
+  }
+
+  async mustDelete(key: string): Promise<void> {
+    expect(await this.del(key), `DEL ${key}`).to.equal(':1');
+  }
+
+  /** Overwrites keys of no interest with this many bytes, in batches of their own. */
+  async fill(bytes: number): Promise<void> {
+    const value = 'x'.repeat(2_000);
+    for (let done = 0; done < bytes; done += value.length) await this.mustSet(`filler ${done}`, value);
+  }
+
+  /** Asks whoever leads until it is done. How long that took, in ms. */
+  async untilDone(
+    action: Action,
+    msMax = 10_000,
+  ): Promise<{ readonly reply: string; readonly tookMs: number }> {
+    const sinceMs = this.world.nowMs;
+    let last = 'nobody led';
+    while (this.world.nowMs - sinceMs < msMax) {
+      const { leader } = this.state;
+      last = leader === null ? last : await this.ask(action, leader);
+      if (!/^(refused|unknown)/.test(last) && leader !== null)
+        return { reply: last, tookMs: this.world.nowMs - sinceMs };
+      await this.run(20);
+    }
+    throw new Error(
+      `${JSON.stringify(action)} is not done within ${msMax} ms: ${last}; ${this.world.describe()}`,
+    );
+  }
+
+  // What is done to nodes
+
+  /** Controlled transfer: it becomes the preferred replica, and an operator asks for it. */
+  async lead(id: NodeId): Promise<void> {
+    await this.untilStable();
+    this.world.admin({
+      kind: 'reassign',
+      partition: P0,
+      replicas: [id, ...this.state.replicas.filter((node) => node !== id)],
+    });
+    await this.until('it is preferred', () => this.state.replicas[0] === id);
+    this.world.admin({ kind: 'electPreferred', partition: P0 });
+    await this.until(`node ${id} leads`, () => this.isServedBy(id));
+    await this.untilStable();
+  }
+
+  kill(id: NodeId, policy: SurvivalPolicy = 'keepAll'): void {
+    this.node(id).kill(policy);
+  }
+
+  start(id: NodeId): void {
+    this.node(id).machine.start();
+  }
+
+  /** Between these two nothing arrives, in either direction. */
+  cut(one: NodeId, other: NodeId): void {
+    this.world.network.cut(one, other);
+    this.world.network.cut(other, one);
+  }
+
+  mend(one: NodeId, other: NodeId): void {
+    this.world.network.mend(one, other);
+    this.world.network.mend(other, one);
+  }
+
+  /** From all other nodes. It reaches the coordinator. */
+  isolate(id: NodeId): void {
+    for (const other of this.others(id)) this.cut(id, other);
+  }
+
+  rejoin(id: NodeId): void {
+    for (const other of this.others(id)) this.mend(id, other);
+  }
+
+  /** From the coordinator alone. */
+  cutCoordinator(id: NodeId, isCut = true): void {
+    this.node(id).machine.link.isCut = isCut;
+  }
+
+  expireSession(id: NodeId): void {
+    const { session } = this.node(id).machine;
+    if (session !== null) this.world.coordinator.expire(session);
+  }
+
+  /** The newest `count` transactions never were. */
+  loseWrites(count: number): void {
+    this.#isForgetful = true;
+    this.world.coordinator.loseWrites(count);
+  }
+
+  /** In the node's own life and time. */
+  async onNode<Result>(id: NodeId, task: (live: LiveNode) => Promise<Result>): Promise<Result> {
+    let result: { readonly value: Result } | null = null;
+    let failure: unknown = null;
+    const live = this.live(id);
+    task(live).then(
+      (value) => {
+        result = { value };
+      },
+      (error: unknown) => {
+        failure = error;
+      },
+    );
+    await this.until(`node ${id} has done it`, () => result !== null || failure !== null);
+    if (result === null) throw failure;
+    return (result as { readonly value: Result }).value;
+  }
+
+  /** Seals the active segment. */
+  roll(id: NodeId): Promise<void> {
+    return this.onNode(id, () => this.store(id).rollNow());
+  }
+
+  async rollAll(): Promise<void> {
+    await this.untilLevel();
+    for (const { id } of this.world.nodes) await this.roll(id);
+  }
+
+  /** Merges sealed segments while nothing else happens to the log. Tombstones go as if every replica had reported them, whatever is so. */
+  async merge(id: NodeId, first = 0, count = this.store(id).log.segments.length - 1): Promise<void> {
+    await this.onNode(id, async ({ cluster }) => {
+      const store = this.store(id);
+      const { fileSystem, clock } = cluster.replicas.doors;
+      const { directory, hasher, log, index } = store;
+      const doors = { fileSystem, clock, directory, hasher, hashSeed: store.meta.hashSeed };
+      const merge = new Merge(
+        doors,
+        log,
+        index,
+        { bytesPerSecondMax: 0 },
+        {
+          syncEvidence: () => store.syncEvidence(),
+          committedOffset: () => store.committedOffset,
+          tombstoneRemoveOffset: () => store.committedOffset,
+          isFloorPinned: () => false,
+          producers: store.producers,
+          isCancelled: () => false,
+          exclusively: (change) => change(),
+        },
+      );
+      await merge.run(first, count);
+    });
+  }
+
+  // The end
+
+  async #finish(): Promise<void> {
+    expect(await this.world.quiesce(HEAL_MS_MAX), `heals: ${this.world.describe()}`).to.equal(true);
+    await this.untilDone({ kind: 'set', key: 'last', value: 'last', dueMs: 0 });
+    if (this.#isClean) {
+      await this.untilLevel();
+      await this.#compareReplicas();
+      for (const verdict of checkLinearizability(this.#history.operations(), {
+        wallAheadMsMax: this.world.wallAheadMsMax,
+      })) {
+        if (verdict.kind !== 'linearizable') this.#findings.add('linearizability', verdict.text);
+      }
+    }
+    expect(this.#findings.list).to.deep.equal([]);
+    expect(this.world.defects).to.deep.equal([]);
+  }
+
+  async #compareReplicas(): Promise<void> {
+    let open = 0;
+    for (const { replicas } of this.#probe.look()) {
+      for (const replica of replicas) {
+        open += 1;
+        void compareReplica(replica, this.#watch.reference(P0), this.#findings, () => this.world.trueWallMs)
+          .catch((error: unknown) => this.#findings.add('replicas equal', String(error)))
+          .finally(() => {
+            open -= 1;
+          });
+      }
+    }
+    await this.until('every replica is read', () => open === 0);
+  }
+}
+
+const inOrder = (nodes: readonly NodeId[]): string => [...nodes].sort((left, right) => left - right).join();
