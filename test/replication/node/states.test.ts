@@ -275,6 +275,16 @@ describe('replica manager: which replicas', () => {
     expect(await cluster.clock.until(disk.fileSystem.exists('/data/CLEAN'))).to.equal(false);
   });
 
+  it('leaves no timer behind when it closes', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    cluster.node(1).put('key', 'value');
+    await cluster.clock.advance(300);
+    for (const node of cluster.nodes) await node.stop();
+    await cluster.clock.settle();
+    expect(cluster.clock.timerCount).to.equal(0);
+  });
+
   it('a marker of another life, or a damaged one, proves nothing (KIP-966)', async () => {
     const disk = new FaultyFileSystem({ random: new SeededRandom(1), clock: new SimulatedClock() });
     await disk.fileSystem.makeDirectory('/data');
