@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { FaultyFileSystem } from '../../../src/env/faulty-file-system.ts';
 import { makeDirectoryDurably } from '../../../src/env/make-directory.ts';
+import { readWholeFile, replaceFile } from '../../../src/env/replace-file.ts';
 import { CaskadeError } from '../../../src/model/errors.ts';
 import {
   asControllerEpoch,
@@ -11,6 +12,7 @@ import {
 } from '../../../src/model/numbers.ts';
 import { NodeState } from '../../../src/replication/node/node-state.ts';
 import { CRASHES } from '../../support/crash-points.ts';
+import { loadGolden } from '../../support/golden.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
 
@@ -137,6 +139,26 @@ describe('node state (ADR 4)', () => {
     await machine.clock.until(state.raisePromise(600));
     machine.reboot();
     expect((await machine.open()).promiseMsMax).to.equal(600);
+  });
+
+  it('reads the golden document, and writes it again as it was but for the new life', async () => {
+    const machine = new Disk();
+    const { fileSystem } = machine.disk;
+    await machine.clock.until(makeDirectoryDurably(fileSystem, '/data'));
+    const golden = loadGolden('storage/state.hex');
+    await machine.clock.until(replaceFile(fileSystem, '/data/STATE', golden));
+    const state = await machine.open();
+    expect(state.incarnation).to.equal(1_700_000_000_002);
+    expect([state.controllerEpochMax, state.promiseMsMax, state.flushMode]).to.deep.equal([4, 600, 'always']);
+    expect(state.partition(P)).to.deep.equal({
+      directory: '3-2',
+      uuid: UUID,
+      leaderEpochMax: 5,
+      versionMax: 9,
+    });
+    const written = await machine.clock.until(readWholeFile(fileSystem, '/data/STATE', 10_000));
+    const text = golden.toString().replace('1700000000001', '1700000000002');
+    expect(Buffer.from(written).toString().split('\n')[0]).to.equal(text.split('\n')[0]);
   });
 
   it('refuses to start where the document is gone but replicas are there', async () => {
