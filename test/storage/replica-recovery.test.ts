@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import { asLeaderEpoch, asOffset } from '../../src/model/numbers.ts';
+import { writeHint } from '../../src/storage/hint-file.ts';
+import type { Segment } from '../../src/storage/segment.ts';
 import { REPLICA_DIRECTORY, ReplicaMachine, type TestReplica } from '../support/replica-machine.ts';
 import { expectCode, overwrite } from '../support/store-fixture.ts';
 
@@ -54,6 +56,30 @@ describe('a start of a replica', () => {
     const reopened = await machine.open();
     expect(reopened.store.report.fromHints).to.equal(1);
     expect(reopened.store.meta.highWatermark).to.equal(12);
+  });
+
+  it('lets a hint lie that says more than META: what it left out may not have been committed (C2)', async () => {
+    const machine = new ReplicaMachine({ segmentBytesMax: 4096 });
+    const replica = await machine.lead(1);
+    await replica.write(['k', 'old'], ['x', VALUE], ['k', 'new']);
+    await replica.store.rollNow();
+    await replica.commit(3);
+    const { log, index, hasher, meta } = replica.store;
+    const { clock, disk } = machine;
+    const doors = {
+      clock,
+      fileSystem: disk.fileSystem,
+      directory: REPLICA_DIRECTORY,
+      hasher,
+      hashSeed: meta.hashSeed,
+    };
+    await writeHint(doors, log.segments[0] as Segment, index, async () => {});
+    machine.nextLife();
+    const reopened = await machine.open();
+    expect(reopened.store.report.fromHints).to.equal(0);
+    expect(reopened.store.committedOffset).to.equal(0);
+    await reopened.commit(1);
+    expect(await reopened.get('k')).to.equal('old');
   });
 
   it('of a torn tail is whole: it was never acknowledged (R6, R19)', async () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { CrashPointOptions } from '../../src/env/faulty-file-system.ts';
 import { InvariantError } from '../../src/model/errors.ts';
+import { LIMITS } from '../../src/model/limits.ts';
 import { asLeaderEpoch, asOffset } from '../../src/model/numbers.ts';
 import { ReplicaMachine, type TestReplica } from '../support/replica-machine.ts';
 import { failureOf } from '../support/store-fixture.ts';
@@ -111,6 +112,20 @@ describe('a truncation', () => {
     for (let at = 0; at < 10; at += 1) expect(await replica.get(`k${at}`)).to.equal(VALUE);
     expect(await replica.get('k10')).to.equal(null);
     expect(await replica.get('n10')).to.equal(VALUE);
+  });
+
+  it('forgets the blocks that were in memory: a value as large as a batch may be is written past them', async () => {
+    const replica = await new ReplicaMachine({ segmentBytesMax: 1024 * 1024 }).lead(1);
+    for (let at = 0; at < 120; at += 1) await replica.write([`k${at}`, VALUE]);
+    replica.store.endEpoch();
+    await replica.store.truncateTo(asOffset(1));
+    await replica.store.beginEpoch(asLeaderEpoch(2));
+    // The batch counts as one large value, the record in it does not.
+    const large = 'L'.repeat(LIMITS.largeValueBytes - 40);
+    await replica.write(['large', large], ['after', VALUE]);
+    await replica.commit();
+    expect(await replica.get('large')).to.equal(large);
+    expect(await replica.get('k0')).to.equal(VALUE);
   });
 
   it('makes what a reader of the files was about to get void', async () => {
