@@ -19,6 +19,8 @@ export interface FaultyFileSystemOptions {
   readonly random: Random;
   /** Needed for a slow disk only. */
   readonly clock?: Clock;
+  /** Default true: what is done is recorded in `trace`. */
+  readonly isTraced?: boolean;
 }
 
 export interface CrashOptions {
@@ -45,7 +47,7 @@ type CrashPoint = Required<CrashPointOptions> & { readonly operation: number };
  * removeDirectory, syncDirectory. Crash points count these, over all lives.
  */
 export class FaultyFileSystem {
-  readonly trace = new OperationTrace();
+  readonly trace: OperationTrace;
   readonly #random: Random;
   readonly #plan: FaultPlan;
   #life: SimulatedLife;
@@ -53,6 +55,7 @@ export class FaultyFileSystem {
   #crashPoint: CrashPoint | undefined;
 
   constructor(options: FaultyFileSystemOptions) {
+    this.trace = new OperationTrace(options.isTraced ?? true);
     this.#random = options.random;
     this.#plan = new FaultPlan(options.clock);
     this.#life = this.#begin(new SimulatedNames());

@@ -103,7 +103,11 @@ export class MachineDisk {
   }
 
   #blank(): FaultyFileSystem {
-    const disk = new FaultyFileSystem({ random: this.#random.fork(), clock: this.#presentClock() });
+    const disk = new FaultyFileSystem({
+      random: this.#random.fork(),
+      clock: this.#presentClock(),
+      isTraced: false,
+    });
     this.#disk = disk;
     this.#pace();
     return disk;
