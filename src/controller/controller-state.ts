@@ -58,7 +58,7 @@ export interface HeardReport {
 
 export interface Trouble {
   readonly incarnation: Incarnation;
-  /** The directory that was meant, as far as the state named one. */
+  /** The directory that is meant: what is built anew is not in trouble. Undefined: any of this life. */
   readonly directoryId: string | undefined;
   readonly untilMs: number;
 }

@@ -95,12 +95,13 @@ function onTrouble(draft: Draft, trouble: ReplicaTrouble): void {
   const record = draft.partitions.get(trouble.partition);
   if (record === undefined) return;
   const isDisk = trouble.trouble === 'disk';
-  // A late copy must not be taken for the replica that was rebuilt since. A disk does not recover within a life.
+  // Said in an earlier epoch, it may be over. A disk does not recover within a life.
   if (!isDisk && trouble.leaderEpoch !== record.state.leaderEpoch) return;
+  const named = record.state.directoryIds[trouble.node] ?? '';
   const troubles = new Map(record.troubles);
   troubles.set(trouble.node, {
     incarnation: trouble.incarnation,
-    directoryId: isDisk ? undefined : (record.state.directoryIds[trouble.node] ?? ''),
+    directoryId: isDisk ? undefined : trouble.directoryId || named,
     untilMs: isDisk ? Number.POSITIVE_INFINITY : draft.nowMs + draft.settings.troubleMsMax,
   });
   draft.update(record, { troubles });

@@ -120,6 +120,8 @@ export interface ReplicaTrouble {
   readonly incarnation: Incarnation;
   readonly partition: PartitionId;
   readonly leaderEpoch: LeaderEpoch;
+  /** Of the replica that is meant; empty: there is none that can be opened. One that was built anew meanwhile is another. */
+  readonly directoryId: string;
   /** `disk`: cannot write any more. `corrupt`: a committed record cannot be read; the replica will be rebuilt. */
   readonly trouble: 'disk' | 'corrupt';
 }

@@ -379,6 +379,7 @@ describe('Controller', () => {
       incarnation: leader.incarnation,
       partition: P0,
       leaderEpoch: cluster.partition().leaderEpoch,
+      directoryId: cluster.partition().directoryIds[leader.nodeId] ?? '',
       trouble: 'corrupt',
     } as const;
     leader.send(trouble);
@@ -464,6 +465,7 @@ describe('Controller', () => {
       incarnation: leaving.incarnation,
       partition: P0,
       leaderEpoch,
+      directoryId: cluster.partition().directoryIds[leaving.nodeId] ?? '',
       trouble: 'corrupt',
     });
     await cluster.clock.advance(6_000);

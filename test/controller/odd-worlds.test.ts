@@ -38,7 +38,8 @@ function provokeWrite(cluster: ControlledCluster, trouble: 'disk' | 'corrupt'): 
   if (state === undefined || state.leader === null) throw new Error('no leader');
   const { nodeId, incarnation } = cluster.node(state.leader);
   const { leaderEpoch } = state;
-  const message = { node: nodeId, incarnation, partition: P0, leaderEpoch, trouble };
+  const directoryId = state.directoryIds[nodeId] ?? '';
+  const message = { node: nodeId, incarnation, partition: P0, leaderEpoch, directoryId, trouble };
   cluster.node(state.leader).send({ kind: 'replicaTrouble', ...message });
 }
 

@@ -431,6 +431,7 @@ export class Replica {
       incarnation: this.#node.incarnation,
       partition: this.id,
       leaderEpoch: this.#wanted?.leaderEpoch ?? this.#leaderEpochMax,
+      directoryId: this.#store?.directoryId ?? '',
       trouble,
     });
   }
