@@ -84,6 +84,10 @@ export class ClusterScript {
       await script.world.start();
       await story(script);
       await script.#finish();
+    } catch (error) {
+      if (process.env['SCRIPT_EVENTS'] !== undefined)
+        process.stdout.write(`${script.world.events.lines().join('\n')}\n`);
+      throw error;
     } finally {
       script.world.end();
     }
