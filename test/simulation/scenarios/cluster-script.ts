@@ -85,12 +85,17 @@ export class ClusterScript {
       await story(script);
       await script.#finish();
     } catch (error) {
-      if (process.env['SCRIPT_EVENTS'] !== undefined)
-        process.stdout.write(`${script.world.events.lines().join('\n')}\n`);
+      script.#showEvents();
       throw error;
     } finally {
       script.world.end();
     }
+  }
+
+  /** CASKADE_EVENTS=1 shows all that happened before a story failed. */
+  #showEvents(): void {
+    const { CASKADE_EVENTS } = process.env;
+    if (CASKADE_EVENTS !== undefined) process.stdout.write(`${this.world.events.lines().join('\n')}\n`);
   }
 
   // Who is who
@@ -174,6 +179,10 @@ export class ClusterScript {
 
   untilStable(): Promise<void> {
     return this.until('everything is well', () => this.world.isStable(), HEAL_MS_MAX);
+  }
+
+  untilRuns(id: NodeId): Promise<void> {
+    return this.until(`node ${id} runs`, () => this.node(id).live !== null);
   }
 
   /** Somebody else than `old` leads and may act. */

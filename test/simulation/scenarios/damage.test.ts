@@ -76,6 +76,7 @@ describe('a damaged disk of one replica costs nothing that was committed (PROTOC
         flip(script, victim, { ...second, position: second.position + second.length - 3 });
         script.kill(victim);
         script.start(victim);
+        await script.untilRuns(victim);
         await script.until('it left the ISR', without(script, victim));
         expect(script.store(victim).report.verdict).to.equal('lossy');
         await script.lead(victim);
