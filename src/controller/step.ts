@@ -99,7 +99,8 @@ function onNodeRefused(draft: Draft, { node }: Extract<ControllerEvent, { kind: 
   const incarnation = draft.nodes.get(node)?.incarnation;
   if (incarnation === undefined || node === draft.nodeId) return;
   const { refusedMsMax } = draft.settings;
+  const isKnown = draft.refused.get(node)?.incarnation === incarnation;
   draft.refused.set(node, { incarnation, untilMs: draft.nowMs + refusedMsMax });
-  // Told everything anew: its answer would show that it lives.
-  draft.pushes.delete(node);
+  // Told everything anew: its answer would show that it lives. Once: what is told is refused as well, and tells us so again.
+  if (!isKnown) draft.pushes.delete(node);
 }
