@@ -54,6 +54,8 @@ export class FollowerCore {
   #version: PartitionVersion;
   #versionAsked: PartitionVersion;
   #reportedOffset = -1;
+  /** The leader of this epoch has sent data: up to there the two logs agree. Before that what is on the disk may be a tail of others. */
+  #isReconciled = false;
   #rebuildId = 0;
 
   constructor(rules: ReplicationRules, options: FollowerCoreOptions) {
@@ -174,6 +176,7 @@ export class FollowerCore {
     if (nextOffset < this.#wantedOffset || (bytes.length > 0 && lastEpoch === null)) {
       return this.#dropReply('it cannot be read', log);
     }
+    this.#isReconciled = true;
     this.#leaderHighWatermark = asOffset(Math.max(this.#leaderHighWatermark, outcome.highWatermark));
     const effects = this.#askVersion(outcome.partitionVersion);
     if (nextOffset === this.#wantedOffset) return [...effects, ...this.#nothingNew(log)];
@@ -294,7 +297,8 @@ export class FollowerCore {
     if (version <= this.#version) return [];
     this.#version = version;
     if (version > this.#versionAsked) this.#versionAsked = version;
-    if (this.#rebuildId !== 0) return [];
+    // The next fetch says it, and is checked.
+    if (this.#rebuildId !== 0 || !this.#isReconciled) return [];
     return [{ kind: 'progress', durableOffset: log.durableOffset, partitionVersion: version }];
   }
 

@@ -245,6 +245,17 @@ describe('follower core: versions (R17)', () => {
     expect(follower.fetch().partitionVersion).to.equal(4);
   });
 
+  it("tells nothing of its disk before the leader of this epoch has accepted a fetch: its tail may be another's", () => {
+    const follower = new Follower(new ModelLog(10, [[3, 0]]));
+    follower.start();
+    follower.step({ kind: 'versionDurable', version: asPartitionVersion(4) });
+    follower.reply(diverging(3, 6));
+    follower.step({ kind: 'versionDurable', version: asPartitionVersion(5) });
+    expect(follower.all('progress')).to.deep.equal([]);
+    follower.truncated();
+    expect(follower.fetch()).to.include({ fetchOffset: 6, durableOffset: 6, partitionVersion: 5 });
+  });
+
   it('asks for each version once', () => {
     const follower = new Follower(new ModelLog(10, [[5, 0]]));
     follower.start();
