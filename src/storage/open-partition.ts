@@ -42,7 +42,7 @@ export interface MemberOptions {
   readonly closedCleanly: boolean;
 }
 
-/** `unusable`: it cannot be served and must be rebuilt from others; nothing was changed in it. */
+/** `unusable`: it cannot be served and must be rebuilt from others; what it holds of the log was not touched. */
 export type OpenedReplica =
   | { readonly kind: 'opened'; readonly opened: OpenedPartition }
   | { readonly kind: 'unusable'; readonly reason: string; readonly directoryId: string | null };

@@ -5,7 +5,7 @@ import type { RecoveryReport } from './recovery.ts';
 /** Whole batches for a follower, with what it must ask for next. */
 export interface LogSlice {
   readonly bytes: Uint8Array;
-  /** Offset after the last batch; past the gaps that a merge left behind it (C8). Equal to the offset asked for: there is nothing. */
+  /** Offset after the last batch; past the gaps that a merge left behind it (C8). Equal to the offset asked for: there is nothing, or what was read means nothing any more. */
   readonly nextOffset: Offset;
   /**
    * Epochs that began at or above the offset asked for and below `nextOffset`. They travel with the bytes: a merge may have taken every record of an epoch, and
@@ -77,7 +77,8 @@ export interface ReplicaLog {
   // Both
 
   /**
-   * Everything below the high watermark moves into the committed index. Null: done. A promise: batches of a recovery had to be read from the disk first.
+   * Everything below the high watermark moves into the committed index. Null: done. A promise: batches had to be read from the disk first, or are so many that
+   * one turn of the event loop is not enough; a call meanwhile raises the goal and gets the same promise.
    */
   commitTo(highWatermark: Offset): Promise<void> | null;
   /**
