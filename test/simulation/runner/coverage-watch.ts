@@ -6,7 +6,7 @@ import type { World } from '../world/world.ts';
 import { faultAt } from './report.ts';
 
 interface SeenReplica {
-  readonly directoryId: string;
+  directoryId: string;
   epoch: number;
   waited: boolean;
   deferred: boolean;
@@ -20,7 +20,6 @@ export class CoverageWatch {
   readonly #world: World;
   readonly #coverage: Coverage;
   readonly #replicas = new WeakMap<Replica, SeenReplica>();
-  readonly #directories = new Map<string, string>();
   readonly #states = new Map<number, PartitionState>();
   readonly #lives = new Map<NodeId, number>();
   #faultCount = 0;
@@ -34,7 +33,7 @@ export class CoverageWatch {
   look(): void {
     for (const { id, live } of this.#world.nodes) {
       if (live === null) continue;
-      for (const replica of live.cluster.replicas.partitions) this.#lookAt(replica, id);
+      for (const replica of live.cluster.replicas.partitions) this.#lookAt(replica);
       if (this.#lives.get(id) !== live.life) this.#began(id, live.life, live.cluster.replicas.partitions);
     }
     for (const partition of this.#world.partitions) this.#lookAtState(this.#world.partitionState(partition));
@@ -48,15 +47,13 @@ export class CoverageWatch {
     }
   }
 
-  #lookAt(replica: Replica, node: NodeId): void {
+  #lookAt(replica: Replica): void {
     const { leader, store } = replica;
     if (store === null) return;
     const seen = this.#seen(replica, store.directoryId);
-    const name = `${node}/${replica.id}`;
-    const directoryId = this.#directories.get(name);
-    if (directoryId !== store.directoryId) {
-      if (directoryId !== undefined) this.#coverage.hit('resync');
-      this.#directories.set(name, store.directoryId);
+    if (seen.directoryId !== store.directoryId) {
+      seen.directoryId = store.directoryId;
+      this.#coverage.hit('resync');
     }
     if (leader === null) return;
     if (leader.leaderEpoch !== seen.epoch) {

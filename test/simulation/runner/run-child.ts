@@ -1,11 +1,11 @@
 /** One child of the pool: runs what it is sent, one after the other, and answers. */
 import type { PoolAnswer, PoolRequest } from './run-pool.ts';
-import { RUN_DEFAULTS } from './run-settings.ts';
+import { settingsOf } from './run-settings.ts';
 import { simulateRun } from './simulation-run.ts';
 
 async function answerTo(request: PoolRequest): Promise<PoolAnswer> {
   try {
-    return { kind: 'done', result: await simulateRun({ ...RUN_DEFAULTS, ...request }) };
+    return { kind: 'done', result: await simulateRun(settingsOf(request.seed, request)) };
   } catch (error) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return { kind: 'broken', seed: request.seed, text };

@@ -45,6 +45,16 @@ export const RUN_DEFAULTS: Omit<RunSettings, 'seed'> = {
   mutation: null,
 };
 
+const NODE_COUNTS = [3, 3, 4, 5];
+const PARTITION_COUNTS = [1, 2, 3];
+
+/** The settings of a seed: clusters of several sizes, with and without spare nodes. */
+export function settingsOf(seed: number, changed: Partial<RunSettings> = {}): RunSettings {
+  const nodes = NODE_COUNTS[seed % NODE_COUNTS.length] as number;
+  const partitions = PARTITION_COUNTS[seed % PARTITION_COUNTS.length] as number;
+  return { ...RUN_DEFAULTS, nodes, partitions, ...changed, seed };
+}
+
 /** The command that does the same run again. */
 export function replayCommand({ seed, mutation }: Pick<RunSettings, 'seed' | 'mutation'>): string {
   const mutated = mutation === null ? '' : ` ARGS="--mutation '${mutation}'"`;

@@ -5,16 +5,19 @@ import { Findings } from '../checkers/findings.ts';
 import { History, type Operation } from '../checkers/history.ts';
 import { checkLinearizability } from '../checkers/linearizability.ts';
 import { PartitionStateWatch } from '../checkers/partition-state-watch.ts';
+import type { ReplicaProbe } from '../checkers/probe.ts';
 import { compareReplica } from '../checkers/replica-comparison.ts';
 import { ReplicaWatch } from '../checkers/replica-watch.ts';
 import { checkStaleReads } from '../checkers/stale-reads.ts';
 import { mutationNamed } from '../mutations/mutations.ts';
 import { SimulatedWorld } from '../world/simulated-world.ts';
 import type { World, WorldOptions } from '../world/world.ts';
+import { Aftershocks } from './aftershocks.ts';
 import { ClientCrowd } from './client-crowd.ts';
 import { ClusterProbe } from './cluster-probe.ts';
 import { CoverageWatch } from './coverage-watch.ts';
 import { FinalRequests } from './final-requests.ts';
+import { Operator } from './operator.ts';
 import { countOverlaps } from './overlaps.ts';
 import type { RunResult } from './run-result.ts';
 import type { RunSettings } from './run-settings.ts';
@@ -25,6 +28,10 @@ export const DEFECT = 'defect';
 
 /** Between two looks at counters. */
 const COUNTERS_EVERY_MS = 50;
+/** In one second of virtual time; a busy one has some 5,000. */
+const EVENTS_PER_SECOND_MAX = 60_000;
+/** Mean time between two comparisons of a whole replica. */
+const COMPARISON_EVERY_MS = 3_000;
 /** Clients are patient at least for this share of the longest patience. */
 const PATIENCE_SHARE_MIN = 0.1;
 /** What a follower's clock and the network add to the staleness it counts. */
@@ -72,6 +79,11 @@ class SimulationRun {
   readonly #probe: ClusterProbe;
   readonly #transport: WorldTransport;
   readonly #crowd: ClientCrowd;
+  readonly #operator: Operator;
+  readonly #aftershocks: Aftershocks;
+  #isJudged = false;
+  #busyFromMs = 0;
+  #eventsAtBusy = 0;
   #servingSinceMs = 0;
   #operations: readonly Operation[] = [];
 
@@ -88,7 +100,11 @@ class SimulationRun {
     });
     this.#transport = new WorldTransport(world);
     this.#crowd = this.#newCrowd();
+    const random = new SeededRandom(settings.seed ^ 0x0b5e55ed);
+    this.#operator = new Operator(world, random.fork());
+    this.#aftershocks = new Aftershocks(world, random.fork());
     this.#observe();
+    this.#compareNowAndThen(random.fork());
   }
 
   /** Clients ask while faults happen, until enough of both has been. */
@@ -100,11 +116,15 @@ class SimulationRun {
     this.#servingSinceMs = this.#world.nowMs;
     this.#crowd.start();
     this.#world.startFaults({ everyMs: faultEveryMs });
+    this.#aftershocks.start();
+    this.#operator.start();
     const isEnough = (): boolean =>
       this.#isBroken ||
       (this.#history.checkedCount >= operationsMin && this.#world.faults.length >= faultsMin);
     await this.#world.runUntil(isEnough, busyMsMax);
     this.#world.stopFaults();
+    this.#aftershocks.stop();
+    this.#operator.stop();
   }
 
   /** No more faults: everything comes back, serves, and is equal. */
@@ -124,6 +144,7 @@ class SimulationRun {
   }
 
   judge(): void {
+    this.#isJudged = true;
     const world = this.#world;
     this.#operations = this.#history.operations();
     for (const defect of world.defects) this.#findings.add(checkerOf(defect), defect);
@@ -210,13 +231,29 @@ class SimulationRun {
       const forgets = world.faults.some(({ kind }) => kind === 'coordinatorLosesWrites');
       for (const partition of world.partitions) {
         const state = world.partitionState(partition);
-        if (state !== null) states.look(state, forgets);
+        if (state === null) continue;
+        states.look(state, forgets);
+        this.#aftershocks.look(state);
       }
       coverage.look();
+      this.#isQuietEnough();
       if (world.nowMs < countersAtMs) return;
       countersAtMs = world.nowMs + COUNTERS_EVERY_MS;
       coverage.lookAtCounters();
     });
+  }
+
+  /** Two parts that answer each other without a pause would show only in the bill for electricity. */
+  #isQuietEnough(): void {
+    const { nowMs, eventCount } = this.#world;
+    if (nowMs < this.#busyFromMs + 1_000) {
+      if (eventCount - this.#eventsAtBusy > EVENTS_PER_SECOND_MAX && this.#findings.count === 0) {
+        this.#findings.add('busy', `${eventCount - this.#eventsAtBusy} events in ${nowMs - this.#busyFromMs} ms`);
+      }
+      return;
+    }
+    this.#busyFromMs = nowMs;
+    this.#eventsAtBusy = eventCount;
   }
 
   async #askForLast(): Promise<void> {
@@ -235,7 +272,7 @@ class SimulationRun {
   /** Every replica against what was committed. The last write has to reach the followers first. */
   async #compareReplicas(): Promise<void> {
     const { healMsMax } = this.#settings;
-    const replicas = (): ReturnType<ClusterProbe['look']>[number]['replicas'] =>
+    const replicas = (): readonly ReplicaProbe[] =>
       this.#probe.look().flatMap((node) => node.replicas);
     const areLevel = (): boolean =>
       replicas().every(
@@ -246,26 +283,37 @@ class SimulationRun {
     let open = 0;
     for (const replica of replicas()) {
       open += 1;
-      compareReplica(
-        replica,
-        this.#watch.reference(replica.partition),
-        this.#findings,
-        () => this.#world.trueWallMs,
-      )
-        .catch((error: unknown) =>
-          this.#findings.add('replicas equal', `node ${replica.node}: ${String(error)}`),
-        )
-        .finally(() => {
-          open -= 1;
-        });
+      void this.#compare(replica).finally(() => {
+        open -= 1;
+      });
     }
     const isCompared = await this.#world.runUntil(() => open === 0, healMsMax);
     this.#findings.expect(isCompared, 'replicas equal', () => `${open} replicas could not be read whole`);
   }
 
+  /** While the clients go on: one replica or another, as far as it has committed. */
+  #compareNowAndThen(random: SeededRandom): void {
+    this.#world.after(random.fraction() * 2 * COMPARISON_EVERY_MS, () => {
+      if (this.#isJudged) return;
+      const replicas = this.#probe.look().flatMap((node) => node.replicas);
+      if (replicas.length > 0) void this.#compare(random.pick(replicas), true);
+      this.#compareNowAndThen(random);
+    });
+  }
+
+  /** `mayFail`: faults go on, so the disk may be bad. */
+  #compare(replica: ReplicaProbe, mayFail = false): Promise<void> {
+    const reference = this.#watch.reference(replica.partition);
+    return compareReplica(replica, reference, this.#findings, () => this.#world.trueWallMs).catch(
+      (error: unknown) => {
+        if (!mayFail) this.#findings.add('replicas equal', `node ${replica.node}: ${String(error)}`);
+      },
+    );
+  }
+
   #judgeTroubles(): void {
     const { recoveryMs, clients, clientTimeoutMsMax } = this.#settings;
-    const disturbances = this.#world.faults;
+    const disturbances = [...this.#world.faults, ...this.#operator.wishes];
     const bounds: DisturbanceBounds = { recoveryMs, startMs: this.#servingSinceMs };
     const { refusals, doubts } = this.#crowd;
     for (const [name, troubles] of [

@@ -1,0 +1,55 @@
+import { asPartitionId, type NodeId } from '../../../src/model/numbers.ts';
+import type { SeededRandom } from '../../support/seeded-random.ts';
+import type { Disturbance } from '../checkers/disturbance.ts';
+import type { World } from '../world/world.ts';
+
+/** Mean time between two wishes. */
+const EVERY_MS = 3_500;
+
+/** Somebody who moves partitions about while everything else goes on. */
+export class Operator {
+  readonly #world: World;
+  readonly #random: SeededRandom;
+  /** When it wished something: leaders move by it, and whom they served may have to ask again. */
+  readonly wishes: Disturbance[] = [];
+  #isOn = false;
+
+  constructor(world: World, random: SeededRandom) {
+    this.#world = world;
+    this.#random = random;
+  }
+
+  start(): void {
+    this.#isOn = true;
+    this.#wait();
+  }
+
+  stop(): void {
+    this.#isOn = false;
+  }
+
+  #wait(): void {
+    this.#world.after(this.#random.fraction() * 2 * EVERY_MS, () => {
+      if (!this.#isOn) return;
+      this.#wish();
+      this.#wait();
+    });
+  }
+
+  #wish(): void {
+    const { nowMs } = this.#world;
+    this.wishes.push({ atMs: nowMs, untilMs: nowMs });
+    const partition = asPartitionId(this.#random.pick(this.#world.partitions));
+    if (this.#random.chance(0.3)) this.#world.admin({ kind: 'electPreferred', partition });
+    else this.#world.admin({ kind: 'reassign', partition, replicas: this.#someNodes() });
+  }
+
+  #someNodes(): readonly NodeId[] {
+    const left = this.#world.nodes.map(({ id }) => id);
+    const chosen: NodeId[] = [];
+    while (chosen.length < this.#world.options.replicationFactor) {
+      chosen.push(...left.splice(this.#random.below(left.length), 1));
+    }
+    return chosen;
+  }
+}
