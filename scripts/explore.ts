@@ -3,6 +3,7 @@ import { type Exploration, Explorer } from '../test/explorer/explore.ts';
 import { MODEL_RULES, type ModelRules } from '../test/explorer/model-rules.ts';
 import { MUTATIONS, type World } from '../test/explorer/mutations.ts';
 import { renderScenario } from '../test/explorer/scenario.ts';
+import { WALK_BUDGET, walk } from '../test/explorer/walk.ts';
 import { LARGE_WORLDS, SMALL_WORLDS } from '../test/explorer/worlds.ts';
 
 /**
@@ -10,6 +11,7 @@ import { LARGE_WORLDS, SMALL_WORLDS } from '../test/explorer/worlds.ts';
  *
  *   node dist/scripts/explore.js              the small worlds, as the tests do
  *   node dist/scripts/explore.js large [n]    the large ones, each up to n states (default 3 million)
+ *   node dist/scripts/explore.js walk [n] [s] n walks by chance from seed s (default 1000 from 1), where much more may happen
  *   node dist/scripts/explore.js mutations    what breaks when a rule is replaced
  *   node dist/scripts/explore.js write        the same, into test/scenarios/replication/
  */
@@ -44,8 +46,20 @@ function breakRules(isWriting: boolean): void {
   }
 }
 
-const [what = 'small', count] = process.argv.slice(2);
-if (what === 'mutations' || what === 'write') breakRules(what === 'write');
+function walkByChance(walks: number, seed: number): void {
+  const found = walk({ rules: MODEL_RULES, minInsync: 2, budget: WALK_BUDGET, seed, walks, lengthMax: 200 });
+  process.stdout.write(`seed ${seed}: ${found.walks} walks, ${found.events} events\n`);
+  if (found.broken === null) return;
+  const title = `Found by chance from seed ${seed}.`;
+  process.stdout.write(
+    renderScenario({ title, mutation: 'none', minInsync: 2, events: found.broken.events }),
+  );
+  process.exitCode = 1;
+}
+
+const [what = 'small', count, seed] = process.argv.slice(2);
+if (what === 'walk') walkByChance(Number(count ?? 1000), Number(seed ?? 1));
+else if (what === 'mutations' || what === 'write') breakRules(what === 'write');
 else {
   const worlds = what === 'large' ? LARGE_WORLDS : SMALL_WORLDS;
   for (const { name, world } of worlds)

@@ -26,6 +26,8 @@ import type { ModelRules } from './model-rules.ts';
 const CONTROLLER_EPOCH = asControllerEpoch(1);
 /** Longer than any decision waits for reports: whoever can answer has, the others are decided about without. */
 const WAITED_MS = 1_000_000;
+/** A planned election waits for its leader no longer: it comes at any moment. */
+const NO_HAND_OVER = { handOver: { waitedMs: WAITED_MS, isReady: false }, handOverMsMax: 1 };
 
 function memberView(model: Model, node: NodeId): MemberView {
   const incarnation = model.live[node - 1] ?? null;
@@ -63,6 +65,7 @@ function worldOf(model: Model, minInsync: number): PartitionWorld {
     newPartitionMsMax: 1,
     wishes: { reassign: null, unclean: null },
     isPreferredDue: false,
+    ...NO_HAND_OVER,
   };
 }
 

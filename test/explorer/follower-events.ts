@@ -2,7 +2,6 @@ import { asMonotonicMillis, asOffset, type NodeId } from '../../src/model/number
 import type { PartitionState } from '../../src/model/partition-state.ts';
 import { advance } from './leader-events.ts';
 import {
-  type Entry,
   type EpochStart,
   epochEnd,
   lastEpoch,
@@ -121,7 +120,7 @@ export function take(model: Model, node: NodeId, rules: ModelRules): Model {
   const written: ModelNode = {
     ...self,
     log: [...self.log, ...wire.entries],
-    epochs: epochsAfter(self.epochs, self.log.length, wire.entries),
+    epochs: epochsAfter(self, wire, rules),
   };
   const outcome = { result: 'data' as const, highWatermark: wire.highWatermark };
   const highWatermark = rules.replication.followerHighWatermark({
@@ -166,18 +165,26 @@ export function cutLog(self: ModelNode, end: number): Pick<ModelNode, 'log' | 'e
   };
 }
 
+/** What `EpochCache.assign` makes of each record: an epoch begun here that came to nothing goes, before a record of an older one takes its place. */
 function epochsAfter(
-  epochs: readonly EpochStart[],
-  from: number,
-  entries: readonly Entry[],
+  self: ModelNode,
+  wire: Wire & { readonly kind: 'data' },
+  rules: ModelRules,
 ): readonly EpochStart[] {
-  let known = epochs;
-  for (const [at, { epoch }] of entries.entries()) {
-    const start = from + at;
-    if (known.some((each) => each.epoch === epoch && each.start <= start)) continue;
-    known = [...known.filter((each) => each.epoch < epoch && each.start <= start), { epoch, start }];
+  let epochs = self.epochs;
+  let last = lastEpoch(self);
+  for (const [at, { epoch }] of wire.entries.entries()) {
+    const offset = wire.offset + at;
+    const told = wire.epochs.filter(({ start }) => start === offset);
+    if (!rules.keepsEmptyEpochs) epochs = epochs.filter((each) => each.epoch <= epoch);
+    for (const start of [...told, { epoch, start: offset }]) {
+      const isKnown = epochs.some((each) => each.epoch === start.epoch && each.start <= start.start);
+      if (start.epoch <= last || start.epoch > epoch || isKnown) continue;
+      epochs = [...epochs.filter((each) => each.epoch < start.epoch && each.start <= start.start), start];
+    }
+    last = epoch;
   }
-  return known;
+  return epochs;
 }
 
 /** The process ends; what it knew to be committed it has to be told again. `loses`: its last record with it, though it was acknowledged. */

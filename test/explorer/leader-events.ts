@@ -117,6 +117,7 @@ export function serve(model: Model, follower: NodeId, rules: ModelRules, minInsy
     epoch: view.leaderEpoch,
     offset: wire.offset,
     entries: leader.log.slice(wire.offset),
+    epochs: leader.epochs.filter(({ start }) => start >= wire.offset),
     highWatermark,
   };
   // A dead follower's fetch may arrive; its answer does not.

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IsrProposal } from '../../src/model/control-messages.ts';
 import type { PartitionState } from '../../src/model/partition-state.ts';
 import type { FollowerProgress } from '../../src/replication/rules/types.ts';
-import type { Model, ModelNode, Wire } from './model.ts';
+import type { EpochStart, Model, ModelNode, Wire } from './model.ts';
 
 /** Two models with the same key go on in the same ways. Times count from now; what is over is over, however long ago. */
 export function modelKey(model: Model): string {
@@ -40,7 +40,7 @@ function nodeKey(node: ModelNode, newest: PartitionState, relative: (ms: number)
     node.up ? node.life : `-${node.life}`,
     node.isLossy ? 'L' : '',
     node.log.map(({ epoch, id }) => `${epoch}.${id}`).join(),
-    node.epochs.map(({ epoch, start }) => `${epoch}@${start}`).join(),
+    epochsKey(node.epochs),
     node.highWatermark,
     node.state === null ? '' : node.state === newest ? '=' : stateKey(node.state),
     node.leaderEpochMax,
@@ -70,6 +70,10 @@ function roleKey({ role }: ModelNode, relative: (ms: number) => string): string 
   ].join('+');
 }
 
+function epochsKey(epochs: readonly EpochStart[]): string {
+  return epochs.map(({ epoch, start }) => `${epoch}@${start}`).join();
+}
+
 function proposalKey(proposal: IsrProposal): string {
   return `${proposal.leaderIncarnation}/${proposal.leaderEpoch}/${membersKey(proposal)}`;
 }
@@ -88,6 +92,6 @@ function wireKey(wire: Wire | null): string {
   if (wire.kind === 'request')
     return `q${wire.to},${wire.life},${wire.epoch},${wire.offset},${wire.lastEpoch},${wire.version}`;
   if (wire.kind === 'data')
-    return `d${wire.epoch},${wire.offset},${wire.entries.map(({ id }) => id).join()},${wire.highWatermark}`;
+    return `d${wire.epoch},${wire.offset},${wire.entries.map(({ id }) => id).join()},${epochsKey(wire.epochs)},${wire.highWatermark}`;
   return `v${wire.epoch},${wire.endEpoch},${wire.endOffset},${wire.highWatermark}`;
 }

@@ -7,6 +7,8 @@ export interface ModelRules {
   readonly controller: ControllerRules;
   /** A follower that begins to follow asks by epochs before it cuts anything (KIP-101); never by its own high watermark. */
   readonly truncatesToHighWatermark: boolean;
+  /** An epoch that was begun and wrote nothing is forgotten when a record of an older epoch comes to its place (KAFKA-10706). */
+  readonly keepsEmptyEpochs: boolean;
 }
 
 /**
@@ -21,6 +23,7 @@ export const MODEL_RULES: ModelRules = {
   },
   controller: CONTROLLER_RULES,
   truncatesToHighWatermark: false,
+  keepsEmptyEpochs: false,
 };
 
 /** The same with some rules replaced: a mutation. */
@@ -28,10 +31,12 @@ export function mutatedRules(change: {
   readonly replication?: Partial<ReplicationRules>;
   readonly controller?: Partial<ControllerRules>;
   readonly truncatesToHighWatermark?: boolean;
+  readonly keepsEmptyEpochs?: boolean;
 }): ModelRules {
   return {
     replication: { ...MODEL_RULES.replication, ...change.replication },
     controller: { ...MODEL_RULES.controller, ...change.controller },
     truncatesToHighWatermark: change.truncatesToHighWatermark ?? false,
+    keepsEmptyEpochs: change.keepsEmptyEpochs ?? false,
   };
 }

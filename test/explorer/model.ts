@@ -58,6 +58,8 @@ export type Wire =
       readonly epoch: LeaderEpoch;
       readonly offset: Offset;
       readonly entries: readonly Entry[];
+      /** Epochs that began at the leader from `offset` on, also those without a record. */
+      readonly epochs: readonly EpochStart[];
       readonly highWatermark: Offset;
     }
   | {

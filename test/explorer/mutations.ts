@@ -76,6 +76,32 @@ export const MUTATIONS: readonly Mutation[] = [
     world: world({ crashes: 2, epochs: 3 }),
   },
   {
+    name: 'keeps-empty-epochs',
+    breaks:
+      'an epoch that wrote nothing leaves the epoch cache when a record of an older epoch comes (KAFKA-10706)',
+    rules: mutatedRules({ keepsEmptyEpochs: true }),
+    // Node 3 led epoch 2 and wrote nothing; node 2, who leads again after it, has a record of epoch 1 that node 3 lacks.
+    world: world({ appends: 2, crashes: 2, expiries: 3, epochs: 5 }, [
+      'append 1',
+      'expire 2',
+      'serve 3',
+      'expire 1',
+      'decide',
+      'take 3',
+      'learn 3',
+      'append 1',
+      'serve 2',
+      'take 2',
+      'expire 3',
+      'register 2',
+      'crash 1',
+      'register 3',
+      'decide',
+      'learn 2',
+      'learn 3',
+    ]),
+  },
+  {
     name: 'shrink-counts-at-once',
     breaks: 'a member that is proposed away counts until the shrink is committed (PROTOCOL 2.4)',
     rules: mutatedRules({

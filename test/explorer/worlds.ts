@@ -8,8 +8,12 @@ export interface NamedWorld {
 /** Small enough for every run of the tests: tens of thousands of states each. */
 export const SMALL_WORLDS: readonly NamedWorld[] = [
   {
-    name: 'a crash, a proposal and an election, answers that take their time',
-    world: world({ crashes: 1, proposals: 1, epochs: 1 }, [], false),
+    name: 'a crash, a proposal and an election',
+    world: world({ crashes: 1, proposals: 1, epochs: 1 }),
+  },
+  {
+    name: 'a crash and a return, answers that take their time',
+    world: world({ crashes: 1, epochs: 2 }, [], false),
   },
   {
     name: 'records of two leaders, a return and a truncation',
@@ -27,6 +31,10 @@ export const SMALL_WORLDS: readonly NamedWorld[] = [
 
 /** What `scripts/explore.ts` looks at: millions of states, minutes each. */
 export const LARGE_WORLDS: readonly NamedWorld[] = [
+  {
+    name: 'a crash, a proposal and an election, answers that take their time',
+    world: world({ crashes: 1, proposals: 1, epochs: 1 }, [], false),
+  },
   {
     name: 'two crashes, two proposals, three elections',
     world: world({ crashes: 2, proposals: 2, epochs: 3 }),
