@@ -70,6 +70,11 @@ export type FetchOutcome =
       /** Leader epochs that began at or above the fetch offset and below `nextOffset` (`LogSlice.epochs`): a merge may have left no record of them. */
       readonly epochs: readonly EpochStart[];
       readonly highWatermark: Offset;
+      /**
+       * The leader's lease held when it said so (L4): nothing is committed above `highWatermark` that was committed before the fetch was sent. Else somebody else may lead, or what
+       * is committed may be more than the leader knows yet: a follower may not count its age from this reply.
+       */
+      readonly isCurrent: boolean;
       readonly logStartOffset: Offset;
       readonly removedFloor: number;
       /** No tombstone at or above this offset may be removed (R16). */

@@ -250,9 +250,12 @@ export class Merge {
     return null;
   }
 
-  /** The floor would rise under a replica that has begun to be built since the tombstones were left out. */
+  /**
+   * A replica has begun to be built since tombstones were left out. Also where the floor does not rise by it: it may have begun with the value that a tombstone below
+   * the floor kills, and its floor check sees nothing of the change (C5).
+   */
   #isFloorTaken(): boolean {
-    return this.#removedFloor > this.#log.manifest.removedFloor && this.#host.isFloorPinned();
+    return this.#removedFloor >= 0 && this.#host.isFloorPinned();
   }
 
   /** A full disk is met before the rename: then the outputs are nobody's, and go. */

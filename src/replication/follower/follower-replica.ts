@@ -191,9 +191,10 @@ export class FollowerReplica {
 
   #note(outcome: Extract<FetchOutcome, { result: 'data' }>): void {
     if (outcome.removedFloor > this.#removedFloor) this.#removedFloor = outcome.removedFloor;
-    // What the leader said was true at some moment after we asked, and perhaps no longer when it arrived.
     this.#tombstoneRemoveOffset = outcome.tombstoneRemoveOffset;
-    this.#heard = { highWatermark: outcome.highWatermark, askedAtMs: this.#fetchSentAtMs };
+    // What the leader said was true at some moment after we asked, and perhaps no longer when it arrived.
+    if (outcome.isCurrent)
+      this.#heard = { highWatermark: outcome.highWatermark, askedAtMs: this.#fetchSentAtMs };
   }
 
   #noteFreshness(): void {

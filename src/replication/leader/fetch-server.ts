@@ -6,6 +6,7 @@ import type { Fetch, FetchOutcome } from '../messages.ts';
 /** What a data reply says besides the data, all of one moment. */
 export interface FetchFacts {
   readonly highWatermark: Offset;
+  readonly isCurrent: boolean;
   readonly tombstoneRemoveOffset: Offset;
   readonly partitionVersion: PartitionVersion;
 }
@@ -13,6 +14,8 @@ export interface FetchFacts {
 export interface FetchServerHost {
   readonly log: Pick<ReplicaLog, 'sealedOffset' | 'logStartOffset' | 'removedFloor' | 'readLog'>;
   facts(): FetchFacts;
+  /** What reconciliation says of a fetch that it accepted before, over the log as it is now; null: accepted still. */
+  refusalOf(fetch: Fetch): Exclude<FetchOutcome, { result: 'data' }> | null;
   reply(fetch: Fetch, outcome: FetchOutcome): void;
   /** Batches that a follower asked for cannot be read. The follower gets no answer, and asks again. */
   unreadable(error: unknown): void;
@@ -73,7 +76,7 @@ export class FetchServer {
     if (this.#parked.size === 0) return;
     const { sealedOffset } = this.#host.log;
     for (const { fetch } of [...this.#parked.values()]) {
-      if (sealedOffset > fetch.fetchOffset || this.#isBehind(fetch)) this.serve(fetch);
+      if (sealedOffset > fetch.fetchOffset || this.#isBehind(fetch)) this.#serveStill(fetch);
     }
   }
 
@@ -124,16 +127,38 @@ export class FetchServer {
       return;
     }
     const reading = slice.then(
-      (read) => this.#answer(fetch, read),
+      (read) => this.#answerStill(fetch, read),
       (error: unknown) => this.#host.unreadable(error),
     );
     this.#reading.add(reading);
     void reading.finally(() => this.#reading.delete(reading));
   }
 
-  /** The role may have ended and the replica may have asked anew while the log was read: then nobody waits for this. */
-  #answer(fetch: Fetch, slice: LogSlice): void {
+  /**
+   * The role may have ended and the replica may have asked anew while the log was read: then nobody waits for this. A merge may have removed a tombstone that the
+   * check still saw and the read did not find: asked again (C5, KAFKA-5036).
+   */
+  #answerStill(fetch: Fetch, slice: LogSlice): void {
     if (this.#isStopped || this.#newest.get(fetch.from) !== fetch) return;
+    if (!this.#refuse(fetch)) this.#answer(fetch, slice);
+  }
+
+  /** It was accepted when it was parked. */
+  #serveStill(fetch: Fetch): void {
+    if (!this.#refuse(fetch)) this.serve(fetch);
+  }
+
+  /** True: it is not accepted any more, and is told so. */
+  #refuse(fetch: Fetch): boolean {
+    const refusal = this.#host.refusalOf(fetch);
+    if (refusal === null) return false;
+    this.#unpark(fetch.from);
+    this.#newest.delete(fetch.from);
+    this.#host.reply(fetch, refusal);
+    return true;
+  }
+
+  #answer(fetch: Fetch, slice: LogSlice): void {
     if (slice.nextOffset === fetch.fetchOffset && !this.#isBehind(fetch)) this.#park(fetch);
     else this.#reply(fetch, slice);
   }

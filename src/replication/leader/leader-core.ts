@@ -9,6 +9,8 @@ import {
   type Offset,
 } from '../../model/numbers.ts';
 import type { PartitionState } from '../../model/partition-state.ts';
+import type { Fetch } from '../messages.ts';
+import type { FetchRefusal } from '../rules/fetch-check.ts';
 import type { ReplicationRules } from '../rules/rules.ts';
 import type { LeaderView, LogSnapshot } from '../rules/types.ts';
 import { FollowerBook } from './follower-book.ts';
@@ -164,6 +166,15 @@ export class LeaderCore {
   isFloorPinned(nowMs: MonotonicMillis): boolean {
     const { lagMsMax, rebuildMsMax } = this.#settings;
     return this.#rules.floorPinned(this.#book.rebuilds, nowMs, { idleMsMax: lagMsMax * 4, rebuildMsMax });
+  }
+
+  /** The checks of a fetch that was accepted before, over the log as it is now: a merge may have overtaken it while it was parked or read (C5). */
+  refusalOf(fetch: Fetch, log: LogSnapshot): FetchRefusal | null {
+    const known = {
+      progress: this.#view.followers.get(fetch.from),
+      rebuild: this.#book.rebuildOf(fetch.from),
+    };
+    return this.#rules.checkFetch(this.#view, fetch, snapshotOf(log), known);
   }
 
   // What happens

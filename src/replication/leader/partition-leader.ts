@@ -368,9 +368,11 @@ export class PartitionLeader implements LeaderRole {
       log: this.#store,
       facts: () => ({
         highWatermark: this.highWatermark,
+        isCurrent: this.#driver.core.leaseValid(clock.monotonicMs(), clock.wallMs()),
         tombstoneRemoveOffset: this.#driver.core.tombstoneRemoveOffset(clock.monotonicMs()),
         partitionVersion: this.#driver.core.view.state.version,
       }),
+      refusalOf: (fetch: Fetch) => this.#driver.core.refusalOf(fetch, this.#store)?.outcome ?? null,
       reply: (fetch: Fetch, outcome: FetchOutcome) => this.#reply(fetch, outcome),
       unreadable: (error: unknown) => this.#unreadable(error),
     };

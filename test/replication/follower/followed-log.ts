@@ -168,6 +168,7 @@ export function dataTo(nextOffset: number, highWatermark: number, epochs: readon
     nextOffset: asOffset(nextOffset),
     epochs,
     highWatermark: asOffset(highWatermark),
+    isCurrent: true,
     logStartOffset: asOffset(0),
     removedFloor: -1,
     tombstoneRemoveOffset: asOffset(0),

@@ -23,6 +23,7 @@ class Bench {
   readonly unreadable: unknown[] = [];
   readonly askedBytes: number[] = [];
   highWatermark = 0;
+  refusal: { readonly result: 'resync' } | null = null;
   readonly server: FetchServer;
 
   constructor() {
@@ -36,9 +37,11 @@ class Bench {
         },
         facts: () => ({
           highWatermark: asOffset(this.highWatermark),
+          isCurrent: true,
           tombstoneRemoveOffset: asOffset(0),
           partitionVersion: asPartitionVersion(1),
         }),
+        refusalOf: () => this.refusal,
         reply: ({ fetchId }, outcome) => this.replies.push({ fetchId, outcome }),
         unreadable: (error) => this.unreadable.push(error),
       },
@@ -115,6 +118,27 @@ describe('a fetch whose data is read from the disk', () => {
     bench.reads[0]?.finish({});
     await bench.clock.settle();
     expect(bench.replies[0]?.outcome).to.include({ result: 'data', highWatermark: 3, nextOffset: 1 });
+  });
+
+  it('is refused when a merge removed tombstones meanwhile that its replica never saw (C5, KAFKA-5036)', async () => {
+    const bench = new Bench();
+    bench.server.serve(fetchOf(1));
+    bench.refusal = { result: 'resync' };
+    bench.reads[0]?.finish({});
+    await bench.clock.settle();
+    expect(bench.replies).to.deep.equal([{ fetchId: 1, outcome: { result: 'resync' } }]);
+  });
+
+  it('was parked, and is refused when the log under it has changed (C5)', async () => {
+    const bench = new Bench();
+    bench.server.serve(fetchOf(1, { fetchOffset: asOffset(5) }));
+    bench.server.serve(fetchOf(2, { fetchOffset: asOffset(5) }));
+    expect(bench.server.parkedCount).to.equal(1);
+    bench.refusal = { result: 'resync' };
+    bench.highWatermark = 5;
+    bench.server.wake();
+    expect(bench.replies.at(-1)).to.deep.equal({ fetchId: 2, outcome: { result: 'resync' } });
+    expect(bench.server.parkedCount).to.equal(0);
   });
 
   it('carries no more than the leader allows', () => {
