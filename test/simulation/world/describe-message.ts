@@ -45,6 +45,10 @@ export function describeControl(message: ControlMessage): string {
       return 'shutdown?';
     case 'shutdownReply':
       return `shutdown: ${message.remaining} left`;
+    case 'handOverRequest':
+      return `hand over p${message.partition} e${message.leaderEpoch} c${message.controllerEpoch}`;
+    case 'handOverReady':
+      return `handed over p${message.partition} e${message.leaderEpoch} end ${message.logEndOffset}`;
     case 'replicaTrouble':
       return `trouble p${message.partition} e${message.leaderEpoch} ${message.trouble}`;
   }

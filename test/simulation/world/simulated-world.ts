@@ -22,7 +22,7 @@ import type { Network } from './network.ts';
 import { trueWallMs } from './node-clock.ts';
 import type { ClientRequest, EventLog, LiveNode, World, WorldNode, WorldOptions } from './world.ts';
 import { WorldLogger } from './world-logger.ts';
-import { nodeSettings, timingOf, WORLD_OPTIONS } from './world-settings.ts';
+import { nodeSettings, SCRUB_MS, timingOf, WORLD_OPTIONS } from './world-settings.ts';
 
 type ClusterMachine = Machine<ClusterNode>;
 
@@ -195,6 +195,8 @@ export class SimulatedWorld implements World {
     this.#injector.stop();
     this.#injector.healAll();
     this.events.note('world', 'everything is healed');
+    // What has rotted looks stable until somebody reads it again.
+    if (this.faults.some(({ kind }) => kind === 'bitRot')) await this.run(SCRUB_MS * 3);
     return this.runUntil(() => this.isStable(), msMax, 50);
   }
 

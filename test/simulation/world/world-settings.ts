@@ -30,6 +30,9 @@ export const timingOf = (options: WorldOptions): WorldTiming => options.timing ?
 const STORAGE = { segmentBytesMax: 16 * 1024, cacheBytesMax: 64 * 1024, fetchBytesMax: 32 * 1024 } as const;
 const MAINTENANCE = { enabled: true, deadRatioMin: 0.2, bytesPerSecondMax: 0 } as const;
 
+/** What rots is found within two of these. */
+export const SCRUB_MS = 1500;
+
 export function nodeSettings(nodeId: NodeId, options: WorldOptions): ClusterNodeSettings {
   const { sessionMs, lagMsMax, pollMsMax, writeTimeoutMs } = timingOf(options);
   return {
@@ -43,6 +46,7 @@ export function nodeSettings(nodeId: NodeId, options: WorldOptions): ClusterNode
       pollMsMax,
       writeTimeoutMs,
       mergeIntervalMs: 400,
+      scrub: { intervalMs: SCRUB_MS, bytesPerSecondMax: 0 },
       maintenance: { ...MAINTENANCE, enabled: options.mergesByItself ?? true },
     },
     controller: { ...CONTROLLER_SETTINGS, preferredMsMin: 3000, refusedMsMax: sessionMs },
