@@ -72,6 +72,15 @@ export const BAD_HISTORIES: readonly Example[] = [
       b 3-4 CAS k v0 v1: :0`,
   },
   {
+    name: 'an EXEC over a watched key that somebody else wrote meanwhile',
+    history: `
+      a 1-2 SET k v0: OK
+      b 3-4 SET k v1: OK
+      c 3-6 EXEC k v0 v2: :1
+      d 7-8 GET k: =v2
+      d 9-10 GET k: =v1`,
+  },
+  {
     name: 'a SET NX that succeeded for two',
     history: `
       a 1-4 SET lock a NX: OK
@@ -239,6 +248,15 @@ export const GOOD_HISTORIES: readonly Example[] = [
       a 5-6 SET k 7: OK
       b 7-? INCR k: unknown
       c 8-9 GET k: =8`,
+  },
+  {
+    name: 'an EXEC that gives up although the value is the same again',
+    history: `
+      a 1-2 SET k v0: OK
+      a 3-4 SET k v1: OK
+      a 5-6 SET k v0: OK
+      b 7-8 EXEC k v0 v2: :0
+      c 9-10 GET k: =v0`,
   },
   {
     name: 'refused writes without a trace',

@@ -14,6 +14,14 @@ export type Action =
       readonly expected: string | null;
       readonly value: string;
     }
+  /** WATCH and EXEC: succeeds if nothing was written to the key since the read that gave `version`, when it held `expected`. */
+  | {
+      readonly kind: 'setIfUnchanged';
+      readonly key: string;
+      readonly version: number;
+      readonly expected: string | null;
+      readonly value: string;
+    }
   | { readonly kind: 'increment'; readonly key: string }
   | { readonly kind: 'delete'; readonly key: string }
   /** Wall clock time; the leader's clock decides when it has come. */
@@ -31,6 +39,8 @@ export type Outcome =
       readonly reply: string;
       /** Wall clock of the node when it took the value, for keys that are due by it (R4). */
       readonly wallMs?: number;
+      /** Of a read of one key: offset of the newest committed record that it rests on. */
+      readonly version?: number;
     }
   | { readonly kind: 'unknown'; readonly reason: string }
   | { readonly kind: 'refused'; readonly reason: string };
@@ -85,6 +95,7 @@ export function changedNothing(action: Action, reply: string): boolean {
     case 'increment':
       return reply === Replies.typeError;
     case 'compareAndSet':
+    case 'setIfUnchanged':
     case 'delete':
     case 'expireAt':
     case 'multiDelete':
@@ -107,6 +118,8 @@ export function describeAction(action: Action): string {
       return `SET ${action.key} ${action.value} NX`;
     case 'compareAndSet':
       return `CAS ${action.key} ${action.expected ?? 'nil'} -> ${action.value}`;
+    case 'setIfUnchanged':
+      return `WATCH ${action.key} at ${action.version} (${action.expected ?? 'nil'}) EXEC SET ${action.value}`;
     case 'increment':
       return `INCR ${action.key}`;
     case 'delete':

@@ -48,6 +48,7 @@ export class KeyModel {
         if (this.#cell(cells, action.key) !== null) return { cells, reply: Replies.nil };
         return { cells: this.#put(cells, action.key, action.value, 0), reply: Replies.ok };
       case 'compareAndSet':
+      case 'setIfUnchanged':
         return this.#compareAndSet(cells, action.key, action.expected, action.value);
       case 'increment':
         return this.#increment(cells, action.key);

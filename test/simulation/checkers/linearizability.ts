@@ -153,6 +153,8 @@ class UnitSearch {
 
   /** Cells after the step, or null if its reply does not fit here. */
   #applied({ cells }: Configuration, { action, reply, operation }: DefiniteStep): Cells | null {
+    // Given up by EXEC: somebody wrote, perhaps the same value again. The model knows no versions.
+    if (action.kind === 'setIfUnchanged' && changedNothing(action, reply)) return cells;
     const after = this.#model.apply(cells, action);
     if (after.reply !== reply) return null;
     const { outcome } = operation;

@@ -8,7 +8,8 @@ const SLICE_BYTES = 1024 * 1024;
 
 /**
  * Reads the whole committed part of a replica's log and compares it with what was committed: every record that is there is the same, every one
- * that is missing may be missing (C4, C5), and the keys it leaves alive are those that are alive (C14; no deleted key comes back). The reading happens in the replica's own life and time.
+ * that is missing may be missing (C4, C5), and the keys it leaves alive are those that are alive (C14; no deleted key comes back), as far as nothing was committed
+ * meanwhile. The reading happens in the replica's own life and time; what ends before it does says nothing.
  */
 export async function compareReplica(
   replica: ReplicaProbe,
@@ -16,17 +17,20 @@ export async function compareReplica(
   findings: Findings,
   nowMs: () => number,
 ): Promise<void> {
-  const { highWatermark, removedFloor } = replica;
-  const who = `partition ${replica.partition}: node ${replica.node} life ${replica.life} at high watermark ${highWatermark}`;
-  const records = await committedRecords(replica, highWatermark);
+  const { highWatermark: end, directoryId } = replica;
+  const who = `partition ${replica.partition}: node ${replica.node} life ${replica.life} at high watermark ${end}`;
+  const records = await committedRecords(replica, end);
+  if (replica.directoryId !== directoryId) return;
   for (const record of records) reference.confirm(record, who, nowMs());
   const present = new Set(records.map(({ offset }) => Number(offset)));
-  for (const offset of reference.offsetsBelow(highWatermark)) {
+  // A merge that ran meanwhile went by what was committed then.
+  const { highWatermark, removedFloor } = replica;
+  for (const offset of reference.offsetsBelow(end)) {
     if (present.has(offset) || reference.mayBeMissing(offset, highWatermark, removedFloor)) continue;
     const lost = describeRecord(reference.at(offset) as LogRecord);
     findings.add('committed', `${who} has lost ${lost}`);
   }
-  compareStates(who, stateOf(records), reference.stateAt(highWatermark), findings);
+  if (highWatermark === end) compareStates(who, stateOf(records), reference.stateAt(end), findings);
 }
 
 function compareStates(

@@ -118,8 +118,12 @@ describe('replica watch', () => {
 
   it('I1: a replica does not follow an older leader than before', () => {
     const scene = new Scene().begin();
+    scene.replicas[2].leaderEpoch = asLeaderEpoch(2);
+    scene.look();
     scene.replicas[2].leaderEpoch = asLeaderEpoch(0);
-    scene.replicas[2].durableOffset = scene.replicas[2].highWatermark;
+    scene.look();
+    expect(scene.checkers, 'no role').to.deep.equal([]);
+    scene.replicas[2].leaderEpoch = asLeaderEpoch(1);
     scene.look();
     expect(scene.checkers).to.deep.equal(['I1']);
   });

@@ -122,7 +122,7 @@ function observedValues(operations: readonly Operation[]): ReadonlySet<string> {
   const observed = new Set<string>();
   for (const { outcome, action } of operations) {
     if (outcome.kind === 'done') for (const value of valuesIn(outcome.reply)) observed.add(value);
-    if (action.kind === 'compareAndSet' && action.expected !== null) observed.add(action.expected);
+    if ('expected' in action && action.expected !== null) observed.add(action.expected);
   }
   return observed;
 }

@@ -58,6 +58,14 @@ function actionOf(text: string): Action {
         expected: rest[0] === 'nil' ? null : (rest[0] as string),
         value: rest[1] as string,
       };
+    case 'EXEC':
+      return {
+        kind: 'setIfUnchanged',
+        key,
+        version: 0,
+        expected: rest[0] === 'nil' ? null : (rest[0] as string),
+        value: rest[1] as string,
+      };
     case 'INCR':
       return { kind: 'increment', key };
     case 'DEL':

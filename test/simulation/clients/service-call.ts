@@ -51,6 +51,7 @@ export class ServiceCall implements CommitListener {
   #isDone = false;
   #arrival = 0;
   #wallMs = 0;
+  #version = -1;
   /** Newest uncommitted record that this run saw; -1: none. */
   #seen = -1;
   /** Newest and first record that it appended; -1: none. */
@@ -73,6 +74,13 @@ export class ServiceCall implements CommitListener {
   confirmRead(partition: LeaderPartition): ReadOutcome {
     if (this.#arrival === 0) this.#arrival = this.#node.arrivals.next();
     return partition.confirmRead(this.#arrival);
+  }
+
+  /** Offset of the newest record of the key, committed or not; -1: there is none. */
+  newestVersion(partition: LeaderPartition, key: string): number {
+    const entry = new EntryView();
+    partition.readAppended(DATABASE, this.viewOf(partition, key), entry, false);
+    return entry.offset;
   }
 
   start(): void {
@@ -169,6 +177,8 @@ export class ServiceCall implements CommitListener {
         return this.#setIfAbsent(partition, action.key, action.value);
       case 'compareAndSet':
         return this.#compareAndSet(partition, action.key, action.expected, action.value);
+      case 'setIfUnchanged':
+        return this.#setIfUnchanged(partition, action.key, action.version, action.value);
       case 'increment':
         return this.#increment(partition, action.key);
       case 'expireAt':
@@ -185,9 +195,10 @@ export class ServiceCall implements CommitListener {
   #get(partition: LeaderPartition, keys: readonly string[], isMany: boolean): ReadOutcome {
     const values: (string | null)[] = [];
     for (const key of keys) {
-      const outcome = partition.readCommitted(DATABASE, this.#view(partition, key), this.#entry, true);
+      const outcome = partition.readCommitted(DATABASE, this.viewOf(partition, key), this.#entry, true);
       if (outcome !== ReadOutcome.ready) return outcome;
       values.push(this.#entry.found ? this.#valueText() : null);
+      this.#version = this.#entry.offset;
     }
     return this.#reading(isMany ? Replies.values(values) : Replies.value(values[0] ?? null));
   }
@@ -214,6 +225,15 @@ export class ServiceCall implements CommitListener {
     return this.#reading(Replies.integer(1));
   }
 
+  /** R12: by the newest appended record, which a WATCH of a committed one does not see. */
+  #setIfUnchanged(partition: LeaderPartition, key: string, version: number, value: string): ReadOutcome {
+    const outcome = this.#look(partition, key);
+    if (outcome !== ReadOutcome.ready) return outcome;
+    if (this.newestVersion(partition, key) !== version) return this.#reading(Replies.integer(0));
+    this.#put(partition, key, value, NO_EXPIRY);
+    return this.#reading(Replies.integer(1));
+  }
+
   #increment(partition: LeaderPartition, key: string): ReadOutcome {
     const outcome = this.#look(partition, key);
     if (outcome !== ReadOutcome.ready) return outcome;
@@ -233,7 +253,7 @@ export class ServiceCall implements CommitListener {
     const outcome = this.#look(partition, key);
     if (outcome !== ReadOutcome.ready) return outcome;
     if (!this.#entry.found) return this.#reading(Replies.integer(0));
-    const view = this.#view(partition, key);
+    const view = this.viewOf(partition, key);
     if (dueMs <= this.#wallMs) this.#appended(partition.remove(DATABASE, view, TombstoneReason.deleted));
     else this.#appended(partition.changeExpiry(DATABASE, view, dueMs));
     return this.#reading(Replies.integer(1));
@@ -248,7 +268,7 @@ export class ServiceCall implements CommitListener {
     }
     if (doomed.length > 1) partition.beginGroup();
     for (const key of doomed) {
-      this.#appended(partition.remove(DATABASE, this.#view(partition, key), TombstoneReason.deleted));
+      this.#appended(partition.remove(DATABASE, this.viewOf(partition, key), TombstoneReason.deleted));
     }
     if (doomed.length > 1) partition.endGroup();
     return this.#reading(Replies.integer(doomed.length));
@@ -261,14 +281,14 @@ export class ServiceCall implements CommitListener {
   }
 
   #look(partition: LeaderPartition, key: string): ReadOutcome {
-    const outcome = partition.readAppended(DATABASE, this.#view(partition, key), this.#entry, true);
+    const outcome = partition.readAppended(DATABASE, this.viewOf(partition, key), this.#entry, true);
     if (outcome === ReadOutcome.ready) this.#seen = Math.max(this.#seen, this.#entry.uncommittedOffset);
     return outcome;
   }
 
   #put(partition: LeaderPartition, key: string, text: string, expiresAtMs: EpochMillis): void {
     const value = Buffer.from(text, 'latin1');
-    const view = this.#view(partition, key);
+    const view = this.viewOf(partition, key);
     this.#appended(partition.put(DATABASE, view, value, 0, value.length, expiresAtMs));
   }
 
@@ -277,7 +297,7 @@ export class ServiceCall implements CommitListener {
     this.#own = offset;
   }
 
-  #view(partition: LeaderPartition, key: string): KeyView {
+  viewOf(partition: LeaderPartition, key: string): KeyView {
     const bytes = Buffer.from(key, 'latin1');
     this.#key.bytes = bytes;
     this.#key.start = 0;
@@ -297,7 +317,7 @@ export class ServiceCall implements CommitListener {
   }
 
   #finish(): void {
-    this.#answer({ kind: 'done', reply: this.#reply, wallMs: this.#wallMs });
+    this.#answer({ kind: 'done', reply: this.#reply, wallMs: this.#wallMs, version: this.#version });
   }
 
   #refuse(reason: string): void {

@@ -37,6 +37,8 @@ interface HotSpot {
 const HOT_SHARE = 0.6;
 const HOT_MS = 300;
 const KEYS_MAX = 60;
+/** Share of requests for a key that was just read that go on with what was read. */
+const WATCH_SHARE = 0.4;
 const DUE_AFTER_MS_MAX = 2_000;
 const VALUES_REMEMBERED_MAX = 500;
 
@@ -46,6 +48,8 @@ export class Workload {
   readonly #options: WorkloadOptions;
   readonly #name: string;
   readonly #seen = new Map<string, string | null>();
+  /** The key that was read last, as WATCH would remember it. */
+  #watched: { readonly key: string; readonly version: number; readonly value: string | null } | null = null;
   #valueCount = 0;
 
   constructor(random: SeededRandom, client: number, options: WorkloadOptions) {
@@ -67,11 +71,17 @@ export class Workload {
   learn(action: Action, outcome: Outcome): void {
     if (outcome.kind !== 'done') return;
     if (this.#seen.size > VALUES_REMEMBERED_MAX) this.#seen.clear();
-    if (action.kind === 'get') this.#seen.set(action.key, valuesIn(outcome.reply)[0] ?? null);
+    if (action.kind === 'get') this.#read(action.key, outcome.reply, outcome.version);
     else if (action.kind === 'set') this.#seen.set(action.key, action.value);
     else if (action.kind === 'compareAndSet' && outcome.reply === ':1')
       this.#seen.set(action.key, action.value);
     else for (const key of keysOf(action)) this.#seen.delete(key);
+  }
+
+  #read(key: string, reply: string, version: number | undefined): void {
+    const value = valuesIn(reply)[0] ?? null;
+    this.#seen.set(key, value);
+    if (version !== undefined) this.#watched = { key, version, value };
   }
 
   /** The same for all clients at one time, so that they meet on it. */
@@ -98,6 +108,12 @@ export class Workload {
   }
 
   #register(key: string): Action {
+    const watched = this.#watched;
+    if (watched?.key === key && this.#random.chance(WATCH_SHARE)) {
+      const { version, value: expected } = watched;
+      this.#watched = null;
+      return { kind: 'setIfUnchanged', key, version, expected, value: this.#value() };
+    }
     return this.#weighted([
       [{ kind: 'get', key }, 34],
       [{ kind: 'set', key, value: this.#value(), dueMs: 0 }, 24],

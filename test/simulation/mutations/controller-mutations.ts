@@ -51,6 +51,12 @@ export const CONTROLLER_MUTATIONS: readonly Mutation[] = [
         CONTROLLER_RULES.nextIsrElr(now, nextIsr, minInsync, new Set()),
     },
   }),
+  mutation('a coordinator that lost writes is believed', 'R17', {
+    controller: {
+      decide: (rules, state, world) =>
+        CONTROLLER_RULES.decide(rules, state, { ...world, isRegressed: false }),
+    },
+  }),
   mutation('proposals of any version are taken', '2.3', {
     controller: {
       checkProposal: (rules, proposal, world) => {

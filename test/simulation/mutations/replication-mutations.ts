@@ -1,5 +1,6 @@
-import { ReadOutcome } from '../../../src/cluster/index.ts';
-import { asMonotonicMillis, asOffset } from '../../../src/model/numbers.ts';
+import { EntryView, ReadOutcome } from '../../../src/cluster/index.ts';
+import { asDatabaseId, asMonotonicMillis, asOffset } from '../../../src/model/numbers.ts';
+import { Partition } from '../../../src/replication/leader/partition.ts';
 import { ReplicaManager } from '../../../src/replication/node/replica-manager.ts';
 import { RULES } from '../../../src/replication/rules/rules.ts';
 import { PartitionStore } from '../../../src/storage/partition-store.ts';
@@ -181,6 +182,41 @@ export const LEASE_MUTATIONS: readonly Mutation[] = [
             return this.readAppended(database, key, entry, withValue);
           },
       ),
+  }),
+  mutation('a watched key is compared with what is committed', 'R12', {
+    install: () =>
+      replaced(
+        ServiceCall.prototype,
+        'newestVersion',
+        () =>
+          function newestVersion(this: ServiceCall, partition, key) {
+            const entry = new EntryView();
+            partition.readCommitted(asDatabaseId(0), this.viewOf(partition, key), entry, false);
+            return entry.offset;
+          },
+      ),
+  }),
+  mutation('a due key is absent before its tombstone is committed', 'R4', {
+    install: () =>
+      replaced(
+        Partition.prototype,
+        'readCommitted',
+        (original) =>
+          function readCommitted(this: Partition, database, key, entry, withValue) {
+            entry.expiresAtMs = 0;
+            const outcome = original.call(this, database, key, entry, withValue);
+            if (outcome !== ReadOutcome.suspended || !entry.found || entry.expiresAtMs === 0) return outcome;
+            entry.found = false;
+            return ReadOutcome.ready;
+          },
+      ),
+  }),
+  mutation('a leader of too small an ISR answers by its lease', 'R10', {
+    replication: {
+      servesReads: (view, nowMs, rules) => rules.mayAct(view.mayActAtMs, nowMs),
+      leaseValid: (view, nowMs, wallMs, rules) =>
+        RULES.leaseValid({ ...view, minInsync: 1, hasHadMinInsync: true }, nowMs, wallMs, rules),
+    },
   }),
   mutation('a negative answer is not confirmed', 'R3', {
     install: () =>

@@ -248,7 +248,10 @@ class SimulationRun {
     const { nowMs, eventCount } = this.#world;
     if (nowMs < this.#busyFromMs + 1_000) {
       if (eventCount - this.#eventsAtBusy > EVENTS_PER_SECOND_MAX && this.#findings.count === 0) {
-        this.#findings.add('busy', `${eventCount - this.#eventsAtBusy} events in ${nowMs - this.#busyFromMs} ms`);
+        this.#findings.add(
+          'busy',
+          `${eventCount - this.#eventsAtBusy} events in ${nowMs - this.#busyFromMs} ms`,
+        );
       }
       return;
     }
@@ -272,8 +275,7 @@ class SimulationRun {
   /** Every replica against what was committed. The last write has to reach the followers first. */
   async #compareReplicas(): Promise<void> {
     const { healMsMax } = this.#settings;
-    const replicas = (): readonly ReplicaProbe[] =>
-      this.#probe.look().flatMap((node) => node.replicas);
+    const replicas = (): readonly ReplicaProbe[] => this.#probe.look().flatMap((node) => node.replicas);
     const areLevel = (): boolean =>
       replicas().every(
         ({ partition, highWatermark }) => highWatermark === this.#watch.reference(partition).endOffset,
