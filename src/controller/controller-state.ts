@@ -24,6 +24,8 @@ export interface ControllerSettings {
   readonly electionMsMax: number;
   /** So long a new partition waits for all its replicas. */
   readonly newPartitionMsMax: number;
+  /** So long a planned election waits for the leader to come to an end with its writes (PROTOCOL L9). */
+  readonly handOverMsMax: number;
   /** A report older than this is asked for again. */
   readonly reportMsMax: number;
   /** Between two attempts of a push or a query that nobody answered, and of a read that failed. */
@@ -40,6 +42,7 @@ export const CONTROLLER_SETTINGS: ControllerSettings = {
   settleMs: 200,
   electionMsMax: 300,
   newPartitionMsMax: 2_000,
+  handOverMsMax: 1_000,
   reportMsMax: 1_000,
   retryMs: 200,
   preferredMsMin: 30_000,
@@ -61,6 +64,15 @@ export interface Trouble {
   /** The directory that is meant: what is built anew is not in trouble. Undefined: any of this life. */
   readonly directoryId: string | undefined;
   readonly untilMs: number;
+}
+
+/** What has been said with a leader about handing over (PROTOCOL L9). */
+export interface HandOver {
+  readonly leaderEpoch: LeaderEpoch;
+  /** When it was first asked, and last. */
+  readonly sinceMs: number;
+  readonly askedMs: number;
+  readonly isReady: boolean;
 }
 
 /** The one operation under way for a partition. Nothing else is decided about it meanwhile. */
@@ -93,6 +105,8 @@ export interface PartitionRecord {
   /** For what the decision waits, and since when. */
   readonly waiting: { readonly purpose: WaitPurpose; readonly sinceMs: number } | null;
   readonly leaderChangedMs: number;
+  /** Of another leader epoch: void. */
+  readonly handOver: HandOver | null;
   readonly wishes: PartitionWishes;
   /** An operator wants the preferred leader now. */
   readonly wantsPreferred: boolean;
@@ -169,6 +183,7 @@ export function newRecord(state: PartitionState, nowMs: number): PartitionRecord
     heldProposal: null,
     waiting: null,
     leaderChangedMs: nowMs,
+    handOver: null,
     wishes: { reassign: null, unclean: null },
     wantsPreferred: false,
   };

@@ -1,4 +1,5 @@
 import type {
+  HandOverReady,
   ReplicaQueryReply,
   ReplicaTrouble,
   ShutdownRequest,
@@ -31,6 +32,9 @@ export function onMessage(draft: Draft, message: ToController): void {
       break;
     case 'replicaTrouble':
       onTrouble(draft, message);
+      break;
+    case 'handOverReady':
+      onHandOverReady(draft, message);
       break;
   }
 }
@@ -105,4 +109,16 @@ function onTrouble(draft: Draft, trouble: ReplicaTrouble): void {
     untilMs: isDisk ? Number.POSITIVE_INFINITY : draft.nowMs + draft.settings.troubleMsMax,
   });
   draft.update(record, { troubles });
+}
+
+/** L9. Also unasked: the controller that asked may be gone, or have thought better of it. */
+function onHandOverReady(draft: Draft, ready: HandOverReady): void {
+  const record = draft.partitions.get(ready.partition);
+  if (record === undefined) return;
+  const { uuid, leader, leaderEpoch, incarnations } = record.state;
+  if (ready.uuid !== uuid || ready.leaderEpoch !== leaderEpoch) return;
+  if (ready.node !== leader || ready.incarnation !== incarnations[ready.node]) return;
+  const before = record.handOver?.leaderEpoch === leaderEpoch ? record.handOver : null;
+  const { sinceMs, askedMs } = before ?? { sinceMs: draft.nowMs, askedMs: draft.nowMs };
+  draft.update(record, { handOver: { leaderEpoch, sinceMs, askedMs, isReady: true } });
 }

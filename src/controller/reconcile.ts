@@ -92,7 +92,8 @@ class Round {
   #act(record: PartitionRecord, decision: Decision): void {
     const draft = this.#draft;
     if (decision.kind === 'nothing') {
-      if (record.waiting !== null) draft.update(record, { waiting: null });
+      if (record.waiting !== null || record.handOver !== null)
+        draft.update(record, { waiting: null, handOver: null });
       this.#wakeForPreferred(record);
     } else if (decision.kind === 'wait') {
       const { purpose, ask, forMs } = decision;
@@ -100,10 +101,42 @@ class Round {
       draft.update(record, { waiting: { purpose, sinceMs } });
       for (const node of ask) this.#ask(record.state.id, node);
       if (forMs !== null) this.wakeAt(sinceMs + forMs);
+    } else if (decision.kind === 'handOver') {
+      this.#askToHandOver(record, decision);
     } else if (draft.settleUntilMs === null || !ELECTIONS.has(decision.reason)) {
       const { next, reason, candidates, versionAbove } = decision;
       startWrite(draft, record, { next, reason, candidates, proposal: null }, versionAbove);
     }
+  }
+
+  /** Asks at once, and again every `retryMs` (PROTOCOL L9). What the decision waited for before it came to this is kept: it is not waited for a second time. */
+  #askToHandOver(record: PartitionRecord, { leader, forMs }: Extract<Decision, { kind: 'handOver' }>): void {
+    const draft = this.#draft;
+    const { nowMs, settings } = draft;
+    const { id: partition, uuid, leaderEpoch, incarnations } = record.state;
+    const before = record.handOver?.leaderEpoch === leaderEpoch ? record.handOver : null;
+    const sinceMs = before?.sinceMs ?? nowMs;
+    const isDue = before === null || nowMs >= before.askedMs + settings.retryMs;
+    const askedMs = isDue ? nowMs : before.askedMs;
+    draft.update(record, { handOver: { leaderEpoch, sinceMs, askedMs, isReady: false } });
+    this.wakeAt(Math.min(askedMs + settings.retryMs, sinceMs + forMs));
+    const incarnation = incarnations[leader];
+    if (!isDue || incarnation === undefined) return;
+    const { controllerEpoch } = draft.reign;
+    const { nodeId: controller } = draft;
+    draft.effects.push({
+      kind: 'send',
+      node: leader,
+      message: {
+        kind: 'handOverRequest',
+        controller,
+        controllerEpoch,
+        partition,
+        uuid,
+        leaderEpoch,
+        incarnation,
+      },
+    });
   }
 
   #ask(partition: PartitionId, node: NodeId): void {
@@ -123,7 +156,8 @@ class Round {
 
   #world(record: PartitionRecord): PartitionWorld {
     const draft = this.#draft;
-    const { state } = record;
+    const { state, handOver } = record;
+    const isSaid = handOver?.leaderEpoch === state.leaderEpoch;
     const nodes = new Set([...state.replicas, ...state.isr, ...state.elr]);
     const members = new Map<NodeId, MemberView>([...nodes].map((node) => [node, draft.member(record, node)]));
     const { controllerEpoch, facts } = draft.reign;
@@ -141,6 +175,11 @@ class Round {
       newPartitionMsMax: draft.settings.newPartitionMsMax,
       wishes: record.wishes,
       isPreferredDue: record.wantsPreferred || draft.nowMs >= dueMs,
+      handOver: {
+        waitedMs: isSaid ? draft.nowMs - handOver.sinceMs : 0,
+        isReady: isSaid && handOver.isReady,
+      },
+      handOverMsMax: draft.settings.handOverMsMax,
     };
   }
 

@@ -3,6 +3,7 @@ import type {
   Incarnation,
   LeaderEpoch,
   NodeId,
+  Offset,
   PartitionId,
   PartitionVersion,
 } from './numbers.ts';
@@ -126,12 +127,48 @@ export interface ReplicaTrouble {
   readonly trouble: 'disk' | 'corrupt';
 }
 
+/**
+ * Controller to leader: your partition is to be led in another epoch; come to an end with what you have begun (PROTOCOL L9). Repeated until `HandOverReady` comes, or the
+ * time that the controller gives it is over.
+ */
+export interface HandOverRequest {
+  readonly kind: 'handOverRequest';
+  readonly controller: NodeId;
+  readonly controllerEpoch: ControllerEpoch;
+  readonly partition: PartitionId;
+  readonly uuid: string;
+  readonly leaderEpoch: LeaderEpoch;
+  /** The life of the leader that is meant. */
+  readonly incarnation: Incarnation;
+}
+
+/**
+ * Leader to controller: everything appended here is committed, and nothing is answered in this epoch any more, whatever becomes of the request. Repeated until the epoch ends: a
+ * partition of which this was said needs an election, also by a controller that never asked.
+ */
+export interface HandOverReady {
+  readonly kind: 'handOverReady';
+  readonly node: NodeId;
+  readonly incarnation: Incarnation;
+  readonly partition: PartitionId;
+  readonly uuid: string;
+  readonly leaderEpoch: LeaderEpoch;
+  readonly lastEpoch: LeaderEpoch;
+  readonly logEndOffset: Offset;
+}
+
 /** An operator's wish. Answered when it has been taken over, not when it is done. */
 export type AdminRequest =
   | { readonly kind: 'reassign'; readonly partition: PartitionId; readonly replicas: readonly NodeId[] }
   | { readonly kind: 'electUnclean'; readonly partition: PartitionId; readonly node: NodeId }
   | { readonly kind: 'electPreferred'; readonly partition: PartitionId };
 
-export type ToController = StatePushAck | IsrProposal | ReplicaQueryReply | ShutdownRequest | ReplicaTrouble;
-export type FromController = StatePush | IsrProposalReply | ReplicaQuery | ShutdownReply;
+export type ToController =
+  | StatePushAck
+  | IsrProposal
+  | ReplicaQueryReply
+  | ShutdownRequest
+  | ReplicaTrouble
+  | HandOverReady;
+export type FromController = StatePush | IsrProposalReply | ReplicaQuery | ShutdownReply | HandOverRequest;
 export type ControlMessage = ToController | FromController;

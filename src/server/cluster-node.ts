@@ -152,6 +152,7 @@ export class ClusterNode {
     switch (message.kind) {
       case 'statePush':
       case 'replicaQuery':
+      case 'handOverRequest':
         this.#heardOfController(message.controller, message.controllerEpoch);
         this.replicas.receiveControl(message);
         return;

@@ -43,6 +43,8 @@ export class ScriptedNode {
   /** What it hears of the controller's messages, and what it says. */
   isDeaf = false;
   isMute = false;
+  /** False: what it leads never comes to an end (L9). */
+  handsOver = true;
   reign: Reign | null = null;
   reigning: ReigningController | null = null;
   session: MemorySession | null = null;
@@ -86,6 +88,19 @@ export class ScriptedNode {
     this.received.push(message);
     if (message.kind === 'statePush') this.#onPush(message);
     if (message.kind === 'replicaQuery') this.#onQuery(message);
+    if (message.kind === 'handOverRequest' && this.handsOver) this.handOver(message.partition);
+  }
+
+  /** Says that it has come to an end with what it led in the epoch it was last told. */
+  handOver(partition: PartitionId): void {
+    const state = this.states.get(partition);
+    const replica = this.replicas.get(partition);
+    if (state === undefined || replica === undefined) return;
+    const { nodeId: node, incarnation } = this;
+    const { uuid, leaderEpoch } = state;
+    const { lastEpoch, logEndOffset } = replica;
+    const at = { uuid, leaderEpoch, lastEpoch, logEndOffset };
+    this.send({ kind: 'handOverReady', node, incarnation, partition, ...at });
   }
 
   #onPush(push: Extract<FromController, { kind: 'statePush' }>): void {

@@ -4,6 +4,7 @@ import { candidatesOf, classifyMembers, decideElection, isLost } from './decide-
 import { decideNewPartition, decideRegressed, decideUnclean } from './decide-special.ts';
 import { decideUpkeep } from './decide-upkeep.ts';
 import type { LeafRules } from './leaf-rules.ts';
+import { changedState, write } from './next-state.ts';
 import { type Decision, type DecisionReason, memberOf, type PartitionWorld } from './partition-world.ts';
 
 /**
@@ -11,6 +12,12 @@ import { type Decision, type DecisionReason, memberOf, type PartitionWorld } fro
  * and a missed event is made good by the next.
  */
 export function decide(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
+  const decision = rules.awaitHandOver(state, world, decideAtOnce(rules, state, world));
+  if (!world.handOver.isReady || state.leader === null || world.isRegressed) return decision;
+  return isElecting(decision, state) ? decision : decideHandedOver(rules, state, world);
+}
+
+function decideAtOnce(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
   const reason = whyElect(rules, state, world);
   const { unclean } = world.wishes;
   if (unclean !== null && (reason !== null || world.isRegressed))
@@ -35,6 +42,21 @@ function whyElect(rules: LeafRules, state: PartitionState, world: PartitionWorld
   if (view.isTroubled && canAnother(rules, state, world, leader)) return 'leaderTroubled';
   if (view.isShuttingDown && canAnother(rules, state, world, leader)) return 'leaderShutsDown';
   return null;
+}
+
+const isElecting = (decision: Decision, state: PartitionState): boolean =>
+  decision.kind === 'write'
+    ? decision.next.leaderEpoch !== state.leaderEpoch
+    : decision.kind === 'wait' && decision.purpose === 'election';
+
+/**
+ * The leader has handed over, and what it was asked for holds no more, or its controller is gone: somebody must lead in another epoch. The same again, if nobody else can.
+ */
+function decideHandedOver(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
+  const classes = classifyMembers(rules, state, world);
+  if (candidatesOf(state, world, classes).length > 0)
+    return decideElection(rules, state, world, 'leaderHandedOver');
+  return write('leaderHandedOver', changedState(rules, state, world, { newEpoch: true }), world);
 }
 
 function canAnother(rules: LeafRules, state: PartitionState, world: PartitionWorld, leader: NodeId): boolean {

@@ -1,9 +1,17 @@
 import { assignReplicas } from './assign-replicas.ts';
+import { awaitHandOver } from './await-hand-over.ts';
 import { classifyMember } from './classify-member.ts';
 import { electLeader, nextLeaderEpoch } from './elect-leader.ts';
 import { nextIsrElr } from './next-isr-elr.ts';
 
 /** Rules that need no other rule. */
-export const LEAF_RULES = { assignReplicas, classifyMember, electLeader, nextIsrElr, nextLeaderEpoch };
+export const LEAF_RULES = {
+  assignReplicas,
+  awaitHandOver,
+  classifyMember,
+  electLeader,
+  nextIsrElr,
+  nextLeaderEpoch,
+};
 
 export type LeafRules = typeof LEAF_RULES;

@@ -45,6 +45,17 @@ export interface PartitionWorld {
   readonly wishes: PartitionWishes;
   /** It is time to give leadership back to the preferred replica. */
   readonly isPreferredDue: boolean;
+  readonly handOver: HandOverView;
+  /** Bound of the wait for a leader that is asked to hand over (L9). */
+  readonly handOverMsMax: number;
+}
+
+/** What has been said with the leader of the present epoch about handing over (L9). */
+export interface HandOverView {
+  /** Since it was first asked; 0: it was not. */
+  readonly waitedMs: number;
+  /** It has come to an end with everything, and will not act in this epoch again. */
+  readonly isReady: boolean;
 }
 
 export type DecisionReason =
@@ -55,6 +66,7 @@ export type DecisionReason =
   | 'leaderLost'
   | 'leaderTroubled'
   | 'leaderShutsDown'
+  | 'leaderHandedOver'
   | 'noneElectable'
   | 'memberReturned'
   | 'memberLost'
@@ -77,6 +89,8 @@ export type Decision =
       readonly ask: readonly NodeId[];
       readonly forMs: number | null;
     }
+  /** The leader is to come to an end first (L9). `forMs` after it was first asked, decide without that. */
+  | { readonly kind: 'handOver'; readonly leader: NodeId; readonly forMs: number }
   | {
       readonly kind: 'write';
       readonly reason: DecisionReason;

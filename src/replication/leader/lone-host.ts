@@ -14,5 +14,6 @@ export const LONE_HOST: LeaderHost & VersionCheck = {
   leaseSetChanged: () => {},
   mayExpire: () => true,
   trouble: () => {},
+  handedOver: () => {},
   confirm: () => Promise.resolve('confirmed'),
 };

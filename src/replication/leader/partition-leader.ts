@@ -10,7 +10,9 @@ import type { Fetch, FetchOutcome, FetchProgress } from '../messages.ts';
 import type { ClusterView, EchoedStamp, LeaderRole, LeaderRoleOptions } from '../node/leader-role.ts';
 import { FetchServer } from './fetch-server.ts';
 import { FlushSide } from './flush-side.ts';
+import { HandOver } from './hand-over.ts';
 import { LeaderDriver } from './leader-driver.ts';
+import { fetchReplyMessage, releasedMessage } from './leader-messages.ts';
 import { Partition } from './partition.ts';
 import { partitionStats } from './partition-stats.ts';
 import { ReadGate } from './read-gate.ts';
@@ -34,6 +36,7 @@ export class PartitionLeader implements LeaderRole {
   readonly #driver: LeaderDriver;
   readonly #flushSide: FlushSide;
   readonly #upkeep: Upkeep;
+  readonly #handOver: HandOver;
   /** Nobody else is assigned. */
   #isAlone = false;
   /** LESO. */
@@ -57,6 +60,7 @@ export class PartitionLeader implements LeaderRole {
     this.#flushSide = this.#newFlushSide();
     this.partition = this.#newPartition();
     this.#upkeep = this.#newUpkeep();
+    this.#handOver = this.#newHandOver();
     this.#lookAtSize(this.#driver.core.acceptsAppends);
     this.#lookWhetherAlone();
   }
@@ -70,10 +74,11 @@ export class PartitionLeader implements LeaderRole {
   }
 
   get canAct(): boolean {
-    return !this.#isOver && this.#driver.core.mayAct(this.#options.clock.monotonicMs());
+    return !this.#isOver && !this.#handOver.isReleased && this.#couldAct;
   }
 
   get leaseSet(): readonly NodeId[] {
+    if (this.#handOver.isReleased) return [];
     const self = this.#options.settings.nodeId;
     return this.#driver.core.leaseSet.filter((node) => node !== self);
   }
@@ -111,6 +116,10 @@ export class PartitionLeader implements LeaderRole {
 
   actInstantChanged(): void {
     this.#driver.actInstantChanged();
+  }
+
+  handOver(): void {
+    this.#handOver.asked();
   }
 
   stop(): Promise<void> {
@@ -172,6 +181,7 @@ export class PartitionLeader implements LeaderRole {
     this.partition.committed(highWatermark);
     this.#fetches.wake();
     this.#upkeep.committed();
+    this.#handOver.look();
     if (!this.partition.isServing) this.#looked();
   }
 
@@ -179,10 +189,17 @@ export class PartitionLeader implements LeaderRole {
   #looked(): void {
     if (!this.partition.isServing && this.#mayServe()) this.partition.serve();
     if (this.partition.isServing) this.#readGate.look();
+    this.#handOver.look();
   }
 
   #mayServe(): boolean {
-    if (this.#isOver || this.#isClosing || this.highWatermark < this.#epochStartOffset) return false;
+    if (
+      this.#isOver ||
+      this.#isClosing ||
+      this.#handOver.isReleased ||
+      this.highWatermark < this.#epochStartOffset
+    )
+      return false;
     return this.#driver.core.servesReads(this.#options.clock.monotonicMs());
   }
 
@@ -263,10 +280,11 @@ export class PartitionLeader implements LeaderRole {
   }
 
   async #stop(): Promise<void> {
-    const couldAct = this.canAct;
+    const couldAct = this.#couldAct;
     const { id } = this.#options.state;
     const error = new CaskadeError('notLeader', `Partition ${id} is led by another node, or by nobody yet`);
     this.#isOver = true;
+    this.#handOver.stop();
     const fetchesEnded = this.#endServing(error);
     this.#flushSide.stop();
     const { highWatermark } = this;
@@ -281,34 +299,42 @@ export class PartitionLeader implements LeaderRole {
     if (couldAct) this.#release();
   }
 
+  /** Of the past of a role that has ended, or is just ending, too (R20). */
+  get #couldAct(): boolean {
+    return this.#driver.core.mayAct(this.#options.clock.monotonicMs());
+  }
+
+  /** L9: leases first. Fetches end as well: no follower is to learn from here what is current. */
+  #retire(): void {
+    this.#driver.stop();
+    this.partition.retire();
+    this.#readGate.servingEnded();
+    void this.#fetches.stop();
+    this.#options.host.leaseSetChanged();
+  }
+
+  #tellHandedOver(): void {
+    if (this.#couldAct) this.#release();
+    const { lastEpoch, logEndOffset } = this.#store;
+    this.#options.host.handedOver(lastEpoch, logEndOffset);
+  }
+
+  /** Nobody took over in time. */
+  #refuseHeld(): void {
+    const text = `Partition ${this.#options.state.id} was handed over, and nobody leads it yet`;
+    this.#writeGate.end(new CaskadeError('tryAgain', text));
+    this.partition.resume();
+  }
+
   /** L9: nothing is answered in this epoch any more. */
   #release(): void {
-    const { settings, incarnation, host, state } = this.#options;
-    for (const node of this.#driver.core.view.state.replicas) {
-      if (node === settings.nodeId) continue;
-      host.send(node, {
-        kind: 'leaderReleased',
-        from: settings.nodeId,
-        fromIncarnation: incarnation,
-        partition: state.id,
-        uuid: state.uuid,
-        leaderEpoch: state.leaderEpoch,
-      });
-    }
+    const message = releasedMessage(this.#options);
+    for (const node of this.#driver.core.view.state.replicas)
+      if (node !== message.from) this.#options.host.send(node, message);
   }
 
   #reply(fetch: Fetch, outcome: FetchOutcome): void {
-    const { settings, incarnation, host, state } = this.#options;
-    host.send(fetch.from, {
-      kind: 'fetchReply',
-      from: settings.nodeId,
-      fromIncarnation: incarnation,
-      toIncarnation: fetch.fromIncarnation,
-      partition: state.id,
-      fetchId: fetch.fetchId,
-      leaderEpoch: state.leaderEpoch,
-      outcome,
-    });
+    this.#options.host.send(fetch.from, fetchReplyMessage(this.#options, fetch, outcome));
   }
 
   #unreadable(error: unknown): void {
@@ -399,6 +425,23 @@ export class PartitionLeader implements LeaderRole {
       failed: (error: unknown) => this.#fence(error),
     };
     return new FlushSide(host, this.#store, this.#serial, this.#options.scheduler);
+  }
+
+  #newHandOver(): HandOver {
+    const { rules, clock, settings } = this.#options;
+    const host = {
+      facts: () => ({
+        canAct: this.#couldAct,
+        isDrained: this.highWatermark === this.#store.logEndOffset && !this.#isCommitting,
+        isEnded: this.isFenced,
+      }),
+      hold: () => this.partition.pause(),
+      resume: () => this.partition.resume(),
+      retire: () => this.#retire(),
+      tell: () => this.#tellHandedOver(),
+      refuse: () => this.#refuseHeld(),
+    };
+    return new HandOver(host, rules, clock, settings.writeTimeoutMs);
   }
 
   #newPartition(): Partition {

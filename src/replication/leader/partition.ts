@@ -23,6 +23,7 @@ import {
 import { AppendOutcomes } from './append-outcomes.ts';
 import { DueKeys } from './due-keys.ts';
 import { ExpirySweeper } from './expiry-sweeper.ts';
+import { Pause } from './pause.ts';
 import type { ReadGate } from './read-gate.ts';
 import type { StallTarget } from './stall-watch.ts';
 import type { WriteGate } from './write-gate.ts';
@@ -79,6 +80,7 @@ export class Partition implements LeaderPartition, StallTarget {
   /** Of the end of the role: the store lives on in another one. */
   #lastDurableOffset: Offset | null = null;
   #isOver = false;
+  readonly #pause = new Pause();
   #expiredKeys = 0;
 
   constructor(parts: PartitionParts, host: PartitionHost) {
@@ -105,7 +107,7 @@ export class Partition implements LeaderPartition, StallTarget {
   }
 
   get congestion(): Promise<void> | null {
-    return this.#outcomes.congestion;
+    return this.#pause.end ?? this.#outcomes.congestion;
   }
 
   get isOver(): boolean {
@@ -150,6 +152,7 @@ export class Partition implements LeaderPartition, StallTarget {
     if (entry.expiresAtMs === 0 || entry.expiresAtMs > this.#clock.wallMs()) return ReadOutcome.ready;
     const refused = this.#writeGate.refusal;
     if (refused !== null) return this.#refuse(refused);
+    if (this.#pause.end !== null) return this.#suspend(this.#pause.end);
     entry.offset = this.#appendExpired(database, key);
     entry.uncommittedOffset = entry.offset;
     entry.found = false;
@@ -290,6 +293,21 @@ export class Partition implements LeaderPartition, StallTarget {
     this.#outcomes.giveUp(firstOffset, refusedFrom, error);
   }
 
+  /** L9: until `resume` writers wait, as in a congestion, and nothing is expired. */
+  pause(): void {
+    this.#pause.begin();
+  }
+
+  resume(): void {
+    this.#pause.stop();
+    this.sweep();
+  }
+
+  /** L9: no look-up is answered any more. Nothing is pending; who asks waits for the end. */
+  retire(): void {
+    this.#isServing = false;
+  }
+
   /** Nothing is expired actively any more; look-ups and appends go on. */
   stopSweeping(): void {
     this.#sweeper.stop();
@@ -302,6 +320,7 @@ export class Partition implements LeaderPartition, StallTarget {
     this.#lastDurableOffset = this.#store.durableOffset;
     this.#sweeper.stop();
     this.#outcomes.stop();
+    this.#pause.stop();
   }
 
   // Inside
@@ -338,6 +357,7 @@ export class Partition implements LeaderPartition, StallTarget {
   #awaitExpiry(database: DatabaseId, key: KeyView): ReadOutcome {
     const refused = this.#writeGate.refusal;
     if (refused !== null) return this.#refuse(refused);
+    if (this.#pause.end !== null) return this.#suspend(this.#pause.end);
     let newest = this.#store.newestUncommitted(database, key);
     if (newest < 0) newest = this.#appendExpired(database, key);
     return this.#suspend(this.whenResolved(asOffset(newest)));

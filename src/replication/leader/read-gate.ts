@@ -65,7 +65,8 @@ export class ReadGate {
   readonly #host: ReadGateHost;
   readonly #clock: Clock;
   readonly #settings: ReadGateSettings;
-  readonly #bornMs: MonotonicMillis;
+  /** Since then nothing is served, unless it is. */
+  #idleSinceMs: MonotonicMillis;
   #confirmedArrival = 0;
   #confirmedBy: ReadPath = 'index';
   /** Up to here nobody confirmed in time. */
@@ -86,7 +87,7 @@ export class ReadGate {
     this.#host = host;
     this.#clock = clock;
     this.#settings = settings;
-    this.#bornMs = clock.monotonicMs();
+    this.#idleSinceMs = clock.monotonicMs();
   }
 
   confirm(arrival: number): ReadOutcome {
@@ -105,10 +106,15 @@ export class ReadGate {
   /** For a look-up before anything may be served: suspended, or refused once this has gone on for longer than the deadline. */
   awaitServing(): ReadOutcome {
     if (this.#closedBy !== null) return this.#refuse(this.#closedBy);
-    const untilMs = this.#bornMs + this.#settings.deadlineMs;
+    const untilMs = this.#idleSinceMs + this.#settings.deadlineMs;
     if (this.#clock.monotonicMs() >= untilMs) return this.#refuse(this.#unconfirmed());
     this.#armDeadline(untilMs);
     return this.#suspend();
+  }
+
+  /** Nothing is served from now on, until this closes: look-ups wait for that, up to the deadline (L9). */
+  servingEnded(): void {
+    this.#idleSinceMs = this.#clock.monotonicMs();
   }
 
   /** Call when an echo came, the lease set shrank, or serving began: those who wait may go on. */

@@ -63,6 +63,8 @@ export interface LeaderHost {
   mayExpire(): boolean;
   /** The disk failed, or a committed record cannot be read: told to the controller again and again until the role ends. */
   trouble(trouble: 'disk' | 'corrupt'): void;
+  /** L9: told to the controller. */
+  handedOver(lastEpoch: LeaderEpoch, logEndOffset: Offset): void;
 }
 
 export interface LeaderRoleOptions {
@@ -113,6 +115,11 @@ export interface LeaderRole {
   peerRefused(node: NodeId): void;
   /** `LeaderHost.mayActFromMs` may be earlier now. */
   actInstantChanged(): void;
+  /**
+   * The controller asks for a hand-over (L9): writers wait, and as soon as everything is committed the role serves nothing any more, sends LeaderReleased and calls
+   * `handedOver`, again and again until it is stopped. A request that is not repeated is forgotten, unless that has happened.
+   */
+  handOver(): void;
   /**
    * Ends the role. Before it returns: no lease, no read, no append, no fetch is served any more (L8); what is not sealed is refused, what is sealed and not
    * committed is in doubt (R22). It resolves when the running flush and merge have ended (C13b) and nothing calls the store any more;

@@ -1,6 +1,7 @@
 import { makeDirectoryDurably } from '../../env/make-directory.ts';
 import type {
   FromController,
+  HandOverRequest,
   IsrProposalReply,
   ReplicaQuery,
   StatePush,
@@ -228,6 +229,9 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
       case 'isrProposalReply':
         this.#answered(message);
         break;
+      case 'handOverRequest':
+        this.#askedToHandOver(message);
+        break;
       case 'shutdownReply':
         return;
     }
@@ -397,6 +401,12 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     if (!this.#isCurrent(reply.controllerEpoch)) return;
     const leader = this.replica(reply.partition)?.leader;
     if (leader?.leaderEpoch === reply.leaderEpoch) leader.proposalReply(reply);
+  }
+
+  #askedToHandOver(request: HandOverRequest): void {
+    if (request.incarnation !== this.#incarnation || !this.#isCurrent(request.controllerEpoch)) return;
+    const replica = this.replica(request.partition);
+    if (replica?.uuid === request.uuid) replica.handOver(request.leaderEpoch);
   }
 
   /** A controller that another has followed says nothing any more (KAFKA-1096). */

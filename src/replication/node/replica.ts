@@ -6,6 +6,7 @@ import {
   type Incarnation,
   type LeaderEpoch,
   type NodeId,
+  type Offset,
   type PartitionId,
 } from '../../model/numbers.ts';
 import type { PartitionState, ReplicaReport } from '../../model/partition-state.ts';
@@ -136,6 +137,11 @@ export class Replica {
 
   receiveReply(reply: FetchReply): void {
     this.follower?.receive(reply);
+  }
+
+  /** L9: asked of the leader of this very epoch. */
+  handOver(leaderEpoch: LeaderEpoch): void {
+    if (this.#role.kind === 'leader' && this.#role.leaderEpoch === leaderEpoch) this.#role.leader.handOver();
   }
 
   echoed(grant: LeaseGrant, stamp: EchoedStamp): void {
@@ -308,7 +314,7 @@ export class Replica {
       store.endEpoch();
       return;
     }
-    const leader = this.#node.newLeader(state, store, this.#leaderHost());
+    const leader = this.#node.newLeader(state, store, this.#leaderHost(state.leaderEpoch));
     this.#role = { kind: 'leader', leaderEpoch: state.leaderEpoch, leader };
     this.#log(state.leaderEpoch, 'leads');
     leader.start();
@@ -354,7 +360,7 @@ export class Replica {
     if (this.#isMember(state)) void follower.clearLossy();
   }
 
-  #leaderHost(): LeaderHost {
+  #leaderHost(leaderEpoch: LeaderEpoch): LeaderHost {
     const { doors, exchange } = this.#node;
     return {
       send: (to, message) => doors.peers.send(to, message),
@@ -367,6 +373,7 @@ export class Replica {
       leaseSetChanged: () => exchange.targetsChanged(),
       mayExpire: () => exchange.mayExpire,
       trouble: (trouble) => this.#inTrouble(trouble),
+      handedOver: (lastEpoch, logEndOffset) => this.#handedOver(leaderEpoch, lastEpoch, logEndOffset),
     };
   }
 
@@ -433,6 +440,19 @@ export class Replica {
       leaderEpoch: this.#wanted?.leaderEpoch ?? this.#leaderEpochMax,
       directoryId: this.#store?.directoryId ?? '',
       trouble,
+    });
+  }
+
+  #handedOver(leaderEpoch: LeaderEpoch, lastEpoch: LeaderEpoch, logEndOffset: Offset): void {
+    this.#node.doors.controller.send({
+      kind: 'handOverReady',
+      node: this.#node.settings.nodeId,
+      incarnation: this.#node.incarnation,
+      partition: this.id,
+      uuid: this.uuid,
+      leaderEpoch,
+      lastEpoch,
+      logEndOffset,
     });
   }
 

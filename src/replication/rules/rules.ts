@@ -8,6 +8,7 @@ import {
   noteFetch,
   withoutLease,
 } from './follower-progress.ts';
+import { nextHandOver } from './hand-over.ts';
 import { acceptsAppends, countsForHighWatermark, highWatermark, isWaitedFor } from './high-watermark.ts';
 import { applyProposalReply, leaseSet, maximalIsr, mayJoinIsr, membersToRemove, nextIsr } from './in-sync.ts';
 import {
@@ -63,6 +64,7 @@ export const RULES = {
   stepDownOutcome,
   mayFollowEpoch,
   acceptsState,
+  nextHandOver,
 
   // Leases and reads
   leaseExpiry,

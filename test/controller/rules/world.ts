@@ -49,6 +49,8 @@ export function worldOf(
     newPartitionMsMax: 2_000,
     wishes: { reassign: null, unclean: null },
     isPreferredDue: false,
+    handOver: { isReady: false, waitedMs: 1_000 },
+    handOverMsMax: 1_000,
     ...rest,
   };
 }

@@ -7,6 +7,7 @@ import {
   asNodeId,
   asOffset,
   asPartitionVersion,
+  type LeaderEpoch,
   type NodeId,
   type Offset,
 } from '../../../src/model/numbers.ts';
@@ -92,6 +93,8 @@ export class LeaderMachine implements LeaderHost {
   readonly proposals: IsrProposal[] = [];
   readonly adopted: PartitionState[] = [];
   readonly troubles: string[] = [];
+  /** Log ends that were told to the controller (L9). */
+  readonly ends: Offset[] = [];
   readonly versionChecks: { readonly version: number; answer(outcome: VersionAnswer): void }[] = [];
   suspicions = 0;
   stampRequests = 0;
@@ -267,6 +270,10 @@ export class LeaderMachine implements LeaderHost {
 
   trouble(trouble: 'disk' | 'corrupt'): void {
     this.troubles.push(trouble);
+  }
+
+  handedOver(_lastEpoch: LeaderEpoch, logEndOffset: Offset): void {
+    this.ends.push(logEndOffset);
   }
 
   #versionCheck(): VersionCheck {

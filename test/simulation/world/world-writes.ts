@@ -25,6 +25,10 @@ function put(world: World, to: NodeId, name: string, told: (outcome: string) => 
         respond(refusal?.code ?? 'notLeader');
         return;
       }
+      if (partition.congestion !== null) {
+        respond('congested');
+        return;
+      }
       const value = Buffer.from(`value of ${name}`);
       partition.put(DATABASE, keyOf(partition, name), value, 0, value.length, NO_EXPIRY);
       partition.listen({
