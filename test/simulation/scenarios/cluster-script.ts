@@ -173,7 +173,7 @@ export class ClusterScript {
 
   /** Fails unless the condition comes true within `msMax`. */
   async until(what: string, condition: () => boolean, msMax = 10_000): Promise<void> {
-    const isSo = await this.world.runUntil(condition, msMax, 1);
+    const isSo = await this.world.runUntil(condition, msMax, 0);
     expect(isSo, `${what}, within ${msMax} ms: ${this.world.describe()}`).to.equal(true);
   }
 
