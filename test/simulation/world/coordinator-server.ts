@@ -110,9 +110,15 @@ export class CoordinatorServer {
     if (gone.length > 0) this.#commit(tree, gone);
   }
 
-  /** For the world's own eyes: what holds now. The same object as long as it has not changed. */
-  nodeAt(path: string): TreeNode | null {
-    return this.#tree.get(path) ?? null;
+  /** For the world's own eyes: what holds now, or held before the last so many writes. The same object as long as it has not changed. */
+  nodeAt(path: string, writesAgo = 0): TreeNode | null {
+    const snapshot = this.#history[Math.max(0, this.#history.length - 1 - writesAgo)];
+    return snapshot?.tree.get(path) ?? null;
+  }
+
+  /** Paths below a node. */
+  childrenOf(path: string): readonly string[] {
+    return [...this.#tree.keys()].filter((child) => child !== '/' && parentOf(child) === path);
   }
 
   peek(path: string): unknown {
