@@ -1,4 +1,4 @@
-import type { IsrProposal } from '../model/control-messages.ts';
+import type { IsrProposal, ProposalResult } from '../model/control-messages.ts';
 import {
   asControllerEpoch,
   type ControllerEpoch,
@@ -34,8 +34,6 @@ export interface ControllerSettings {
   readonly preferredMsMin: number;
   /** A node whose process refused connections counts as dead for so long, unless it speaks (R7). */
   readonly refusedMsMax: number;
-  /** A corrupt replica that did not say so again for so long is taken to be rebuilt. */
-  readonly troubleMsMax: number;
 }
 
 export const CONTROLLER_SETTINGS: ControllerSettings = {
@@ -47,7 +45,6 @@ export const CONTROLLER_SETTINGS: ControllerSettings = {
   retryMs: 200,
   preferredMsMin: 30_000,
   refusedMsMax: 6_000,
-  troubleMsMax: 5_000,
 };
 
 /** What a life of a node said about one replica. */
@@ -59,11 +56,11 @@ export interface HeardReport {
   readonly report: ReplicaReport | 'absent';
 }
 
+/** Holds until the life or the directory is another one: neither a disk nor a rotten log recovers. */
 export interface Trouble {
   readonly incarnation: Incarnation;
   /** The directory that is meant: what is built anew is not in trouble. Undefined: any of this life. */
   readonly directoryId: string | undefined;
-  readonly untilMs: number;
 }
 
 /** What has been said with a leader about handing over (PROTOCOL L9). */
@@ -80,10 +77,12 @@ export type Flight =
   | {
       readonly kind: 'write';
       readonly next: PartitionState;
-      readonly reason: DecisionReason | 'proposal';
+      readonly reason: DecisionReason | 'proposal' | 'proposalRefused';
       readonly candidates: readonly Candidate[];
-      /** Whom to answer. */
+      /** Whom to answer, */
       readonly proposal: IsrProposal | null;
+      /** and what. */
+      readonly result: Extract<ProposalResult, 'ok' | 'ineligible'>;
     }
   | { readonly kind: 'read'; readonly proposal: IsrProposal | null };
 
@@ -115,6 +114,8 @@ export interface PartitionRecord {
 /** What has been pushed to one life of a node, and what it has taken over. */
 export interface PushRecord {
   readonly incarnation: Incarnation;
+  /** Of the list of nodes that was sent last; 0: none. */
+  readonly nodesSequence: number;
   readonly acked: ReadonlyMap<PartitionId, PartitionVersion>;
   readonly sent: ReadonlyMap<PartitionId, { readonly version: PartitionVersion; readonly atMs: number }>;
 }
@@ -135,6 +136,8 @@ export interface ControllerState {
   readonly controllerEpoch: ControllerEpoch | null;
   readonly facts: ClusterFacts | null;
   readonly nodes: ReadonlyMap<NodeId, NodeRegistration>;
+  /** Grows with every change of `nodes`. */
+  readonly nodesSequence: number;
   /** Lives whose process refuses connections, and until when that counts (R7). */
   readonly refused: ReadonlyMap<NodeId, { readonly incarnation: Incarnation; readonly untilMs: number }>;
   /** Lives that shut down, and how many partitions they were told they still lead. */
@@ -159,6 +162,7 @@ export function idleState(nodeId: NodeId, settings: ControllerSettings, nextQuer
     controllerEpoch: null,
     facts: null,
     nodes: new Map(),
+    nodesSequence: 0,
     refused: new Map(),
     shuttingDown: new Map(),
     partitions: new Map(),

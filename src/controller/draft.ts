@@ -23,6 +23,7 @@ export class Draft {
   controllerEpoch: ControllerEpoch | null;
   facts: ClusterFacts | null;
   nodes: Map<NodeId, NodeRegistration>;
+  nodesSequence: number;
   refused: Map<NodeId, { readonly incarnation: Incarnation; readonly untilMs: number }>;
   shuttingDown: Map<NodeId, { readonly incarnation: Incarnation; readonly told: number | null }>;
   partitions: Map<PartitionId, PartitionRecord>;
@@ -40,6 +41,7 @@ export class Draft {
     this.controllerEpoch = state.controllerEpoch;
     this.facts = state.facts;
     this.nodes = new Map(state.nodes);
+    this.nodesSequence = state.nodesSequence;
     this.refused = new Map(state.refused);
     this.shuttingDown = new Map(state.shuttingDown);
     this.partitions = new Map(state.partitions);
@@ -86,6 +88,8 @@ export class Draft {
   member(record: PartitionRecord, node: NodeId): MemberView {
     const incarnation = this.aliveAs(node);
     if (incarnation === null) return DEAD_MEMBER;
+    const known = record.troubles.get(node);
+    const trouble = known?.incarnation === incarnation ? known.directoryId : null;
     const heard = record.reports.get(node);
     const isFresh =
       heard?.incarnation === incarnation &&
@@ -94,7 +98,8 @@ export class Draft {
     return {
       incarnation,
       isShuttingDown: this.shuttingDown.get(node)?.incarnation === incarnation,
-      isTroubled: this.#isTroubled(record, node, incarnation),
+      isTroubled: trouble !== null && (trouble === undefined || trouble === record.state.directoryIds[node]),
+      ...(typeof trouble === 'string' && { troubledDirectoryId: trouble }),
       report: isFresh ? heard.report : null,
     };
   }
@@ -110,6 +115,7 @@ export class Draft {
         controllerEpoch,
         facts: this.facts,
         nodes: this.nodes,
+        nodesSequence: this.nodesSequence,
         refused: this.refused,
         shuttingDown: this.shuttingDown,
         partitions: this.partitions,
@@ -121,11 +127,5 @@ export class Draft {
       },
       effects,
     };
-  }
-
-  #isTroubled(record: PartitionRecord, node: NodeId, incarnation: Incarnation): boolean {
-    const trouble = record.troubles.get(node);
-    if (trouble?.incarnation !== incarnation || this.nowMs >= trouble.untilMs) return false;
-    return trouble.directoryId === undefined || trouble.directoryId === record.state.directoryIds[node];
   }
 }

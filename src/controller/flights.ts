@@ -65,7 +65,7 @@ function onCommitted(
     wantsPreferred: record.wantsPreferred && state.leader !== state.replicas[0],
   });
   draft.effects.push({ kind: 'decided', state, leaderEpochBefore: record.state.leaderEpoch, flight });
-  if (flight.proposal !== null) replyTo(draft, flight.proposal, 'ok', state);
+  if (flight.proposal !== null) replyTo(draft, flight.proposal, flight.result, state);
   if (record.heldProposal !== null) onProposal(draft, record.heldProposal);
 }
 
@@ -129,7 +129,9 @@ export function onProposal(draft: Draft, proposal: IsrProposal): void {
       sight(draft, record, proposal.leaderEpoch, proposal.version);
     replyTo(draft, proposal, verdict.result, verdict.state);
   } else if (record !== undefined) {
-    const flight = { next: verdict.next, reason: 'proposal' as const, candidates: [], proposal };
+    const { next, result } = verdict;
+    const reason = result === 'ok' ? 'proposal' : 'proposalRefused';
+    const flight = { next, reason, candidates: [], proposal, result } as const;
     startWrite(draft, record, flight, record.state.version);
   }
 }

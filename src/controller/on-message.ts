@@ -7,7 +7,7 @@ import type {
   ToController,
 } from '../model/control-messages.ts';
 import type { ControllerEpoch, Incarnation, NodeId } from '../model/numbers.ts';
-import type { QueryRecord } from './controller-state.ts';
+import type { PartitionRecord, QueryRecord } from './controller-state.ts';
 import type { Draft } from './draft.ts';
 import { onProposal, sight } from './flights.ts';
 
@@ -67,7 +67,7 @@ function onPushAck(draft: Draft, ack: StatePushAck): void {
 }
 
 function onQueryReply(draft: Draft, reply: ReplicaQueryReply): void {
-  if (!isOfThisReign(draft, reply.controllerEpoch)) return;
+  if (!isOfThisReign(draft, reply.controllerEpoch) || reply.queryEpoch !== reply.controllerEpoch) return;
   const query = draft.queries.get(reply.queryId);
   if (query?.node !== reply.node || query.incarnation !== reply.incarnation) return;
   draft.queries.delete(reply.queryId);
@@ -95,20 +95,24 @@ function onShutdownRequest(draft: Draft, { node, incarnation }: ShutdownRequest)
 }
 
 /** KAFKA-7837, R24: the replica is as good as gone, though its node lives. */
-function onTrouble(draft: Draft, trouble: ReplicaTrouble): void {
-  const record = draft.partitions.get(trouble.partition);
+function onTrouble(draft: Draft, { node, incarnation, partition, ...said }: ReplicaTrouble): void {
+  const record = draft.partitions.get(partition);
   if (record === undefined) return;
-  const isDisk = trouble.trouble === 'disk';
-  // Said in an earlier epoch, it may be over. A disk does not recover within a life.
-  if (!isDisk && trouble.leaderEpoch !== record.state.leaderEpoch) return;
-  const named = record.state.directoryIds[trouble.node] ?? '';
-  const troubles = new Map(record.troubles);
-  troubles.set(trouble.node, {
-    incarnation: trouble.incarnation,
-    directoryId: isDisk ? undefined : trouble.directoryId || named,
-    untilMs: isDisk ? Number.POSITIVE_INFINITY : draft.nowMs + draft.settings.troubleMsMax,
-  });
-  draft.update(record, { troubles });
+  const known = record.troubles.get(node);
+  // A disk does not recover within a life, whatever is said after it.
+  if (known?.incarnation === incarnation && known.directoryId === undefined) return;
+  const directoryId = said.trouble === 'disk' ? undefined : said.directoryId || namedIn(record, node, said);
+  if (directoryId === null) return;
+  draft.update(record, { troubles: new Map(record.troubles).set(node, { incarnation, directoryId }) });
+}
+
+/** Who cannot open its directory cannot name it: the one of the state is meant, unless an epoch has begun since, in which it may have been built anew. */
+function namedIn(
+  { state }: PartitionRecord,
+  node: NodeId,
+  { leaderEpoch }: Pick<ReplicaTrouble, 'leaderEpoch'>,
+): string | null {
+  return leaderEpoch === state.leaderEpoch ? (state.directoryIds[node] ?? null) : null;
 }
 
 /** L9. Also unasked: the controller that asked may be gone, or have thought better of it. */

@@ -7,7 +7,8 @@ import type { Draft } from './draft.ts';
 const PUSH_COUNT_MAX = 200;
 
 /**
- * Sends every live node the states it has not acknowledged: at once when they are new, again after `retryMs`. A node that came alive has acknowledged nothing.
+ * Sends every live node the states it has not acknowledged: at once when they are new, again after `retryMs`. A node that came alive has acknowledged nothing. Who is
+ * alive goes with them, and once by itself when it has changed.
  * Returns when to look again; null: everything is acknowledged.
  */
 export function pushStates(draft: Draft): number | null {
@@ -23,7 +24,9 @@ export function pushStates(draft: Draft): number | null {
 function pushTo(draft: Draft, node: NodeId, incarnation: Incarnation): number | null {
   const before = draft.pushes.get(node);
   const push: PushRecord =
-    before?.incarnation === incarnation ? before : { incarnation, acked: new Map(), sent: new Map() };
+    before?.incarnation === incarnation
+      ? before
+      : { incarnation, nodesSequence: 0, acked: new Map(), sent: new Map() };
   const sent = new Map(push.sent);
   const due: PartitionState[] = [];
   let atMs: number | null = null;
@@ -39,7 +42,9 @@ function pushTo(draft: Draft, node: NodeId, incarnation: Incarnation): number | 
     const nextMs = isDue ? draft.nowMs + draft.settings.retryMs : retryAtMs;
     atMs = Math.min(atMs ?? nextMs, nextMs);
   }
-  draft.pushes.set(node, { ...push, sent });
+  const { nodesSequence } = draft;
+  draft.pushes.set(node, { ...push, nodesSequence, sent });
+  if (due.length === 0 && push.nodesSequence !== nodesSequence) send(draft, node, incarnation, []);
   for (let from = 0; from < due.length; from += PUSH_COUNT_MAX)
     send(draft, node, incarnation, due.slice(from, from + PUSH_COUNT_MAX));
   return atMs;
@@ -61,6 +66,7 @@ function send(
     targetIncarnation,
     facts,
     nodes,
+    nodesSequence: draft.nodesSequence,
     partitions,
   };
   draft.effects.push({ kind: 'send', node, message });

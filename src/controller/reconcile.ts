@@ -105,7 +105,7 @@ class Round {
       this.#askToHandOver(record, decision);
     } else if (draft.settleUntilMs === null || !ELECTIONS.has(decision.reason)) {
       const { next, reason, candidates, versionAbove } = decision;
-      startWrite(draft, record, { next, reason, candidates, proposal: null }, versionAbove);
+      startWrite(draft, record, { next, reason, candidates, proposal: null, result: 'ok' }, versionAbove);
     }
   }
 

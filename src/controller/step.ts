@@ -57,6 +57,7 @@ function onReignBegan(draft: Draft, event: Extract<ControllerEvent, { kind: 'rei
   draft.controllerEpoch = event.controllerEpoch;
   draft.facts = facts;
   draft.nodes = new Map(nodes.map((node) => [node.nodeId, node]));
+  draft.nodesSequence = 1;
   draft.partitions = new Map(partitions.map((state) => [state.id, newRecord(state, draft.nowMs)]));
   // The coordinator forgot our predecessors' epochs, not what they wrote (2.3, R17).
   const epochMax = asControllerEpoch(Math.max(0, ...partitions.map((state) => state.controllerEpoch)));
@@ -79,6 +80,7 @@ function onNodesChanged(draft: Draft, nodes: readonly NodeRegistration[]): void 
     ({ nodeId, incarnation }) => draft.nodes.get(nodeId)?.incarnation !== incarnation,
   );
   draft.nodes = next;
+  if (isLoss || arrived.length > 0) draft.nodesSequence += 1;
   if (isLoss) draft.settleUntilMs ??= draft.nowMs + draft.settings.settleMs;
   for (const { nodeId } of arrived) expect(draft, nodeId);
 }

@@ -23,6 +23,8 @@ export interface StatePush {
   readonly targetIncarnation: Incarnation;
   readonly facts: ClusterFacts;
   readonly nodes: readonly NodeRegistration[];
+  /** Grows with every change of `nodes` within one reign: a list older than one that was seen is not news. */
+  readonly nodesSequence: number;
   readonly partitions: readonly PartitionState[];
 }
 
@@ -58,8 +60,8 @@ export interface IsrProposal {
 
 /**
  * `ok` (with the state that holds now), `notController` (the sender knows more than I, or I do not reign), `fencedEpoch`, `invalidVersion`,
- * `ineligible` (a member is not alive under that incarnation, or shuts down: a double of the proposal may be accepted later, so the leader counts it as pending until the
- * version moves on or that life is over), `unknownPartition`. PROTOCOL 2.3 says what a leader does on each.
+ * `ineligible` (a member is not alive under that incarnation, shuts down, or is in trouble: the state is the same under a newer version, so that no double of the proposal is
+ * accepted later), `unknownPartition`. PROTOCOL 2.3 says what a leader does on each.
  */
 export type ProposalResult =
   | 'ok'
@@ -94,6 +96,8 @@ export interface ReplicaQueryReply {
   readonly node: NodeId;
   readonly incarnation: Incarnation;
   readonly queryId: number;
+  /** That of the query: another controller numbers its queries in the same way. */
+  readonly queryEpoch: ControllerEpoch;
   /** That of the query; or a higher one that the node knows, and then no reports: the controller resigns and goes above it (R17). */
   readonly controllerEpoch: ControllerEpoch;
   readonly reports: readonly ReplicaReport[];

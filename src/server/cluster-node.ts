@@ -252,7 +252,9 @@ export class ClusterNode {
       gaveUp: (reason, epochSeen) => campaign.gaveUp(reason, epochSeen),
     });
     const host = this.#campaignHost(controller);
-    const campaign = new Campaign({ session, nodeId, incarnation, clock, logger, retryMs, host });
+    const epochKnown = (): ControllerEpoch => this.replicas.nodeState.controllerEpochMax;
+    const shared = { session, nodeId, clock, logger, retryMs };
+    const campaign = new Campaign({ ...shared, incarnation, epochKnown, host });
     const onRead = (read: CoordinatorRead): void => this.replicas.stateRead(read);
     const reader = new CoordinatorReader({ session, clock, logger, retryMs, onRead });
     const parts = { session, controller, campaign, reader };

@@ -141,7 +141,8 @@ export class ScriptedNode {
       .filter(([partition]) => partitions.length === 0 || partitions.includes(partition))
       .map(([partition, replica]) => ({ partition, ...replica }));
     const { nodeId: node, incarnation } = this;
-    this.send({ kind: 'replicaQueryReply', node, incarnation, queryId, controllerEpoch, reports });
+    const epochs = { queryEpoch: controllerEpoch, controllerEpoch };
+    this.send({ kind: 'replicaQueryReply', node, incarnation, queryId, ...epochs, reports });
   }
 
   async #beginNextLife(): Promise<Incarnation> {

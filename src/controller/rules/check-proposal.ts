@@ -15,7 +15,12 @@ export interface ProposalWorld {
 
 export type ProposalVerdict =
   | { readonly kind: 'reply'; readonly result: ProposalResult; readonly state: PartitionState | null }
-  | { readonly kind: 'write'; readonly next: PartitionState };
+  /** The result is told when `next` is written. */
+  | {
+      readonly kind: 'write';
+      readonly next: PartitionState;
+      readonly result: Extract<ProposalResult, 'ok' | 'ineligible'>;
+    };
 
 const reply = (result: ProposalResult, state: PartitionState | null = null): ProposalVerdict => ({
   kind: 'reply',
@@ -40,8 +45,12 @@ export function checkProposal(
     return reply('fencedEpoch', state);
   if (isAlreadySo(proposal.isr, state)) return reply('ok', state);
   if (proposal.version < state.version) return reply('invalidVersion', state);
-  if (!isEligible(proposal, state, world)) return reply('ineligible', state);
-  return { kind: 'write', next: proposedState(rules, proposal.isr, state, controllerEpoch, world.minInsync) };
+  if (!isEligible(proposal, state, world)) {
+    // The same under a newer version: no double of the proposal can be accepted later, so the leader may forget it.
+    return { kind: 'write', next: { ...state, controllerEpoch }, result: 'ineligible' };
+  }
+  const next = proposedState(rules, proposal.isr, state, controllerEpoch, world.minInsync);
+  return { kind: 'write', next, result: 'ok' };
 }
 
 /** The node that leads, in the life that was elected: a life after it must not go on in the same epoch (4.3-17). */
@@ -65,7 +74,7 @@ const isUnchanged = (member: ProposedMember, state: PartitionState): boolean =>
   state.incarnations[member.node] === member.incarnation &&
   state.directoryIds[member.node] === member.directoryId;
 
-/** I7 and KIP-841, KIP-903: whoever joins is assigned, alive under that very incarnation, and does not shut down. */
+/** I7 and KIP-841, KIP-903, KAFKA-7837: whoever joins is assigned, alive under that very incarnation, does not shut down, and nothing is wrong with its directory. */
 function isEligible(proposal: IsrProposal, state: PartitionState, world: ProposalWorld): boolean {
   const nodes = new Set(proposal.isr.map(({ node }) => node));
   if (!nodes.has(proposal.leader) || nodes.size !== proposal.isr.length) return false;
@@ -73,7 +82,11 @@ function isEligible(proposal: IsrProposal, state: PartitionState, world: Proposa
     if (!state.replicas.includes(member.node)) return false;
     if (state.isr.includes(member.node) && isUnchanged(member, state)) return true;
     const view = world.member(member.node);
-    return view.incarnation === member.incarnation && !view.isShuttingDown && !view.isTroubled;
+    if (view.incarnation !== member.incarnation || view.isShuttingDown) return false;
+    // What the state names may be in trouble, and what is proposed be built anew since.
+    return view.troubledDirectoryId === undefined
+      ? !view.isTroubled
+      : view.troubledDirectoryId !== member.directoryId;
   });
 }
 

@@ -294,7 +294,6 @@ export class LeaderCore {
     const isAnswer = pending !== null && reply.proposalId === pending.proposalId;
     if (isAnswer && reply.result === 'ineligible') this.#bar(pending.members, nowMs);
     const decision = this.#rules.applyProposalReply(this.#view, reply);
-    if (decision.kind === 'rollBack') this.#endProposal();
     if (decision.kind === 'adopt') effects.push({ kind: 'adopt', state: decision.state });
     if (decision.kind !== 'keep') return;
     if (reply.result === 'fencedEpoch') this.#suspect(effects);

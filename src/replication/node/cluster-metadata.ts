@@ -1,10 +1,23 @@
-import type { Incarnation, LeaderEpoch, NodeId, PartitionId } from '../../model/numbers.ts';
+import {
+  asControllerEpoch,
+  type ControllerEpoch,
+  type Incarnation,
+  type LeaderEpoch,
+  type NodeId,
+  type PartitionId,
+} from '../../model/numbers.ts';
 import type { ClusterFacts, NodeRegistration, PartitionState } from '../../model/partition-state.ts';
 
 /** Who leads a partition, as last heard. A hint: who is asked checks for itself. */
 export interface KnownLeader {
   readonly leader: NodeId | null;
   readonly leaderEpoch: LeaderEpoch;
+}
+
+/** Where a pushed list of nodes stands among others: reigns first. */
+export interface NodesOrder {
+  readonly controllerEpoch: ControllerEpoch;
+  readonly sequence: number;
 }
 
 /** What a node has heard of the cluster: facts, nodes that are alive, and the newest state of each partition, its own or not. */
@@ -14,6 +27,8 @@ export class ClusterMetadata {
   #facts: ClusterFacts | null = null;
   #nodes: readonly NodeRegistration[] = [];
   #live: ReadonlyMap<NodeId, Incarnation> = new Map();
+  /** Of the newest list of nodes that was pushed. */
+  #nodesOrder: NodesOrder = { controllerEpoch: asControllerEpoch(0), sequence: 0 };
 
   get facts(): ClusterFacts | null {
     return this.#facts;
@@ -53,8 +68,15 @@ export class ClusterMetadata {
     return true;
   }
 
-  /** True: somebody came, went, or began another life. A life that is over does not come back. */
-  noteNodes(nodes: readonly NodeRegistration[]): boolean {
+  /**
+   * True: somebody came, went, or began another life. A life that is over does not come back, and of pushed lists none that is older than one seen. `order` null: read from the
+   * coordinator.
+   */
+  noteNodes(nodes: readonly NodeRegistration[], order: NodesOrder | null): boolean {
+    if (order !== null) {
+      if (isBefore(order, this.#nodesOrder)) return false;
+      this.#nodesOrder = order;
+    }
     const known = this.#live;
     const live = new Map<NodeId, Incarnation>();
     for (const { nodeId, incarnation } of nodes) {
@@ -75,6 +97,11 @@ export class ClusterMetadata {
     return true;
   }
 }
+
+const isBefore = (order: NodesOrder, than: NodesOrder): boolean =>
+  order.controllerEpoch === than.controllerEpoch
+    ? order.sequence < than.sequence
+    : order.controllerEpoch < than.controllerEpoch;
 
 /** Epochs first: after a coordinator lost writes versions may repeat, epochs do not (R17). */
 export function isNewer(state: PartitionState, known: PartitionState): boolean {

@@ -31,7 +31,7 @@ import type { LeaderPartition } from '../leader-partition.ts';
 import type { LeaseGrant, PeerMessage } from '../messages.ts';
 import type { ReplicationRules } from '../rules/rules.ts';
 import { CleanMarker } from './clean-marker.ts';
-import { ClusterMetadata } from './cluster-metadata.ts';
+import { ClusterMetadata, type NodesOrder } from './cluster-metadata.ts';
 import type { ClusterView, EchoedStamp, LeaderHost, LeaderRole, LeaderRoleFactory } from './leader-role.ts';
 import { LeaseExchange, type LeaseHost } from './lease-exchange.ts';
 import { NodeState } from './node-state.ts';
@@ -239,7 +239,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
 
   stateRead({ facts, nodes, partitions }: CoordinatorRead): void {
     if (this.#isClosed) return;
-    this.#noteCluster(facts, nodes);
+    this.#noteCluster(facts, nodes, null);
     // What stands in the coordinator is the truth, whoever wrote it.
     for (const state of partitions) void this.#replicas.take(state, this.nodeState.controllerEpochMax);
     this.metadata.changed();
@@ -363,8 +363,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   }
 
   /**
-   * Pushes carry no order, and an old one that comes late leaves us with nodes that are gone and without some that are there. Whoever speaks to us
-   * and is not known makes us look, now and then.
+   * A push that told of it may be lost: whoever speaks to us and is not known makes us look, now and then.
    */
   #noteStranger({ from, fromIncarnation }: PeerMessage): void {
     if (this.metadata.live.get(from) === fromIncarnation) return;
@@ -376,7 +375,8 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
 
   #pushed(push: StatePush): void {
     if (push.targetIncarnation !== this.#incarnation || !this.#isCurrent(push.controllerEpoch)) return;
-    this.#noteCluster(push.facts, push.nodes);
+    const { controllerEpoch, nodesSequence: sequence } = push;
+    this.#noteCluster(push.facts, push.nodes, { controllerEpoch, sequence });
     for (const state of push.partitions) {
       void this.#replicas.take(state, push.controllerEpoch).then((isTaken) => {
         if (isTaken) this.#acks.add(push.controllerEpoch, state);
@@ -385,15 +385,17 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     this.metadata.changed();
   }
 
+  /** A controller that does not know of one after it is told: a coordinator that lost writes may have let it reign below (R17). */
   #asked(query: ReplicaQuery): void {
-    if (!this.#isCurrent(query.controllerEpoch)) return;
+    const isCurrent = this.#isCurrent(query.controllerEpoch);
     this.doors.controller.send({
       kind: 'replicaQueryReply',
       node: this.settings.nodeId,
       incarnation: this.#incarnation,
       queryId: query.queryId,
-      controllerEpoch: query.controllerEpoch,
-      reports: this.reports(query.partitions),
+      queryEpoch: query.controllerEpoch,
+      controllerEpoch: isCurrent ? query.controllerEpoch : this.nodeState.controllerEpochMax,
+      reports: isCurrent ? this.reports(query.partitions) : [],
     });
   }
 
@@ -418,9 +420,9 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     return true;
   }
 
-  #noteCluster(facts: ClusterFacts, nodes: readonly NodeRegistration[]): void {
+  #noteCluster(facts: ClusterFacts, nodes: readonly NodeRegistration[], order: NodesOrder | null): void {
     const factsAreNew = this.metadata.noteFacts(facts);
-    const nodesAreNew = this.metadata.noteNodes(nodes);
+    const nodesAreNew = this.metadata.noteNodes(nodes, order);
     if (factsAreNew) {
       this.exchange.setLease(facts.leaseMsMax);
       this.nodeState.setFlushMode(facts.flushMode).catch((error: unknown) => {

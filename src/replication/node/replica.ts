@@ -358,6 +358,8 @@ export class Replica {
     follower.start();
     this.#node.roleChanged(this.id);
     if (this.#isMember(state)) void follower.clearLossy();
+    // Said in every epoch until it is built anew: the one who was told may not reign any more.
+    if (this.#isSuspect) this.#troubles.begin('corrupt');
   }
 
   #leaderHost(leaderEpoch: LeaderEpoch): LeaderHost {

@@ -1,7 +1,7 @@
 import type { IsrProposalReply, ProposedMember } from '../../model/control-messages.ts';
 import type { Incarnation, MonotonicMillis, NodeId } from '../../model/numbers.ts';
 import type { PartitionState } from '../../model/partition-state.ts';
-import type { FollowerProgress, LeaderView, PendingIsr } from './types.ts';
+import type { FollowerProgress, LeaderView } from './types.ts';
 
 /** Committed ISR and, at once, everybody proposed: an expansion counts before it is sent, a shrink only after its commit (PROTOCOL 2.4, R1). */
 export function maximalIsr(view: Pick<LeaderView, 'state' | 'pending'>): readonly NodeId[] {
@@ -155,19 +155,19 @@ function members(view: LeaderView, isr: readonly NodeId[]): readonly ProposedMem
 }
 
 /**
- * What becomes of a proposal. `adopt`: this state holds, apply it once its version is durable. `rollBack`: it will never be. `retry`: send the identical proposal again. `keep`: pending
- * until new metadata comes; still sent again now and then, since the word of it may be lost. `ignore`: a reply to something else.
+ * What becomes of a proposal. `adopt`: this state holds, apply it once its version is durable. `retry`: send the identical proposal again. `keep`: pending until new metadata comes; still
+ * sent again now and then, since the word of it may be lost. `ignore`: a reply to something else.
  */
 export type ProposalDecision =
   | { readonly kind: 'adopt'; readonly state: PartitionState }
-  | { readonly kind: 'rollBack' | 'retry' | 'keep' | 'ignore' };
+  | { readonly kind: 'retry' | 'keep' | 'ignore' };
 
 /**
- * PROTOCOL 2.3. A state is applied only if it is of this leader epoch and newer. Messages may be doubled: what was refused as ineligible can be accepted by a double that comes later.
- * So it is rolled back by a newer version, or once the lives that were to be added are over for good; until then it counts.
+ * PROTOCOL 2.3, with one departure (docs/adr/0006): a state is applied only if it is of this leader epoch and newer, and only a newer version ends a proposal. Messages may be doubled: what
+ * was refused as ineligible could be accepted by a double that comes later, so the controller moves the version on with the refusal.
  */
 export function applyProposalReply(
-  view: Pick<LeaderView, 'state' | 'pending' | 'live'>,
+  view: Pick<LeaderView, 'state' | 'pending'>,
   reply: IsrProposalReply,
 ): ProposalDecision {
   const { state, pending } = view;
@@ -176,17 +176,5 @@ export function applyProposalReply(
     if (told.version > state.version) return { kind: 'adopt', state: told };
   }
   if (pending === null || reply.proposalId !== pending.proposalId) return { kind: 'ignore' };
-  if (reply.result === 'notController') return { kind: 'retry' };
-  if (reply.result === 'ineligible' && isOver(view, pending)) return { kind: 'rollBack' };
-  return { kind: 'keep' };
-}
-
-/** Nobody whom the proposal adds lives on under the life it names: the controller will never accept that again. */
-function isOver(
-  { state, live }: Pick<LeaderView, 'state' | 'live'>,
-  { members: proposed }: PendingIsr,
-): boolean {
-  return proposed.every(
-    ({ node, incarnation }) => state.isr.includes(node) || live.get(node) !== incarnation,
-  );
+  return { kind: reply.result === 'notController' ? 'retry' : 'keep' };
 }

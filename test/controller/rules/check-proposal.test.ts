@@ -52,7 +52,8 @@ function check(
   });
 }
 
-const resultOf = (verdict: ProposalVerdict): string => (verdict.kind === 'write' ? 'write' : verdict.result);
+const resultOf = (verdict: ProposalVerdict): string =>
+  verdict.kind === 'write' && verdict.result === 'ok' ? 'write' : verdict.result;
 
 describe('checkProposal', () => {
   const grow = [member(1), member(2), member(3)];
@@ -137,6 +138,18 @@ describe('checkProposal', () => {
       { members: { 3: alive(3, { isTroubled: true }) } },
       'ineligible',
     ],
+    [
+      '7 KAFKA-7837: a joining member has trouble in the directory that is proposed, which the state does not name',
+      proposal(grow),
+      { members: { 3: alive(3, { troubledDirectoryId: directoryOf(3) }) } },
+      'ineligible',
+    ],
+    [
+      '7 C6: a joining member had trouble in the directory before',
+      proposal(grow),
+      { members: { 3: alive(3, { isTroubled: true, troubledDirectoryId: 'rotten' }) } },
+      'write',
+    ],
     ['I7: a joining member is not assigned', proposal([...grow, member(4)]), {}, 'ineligible'],
     ['I7: the leader leaves itself out', proposal([member(2), member(3)]), {}, 'ineligible'],
     ['I7: a member is named twice', proposal([member(1), member(2), member(2)]), {}, 'ineligible'],
@@ -152,6 +165,14 @@ describe('checkProposal', () => {
       expect(resultOf(check(asked, choice))).to.equal(result);
     });
   }
+
+  it('ineligible is the same state under a newer version: no double can be accepted later (ADR 6)', () => {
+    const verdict = check(proposal([...grow, member(4)]));
+    if (verdict.kind !== 'write') throw new Error('no write');
+    const { controllerEpoch: _of, ...rest } = verdict.next;
+    const { controllerEpoch: _before, ...before } = partitionState({ isr: [1, 2] });
+    expect(rest).to.deep.equal(before);
+  });
 
   it('R1, KIP-966: a shrink below min makes who leaves eligible, with life and directory', () => {
     const verdict = check(proposal([member(1)]));

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { InvariantError } from '../../../src/model/errors.ts';
+import { asPartitionVersion } from '../../../src/model/numbers.ts';
 import { RULES } from '../../../src/replication/rules/rules.ts';
 import { at, EPOCH, LAG_MS, life, node, offset, stateOf } from '../rules/views.ts';
 import { kinds, LEASE_MS, LeaderHarness, RETRY_MS } from './leader-harness.ts';
@@ -228,18 +229,19 @@ describe('a leader and its ISR', () => {
     expect(leader.proposed[0]).to.deep.equal([1, 2, 3]);
   });
 
-  it('rolls back what was refused when the life it adds is over, and commits without it', () => {
+  it('rolls back what was refused by the version that the refusal moved on, and commits without it (ADR 6)', () => {
     const state = stateOf({ isr: [1, 2] });
     const leader = new LeaderHarness({ state });
     leader.fetch(3);
     leader.append(15);
     leader.fetch(2, { offset: 15 });
-    leader.reply('ineligible', state);
-    expect(leader.core.highWatermark, 'it may still be added').to.equal(10);
     leader.setLive(1, 2);
     leader.apply(state);
     leader.reply('ineligible', state);
+    expect(leader.core.highWatermark, 'a double may still add it').to.equal(10);
+    leader.apply({ ...state, version: asPartitionVersion(state.version + 1) });
     expect(leader.core.view.pending).to.equal(null);
+    leader.fetch(2, { offset: 15, version: state.version + 1 });
     expect(leader.core.highWatermark).to.equal(15);
   });
 

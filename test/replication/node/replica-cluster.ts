@@ -169,6 +169,7 @@ export class TestCluster {
   spoil: (message: PeerMessage) => PeerMessage = (message) => message;
   minInsync = 2;
   controllerEpoch = 1;
+  nodesSequence = 1;
 
   constructor(count: number, options: { readonly rules?: ReplicationRules; readonly seed?: number } = {}) {
     this.random = new SeededRandom(options.seed ?? 1);
@@ -249,6 +250,7 @@ export class TestCluster {
         targetIncarnation: node.manager.incarnation,
         facts: this.facts,
         nodes: this.nodes.filter((other) => other.isUp).map((other) => other.registration),
+        nodesSequence: this.nodesSequence,
         partitions: [state],
       });
     }

@@ -76,6 +76,7 @@ describe('replica manager: states', () => {
       targetIncarnation: asIncarnation(node.manager.incarnation - 1),
       facts: cluster.facts,
       nodes: [],
+      nodesSequence: 9,
       partitions: [cluster.state(2, 9, 9)],
     });
     await cluster.clock.settle();
@@ -217,6 +218,49 @@ describe('replica manager: which replicas', () => {
     expect(cluster.node(3).manager.replica(PARTITION)).to.equal(null);
     await cluster.push(cluster.state(2, 5, 6, [1, 2]), [3]);
     expect(cluster.node(3).manager.replica(PARTITION)?.follower, 'assigned again').to.not.equal(null);
+  });
+
+  it('tells a controller that reigns below another, and nothing else (R17)', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    cluster.controllerEpoch = 5;
+    await cluster.push(cluster.state(1, 2, 3));
+    const node = cluster.node(2);
+    node.manager.receiveControl({
+      kind: 'replicaQuery',
+      controller: asNodeId(1),
+      controllerEpoch: asControllerEpoch(4),
+      queryId: 7,
+      partitions: [],
+    });
+    const reply = told(node, 'replicaQueryReply').at(-1);
+    expect(reply).to.deep.include({ queryId: 7, queryEpoch: 4, controllerEpoch: 5, reports: [] });
+  });
+
+  it('a late push of the same reign does not bring back an older list of nodes', async () => {
+    const cluster = new TestCluster(3);
+    await cluster.found(1);
+    const { manager } = cluster.node(1);
+    const all = manager.metadata.nodes;
+    const push = (nodes: typeof all, nodesSequence: number, controllerEpoch = 1): readonly number[] => {
+      manager.receiveControl({
+        kind: 'statePush',
+        controller: asNodeId(1),
+        controllerEpoch: asControllerEpoch(controllerEpoch),
+        targetIncarnation: manager.incarnation,
+        facts: cluster.facts,
+        nodes,
+        nodesSequence,
+        partitions: [],
+      });
+      return [...manager.metadata.live.keys()];
+    };
+    expect(push(all.slice(0, 2), 3)).to.deep.equal([1, 2]);
+    expect(push(all, 2), 'late').to.deep.equal([1, 2]);
+    expect(push(all.slice(0, 1), 3), 'said again').to.deep.equal([1]);
+    expect(push(all, 4)).to.deep.equal([1, 2, 3]);
+    expect(push(all.slice(0, 2), 1, 2), 'of the next reign').to.deep.equal([1, 2]);
+    expect(push(all, 9), 'of the reign before').to.deep.equal([1, 2]);
   });
 
   it('answers a query with what it holds, at once', async () => {

@@ -224,17 +224,11 @@ describe('the answer to a proposal (2.3)', () => {
     }
   });
 
-  it('ineligible: pending until the version moved on, since a double may still be accepted', () => {
-    expect(decide('ineligible', state)).to.equal('keep');
+  it('ineligible: rolled back by the newer version that comes with it, and by nothing else: a double may be on its way (ADR 6)', () => {
     expect(decide('ineligible', stateOf({ isr: [1, 2], version: 8 }))).to.equal('adopt');
-  });
-
-  it('ineligible: rolled back once the life that was to be added is over', () => {
-    for (const live of [{ 2: life(2) }, { 2: life(2), 3: life(4) }]) {
-      const over = viewOf({ state, pending: [1, 2, 3], live });
-      expect(RULES.applyProposalReply(over, reply('ineligible')).kind).to.equal('rollBack');
-      expect(RULES.applyProposalReply(over, reply('invalidVersion')).kind).to.equal('keep');
-    }
+    expect(decide('ineligible', state)).to.equal('keep');
+    const over = viewOf({ state, pending: [1, 2, 3], live: { 2: life(2) } });
+    expect(RULES.applyProposalReply(over, reply('ineligible', state)).kind).to.equal('keep');
   });
 
   it('not the controller: the identical proposal is sent again', () => {
