@@ -1,0 +1,268 @@
+import { expect } from 'chai';
+import { WORLD_TIMING } from '../world/world-settings.ts';
+import { ClusterScript } from './cluster-script.ts';
+
+const { sessionMs, lagMsMax } = WORLD_TIMING;
+/** A process whose connections are refused is replaced within this (R7: about 1 s at the usual session of 6 s). */
+const REFUSED_MS_MAX = 1_000;
+
+/** The leader reigns as well. */
+async function leadAndReign(script: ClusterScript): Promise<void> {
+  const { controller } = script.world;
+  if (controller === null) throw new Error('nobody reigns');
+  if (controller !== script.leader) await script.lead(controller);
+  expect(script.world.controller).to.equal(script.leader);
+}
+
+const write = (script: ClusterScript, value: string) =>
+  script.untilDone({ kind: 'set', key: 'K', value, dueMs: 0 });
+const read = async (script: ClusterScript): Promise<string> =>
+  (await script.untilDone({ kind: 'get', key: 'K' })).reply;
+
+describe('elections lose nothing (PROTOCOL 2.7, 2.8, R5-R7)', () => {
+  for (const policy of ['loseAll', 'keepAll', 'random'] as const) {
+    it(`R6: all nodes die at once and come back: who is proved whole keeps its place (${policy})`, () =>
+      ClusterScript.play({ seed: 601 }, async (script) => {
+        await script.mustSet('K', 'value');
+        const { isr, directoryIds, leaderEpoch } = script.state;
+        const asked = Array.from({ length: 5 }, (_, index) =>
+          script.begin({ kind: 'set', key: `late${index}`, value: 'late', dueMs: 0 }),
+        );
+        await script.run(1);
+        for (const { id } of script.world.nodes) script.kill(id, policy);
+        await script.run(100);
+        for (const { id } of script.world.nodes) script.start(id);
+        expect(await read(script)).to.equal('=value');
+        expect(script.state.leaderEpoch).to.be.greaterThan(leaderEpoch);
+        for (const each of asked) await script.answer(each);
+        await script.untilStable();
+        expect(script.state.isr).to.have.members([...isr]);
+        expect(script.state.directoryIds).to.deep.equal(directoryIds);
+      }));
+  }
+
+  it('R6: of those that come back at once the one with the longest log leads', () =>
+    ClusterScript.play({ seed: 602 }, async (script) => {
+      await script.mustSet('K', 'old');
+      const { leader } = script;
+      const [behind, ahead] = script.pair;
+      // A record that the leader and one follower have; the ISR is still whole, so nothing of it is committed.
+      script.cut(leader, behind);
+      const end = script.store(ahead).durableOffset;
+      const asked = script.begin({ kind: 'set', key: 'K', value: 'new', dueMs: 0 });
+      await script.until('one follower has it', () => script.store(ahead).durableOffset > end);
+      expect(script.store(behind).durableOffset).to.equal(end);
+      for (const { id } of script.world.nodes) script.kill(id);
+      script.mend(leader, behind);
+      script.start(behind);
+      script.start(ahead);
+      await script.until('somebody leads', () => ![leader, null].includes(script.state.leader));
+      expect(script.leader).to.equal(ahead);
+      script.start(leader);
+      await script.answer(asked);
+      expect(await read(script)).to.equal('=new');
+    }));
+
+  it('R7: a dead controller process is replaced long before its session ends', () =>
+    ClusterScript.play({ seed: 603 }, async (script) => {
+      const old = script.world.controller;
+      if (old === null) throw new Error('nobody reigns');
+      if (old === script.leader) await script.lead(script.pair[0]);
+      script.kill(old);
+      await script.until(
+        'another reigns',
+        () => ![old, null].includes(script.world.controller),
+        REFUSED_MS_MAX,
+      );
+      await write(script, 'value');
+      script.start(old);
+    }));
+
+  it('R7: controller and leader in one dead process: writes go on long before its session ends', () =>
+    ClusterScript.play({ seed: 604 }, async (script) => {
+      await leadAndReign(script);
+      script.kill(script.leader);
+      const { tookMs } = await write(script, 'value');
+      expect(tookMs).to.be.lessThan(2 * REFUSED_MS_MAX);
+    }));
+
+  it('R7: a silent machine is replaced within session and election', () =>
+    ClusterScript.play({ seed: 605 }, async (script) => {
+      await leadAndReign(script);
+      const { leader } = script;
+      script.kill(leader, 'loseAll');
+      await script.untilLedAnew(leader, sessionMs + 2 * REFUSED_MS_MAX);
+      await write(script, 'value');
+    }));
+
+  it('KAFKA-1096, KAFKA-6082: a controller that wakes after another was elected changes nothing', () =>
+    ClusterScript.play({ seed: 606 }, async (script) => {
+      const old = script.world.controller;
+      if (old === null) throw new Error('nobody reigns');
+      if (old === script.leader) await script.lead(script.pair[0]);
+      const [victim] = script.followers.filter((node) => node !== old);
+      if (victim === undefined) throw new Error('there is no other follower');
+      script.node(old).stall(60_000);
+      script.kill(victim, 'loseAll');
+      await script.until('another reigns', () => ![old, null].includes(script.world.controller));
+      await script.run(sessionMs);
+      const { controllerEpoch, version } = script.state;
+      script.node(old).machine.wake();
+      await script.run(500);
+      expect(script.state.controllerEpoch).to.be.at.least(controllerEpoch);
+      expect(script.state.version).to.be.at.least(version);
+      expect(script.world.controller).to.not.equal(old);
+      script.start(victim);
+      await script.untilStable();
+    }));
+
+  it('KAFKA-7235, KIP-380: a bounce that no watch sees is a failure and a start: another epoch', () =>
+    ClusterScript.play({ seed: 607 }, async (script) => {
+      await script.mustSet('K', 'value');
+      const { leader } = script;
+      const { leaderEpoch } = script.state;
+      script.node(leader).restart();
+      await script.until('the epoch is another', () => script.state.leaderEpoch > leaderEpoch);
+      expect(await read(script)).to.equal('=value');
+    }));
+
+  it('KAFKA-4229, KAFKA-5473: all sessions expire at once: everybody is registered, elected and served again', () =>
+    ClusterScript.play({ seed: 608 }, async (script) => {
+      await script.mustSet('K', 'old');
+      for (const { id } of script.world.nodes) script.expireSession(id);
+      await script.run(1);
+      await script.untilStable();
+      expect(await read(script)).to.equal('=old');
+      await write(script, 'new');
+    }));
+
+  it('KAFKA-14845: the coordinator is away for longer than a session: nobody is replaced, and all is served as before', () =>
+    ClusterScript.play({ seed: 609 }, async (script) => {
+      await script.mustSet('K', 'old');
+      const { leader, state } = script;
+      script.world.coordinator.isDown = true;
+      await script.run(2 * sessionMs);
+      expect(await script.get('K', leader)).to.equal('=old');
+      expect(await script.set('K', 'new', leader)).to.equal('OK');
+      script.world.coordinator.isDown = false;
+      await script.untilStable();
+      expect(script.state.leaderEpoch).to.be.at.least(state.leaderEpoch);
+      expect(await read(script)).to.equal('=new');
+    }));
+
+  it('Jepsen 2013: a leader whose ISR has shrunk to itself acknowledges nothing; it dies, and nothing is lost', () =>
+    ClusterScript.play({ seed: 610 }, async (script) => {
+      await leadAndReign(script);
+      await script.mustSet('K', 'old');
+      const { leader } = script;
+      script.isolate(leader);
+      await script.untilInSync([leader], 5 * lagMsMax);
+      await script.run(50);
+      expect(await script.set('K', 'lost', leader)).to.match(/^refused \(notEnoughReplicas/);
+      script.kill(leader, 'loseAll');
+      script.rejoin(leader);
+      await script.untilLedAnew(leader, 3 * sessionMs);
+      expect(await read(script)).to.equal('=old');
+    }));
+
+  it('KIP-966: the last replica standing loses its tail: it is not elected, an eligible one is', () =>
+    ClusterScript.play({ seed: 611 }, async (script) => {
+      await script.mustSet('K', 'old');
+      const { leader } = script;
+      const [first, second] = script.pair;
+      script.kill(first);
+      await script.untilInSync([leader, second]);
+      await script.mustSet('K', 'new');
+      script.kill(second);
+      await script.untilInSync([leader]);
+      expect(script.state.elr).to.deep.equal([second]);
+      await script.run(50);
+      expect(await script.set('K', 'newer')).to.match(/^refused/);
+      script.node(leader).restart({ wipe: true });
+      await script.until('nobody leads', () => script.state.leader === null);
+      await script.run(1_000);
+      expect(script.state.leader).to.equal(null);
+      script.start(first);
+      await script.run(1_000);
+      expect(script.state.leader).to.equal(null);
+      script.start(second);
+      await script.until('the eligible one leads', () => script.state.leader === second);
+      expect(await read(script)).to.equal('=new');
+    }));
+
+  it('KAFKA-14139, KIP-903: a fetch of the life before does not bring a wiped replica into the ISR', () =>
+    ClusterScript.play({ seed: 612 }, async (script) => {
+      for (let index = 0; index < 10; index += 1) await script.mustSet('K', `value ${index}`);
+      const { leader } = script;
+      const [victim, other] = script.pair;
+      const slow = { lossShare: 0, doubledShare: 0, reorderedShare: 0, slownessMs: 60 } as const;
+      script.world.network.setMood(victim, slow);
+      await script.run(100);
+      script.node(victim).restart({ wipe: true });
+      await script.until('it left the ISR', () => !script.state.isr.includes(victim));
+      await script.until('it is back', () => script.state.isr.includes(victim));
+      expect(script.store(victim).durableOffset).to.be.at.least(script.store(leader).committedOffset);
+      script.world.network.setMood(victim, null);
+      script.kill(leader);
+      script.kill(other);
+      script.start(other);
+      expect(await read(script)).to.equal('=value 9');
+    }));
+
+  it('KAFKA-7837, KAFKA-10778: a leader whose disk fails gives leadership up, and the ISR does not shrink to it', () =>
+    ClusterScript.play({ seed: 613 }, async (script) => {
+      await script.mustSet('K', 'old');
+      const { leader } = script;
+      script.node(leader).machine.disk.faulty.arm({ operation: 'sync', path: '/partitions/', nth: 1 });
+      const asked = script.begin({ kind: 'set', key: 'K', value: 'in doubt', dueMs: 0 });
+      await script.untilLedAnew(leader, 2_000);
+      expect(script.state.isr).to.not.include(leader);
+      expect(await script.answer(asked)).to.match(/^(unknown|refused)/);
+      await write(script, 'new');
+      script.node(leader).machine.disk.heal();
+      script.node(leader).restart();
+    }));
+
+  it('KAFKA-8733, KIP-501: the slow disk of a leader makes no follower leave the ISR', () =>
+    ClusterScript.play({ seed: 614 }, async (script) => {
+      const { leader } = script;
+      script.node(leader).machine.disk.isSlow = true;
+      const untilMs = script.world.nowMs + 5 * lagMsMax;
+      for (let index = 0; script.world.nowMs < untilMs; index += 1) {
+        script.begin({ kind: 'set', key: `K${index % 3}`, value: String(index), dueMs: 0 });
+        await script.run(100);
+        expect(script.state.isr).to.have.length(3);
+      }
+      script.node(leader).machine.disk.isSlow = false;
+      await script.run(2_000);
+    }));
+});
+
+describe('a coordinator that lost its last writes (R17)', () => {
+  /** The ISR that the coordinator has again is one that was left long ago. */
+  async function forgetShrink(script: ClusterScript, gone: number): Promise<void> {
+    for (let count = 0; count < 50 && !script.state.isr.some((node) => node === gone); count += 1) {
+      script.loseWrites(1);
+    }
+    expect(script.state.isr).to.include(gone);
+  }
+
+  it('is contradicted by nodes that know more: the longest log of all leads', () =>
+    ClusterScript.play({ seed: 621 }, async (script) => {
+      await script.mustSet('K', 'old');
+      const { leader } = script;
+      const [stale, other] = script.pair;
+      script.kill(stale);
+      await script.untilInSync([leader, other]);
+      await script.mustSet('K', 'new');
+      await script.untilLevel();
+      await forgetShrink(script, stale);
+      script.kill(leader);
+      script.start(stale);
+      await script.run(3 * sessionMs);
+      script.start(leader);
+      expect(await read(script)).to.equal('=new');
+      await script.untilStable();
+      await write(script, 'newer');
+    }));
+});
