@@ -37,6 +37,5 @@ export const COVERED = [
   'follower read',
   'expired key',
   'merge',
-  'retry answered from the table',
 ] as const;
 export type Covered = (typeof COVERED)[number];

@@ -6,6 +6,7 @@ import {
   asPartitionId,
   type Offset,
 } from '../../../src/model/numbers.ts';
+import type { StateDigest } from '../../../src/storage/digest.ts';
 import type { LogSlice } from '../../../src/storage/replica-log.ts';
 import { batchBytes, type RecordSource } from '../../support/batch-bytes.ts';
 import type { NodeProbe, ReplicaProbe } from './probe.ts';
@@ -30,6 +31,7 @@ export class FakeReplica implements ReplicaProbe {
   highWatermark = asOffset(0);
   durableOffset = asOffset(0);
   removedFloor = -1;
+  stateDigest: StateDigest | null = null;
   #batches: FakeBatch[] = [];
 
   constructor(node: number) {
@@ -80,6 +82,10 @@ export class FakeReplica implements ReplicaProbe {
     const batches = this.#batches.filter(({ next }) => next > offset);
     const bytes = Buffer.concat(batches.map((batch) => batch.bytes));
     return { bytes, nextOffset: asOffset(Math.max(offset, this.logEndOffset)), epochs: [] };
+  }
+
+  digest(): Promise<StateDigest | null> {
+    return Promise.resolve(this.stateDigest);
   }
 
   get probe(): NodeProbe {

@@ -1,4 +1,5 @@
 import type { Incarnation, LeaderEpoch, NodeId, Offset, PartitionId } from '../../../src/model/numbers.ts';
+import type { StateDigest } from '../../../src/storage/digest.ts';
 import type { LogSlice } from '../../../src/storage/replica-log.ts';
 
 /** One replica in one life of its node, as it stands at this instant: one object as long as life and directory are the same. */
@@ -23,6 +24,8 @@ export interface ReplicaProbe {
   /** It leads, may act, and the promises of its whole lease set run: it would answer a read now (L4). */
   hasLease(): boolean;
   readLog(offset: Offset, bytesMax: number): LogSlice | Promise<LogSlice>;
+  /** Of the committed state as the index has it; null: it moved on meanwhile, or there is none. */
+  digest(): Promise<StateDigest | null>;
 }
 
 export interface NodeProbe {

@@ -33,6 +33,26 @@ export async function compareReplica(
   if (highWatermark === end) compareStates(who, stateOf(records), reference.stateAt(end), findings);
 }
 
+/** The committed states of one partition's replicas, as their indexes have them, at one offset: all the same (C14). */
+export async function compareDigests(replicas: readonly ReplicaProbe[], findings: Findings): Promise<void> {
+  const digests = await Promise.all(
+    replicas.map(async (replica) => ({ replica, digest: await replica.digest() })),
+  );
+  const first = new Map<number, (typeof digests)[number]>();
+  for (const entry of digests) {
+    const { replica, digest } = entry;
+    if (digest === null) continue;
+    const other = first.get(digest.offset) ?? entry;
+    first.set(digest.offset, other);
+    findings.expect(
+      other.digest?.digest === digest.digest && other.digest.keys === digest.keys,
+      'replicas equal',
+      () =>
+        `partition ${replica.partition}: at ${digest.offset} node ${replica.node} has ${digest.keys} keys and digest ${digest.digest}, node ${other.replica.node} ${other.digest?.keys} and ${other.digest?.digest}`,
+    );
+  }
+}
+
 function compareStates(
   who: string,
   found: ReadonlyMap<string, LogRecord>,

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { asLeaderEpoch } from '../../../src/model/numbers.ts';
+import { asLeaderEpoch, asOffset } from '../../../src/model/numbers.ts';
 import { FakeReplica } from './fake-replica.ts';
 import { Findings } from './findings.ts';
-import { compareReplica } from './replica-comparison.ts';
+import { compareDigests, compareReplica } from './replica-comparison.ts';
 import { ReplicaWatch } from './replica-watch.ts';
 
 class Scene {
@@ -157,6 +157,18 @@ describe('comparison of whole replicas', () => {
     scene.replicas[2].remove(2).commit(3);
     await scene.compare(2);
     expect(scene.checkers).to.include('replicas equal');
+  });
+
+  it('two indexes at one offset have one digest', async () => {
+    const scene = new Scene();
+    const digestOf = (offset: number, digest: string) => ({ offset: asOffset(offset), digest, keys: 2 });
+    scene.replicas[0].stateDigest = digestOf(5, 'aa');
+    scene.replicas[1].stateDigest = digestOf(4, 'bb');
+    await compareDigests(scene.replicas, scene.findings);
+    expect(scene.checkers).to.deep.equal([]);
+    scene.replicas[2].stateDigest = digestOf(5, 'ab');
+    await compareDigests(scene.replicas, scene.findings);
+    expect(scene.checkers).to.deep.equal(['replicas equal']);
   });
 
   it('a live record that is gone is a loss', async () => {

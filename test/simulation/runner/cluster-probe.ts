@@ -1,6 +1,8 @@
+import type { Clock } from '../../../src/env/clock.ts';
 import type { LeaderEpoch, NodeId, Offset, PartitionId } from '../../../src/model/numbers.ts';
 import { asLeaderEpoch, asOffset } from '../../../src/model/numbers.ts';
 import type { Replica } from '../../../src/replication/node/replica.ts';
+import { type StateDigest, stateDigest } from '../../../src/storage/digest.ts';
 import type { LogSlice } from '../../../src/storage/replica-log.ts';
 import type { NodeProbe, ReplicaProbe } from '../checkers/probe.ts';
 import type { LiveNode, World } from '../world/world.ts';
@@ -26,21 +28,21 @@ export class ClusterProbe {
     const { id, life, cluster } = live;
     const replicas: ReplicaProbe[] = [];
     for (const replica of cluster.replicas.partitions) {
-      if (replica.store !== null) replicas.push(this.#probeOf(replica, id, life));
+      if (replica.store !== null) replicas.push(this.#probeOf(replica, live));
     }
     return { node: id, life, incarnation: cluster.replicas.incarnation, replicas };
   }
 
-  #probeOf(replica: Replica, node: NodeId, life: number): LiveReplica {
+  #probeOf(replica: Replica, live: LiveNode): LiveReplica {
     const known = this.#probes.get(replica);
     if (known !== undefined) return known;
-    const probe = new LiveReplica(replica, node, life);
+    const probe = new LiveReplica(replica, live);
     this.#probes.set(replica, probe);
     return probe;
   }
 }
 
-const NOTHING: LogSlice = { bytes: new Uint8Array(0), nextOffset: asOffset(0), epochs: [] };
+const NO_BYTES: LogSlice = { bytes: new Uint8Array(0), nextOffset: asOffset(0), epochs: [] };
 
 /** A replica that may lose its store while it is looked at: then its marks are those of nothing. */
 class LiveReplica implements ReplicaProbe {
@@ -48,10 +50,12 @@ class LiveReplica implements ReplicaProbe {
   readonly life: number;
   readonly partition: PartitionId;
   readonly #replica: Replica;
+  readonly #clock: Clock;
 
-  constructor(replica: Replica, node: NodeId, life: number) {
+  constructor(replica: Replica, { id, life, clock }: LiveNode) {
     this.#replica = replica;
-    this.node = node;
+    this.#clock = clock;
+    this.node = id;
     this.life = life;
     this.partition = replica.id;
   }
@@ -102,7 +106,12 @@ class LiveReplica implements ReplicaProbe {
     return this.canAct && (reads?.leaseRemainingMs ?? 0) > 0;
   }
 
+  digest(): Promise<StateDigest | null> {
+    const { store } = this.#replica;
+    return store === null ? Promise.resolve(null) : stateDigest(store, this.#clock);
+  }
+
   readLog(offset: Offset, bytesMax: number): LogSlice | Promise<LogSlice> {
-    return this.#replica.store?.readLog(offset, bytesMax) ?? NOTHING;
+    return this.#replica.store?.readLog(offset, bytesMax) ?? NO_BYTES;
   }
 }

@@ -6,7 +6,7 @@ import { History, type Operation } from '../checkers/history.ts';
 import { checkLinearizability } from '../checkers/linearizability.ts';
 import { PartitionStateWatch } from '../checkers/partition-state-watch.ts';
 import type { ReplicaProbe } from '../checkers/probe.ts';
-import { compareReplica } from '../checkers/replica-comparison.ts';
+import { compareDigests, compareReplica } from '../checkers/replica-comparison.ts';
 import { ReplicaWatch } from '../checkers/replica-watch.ts';
 import { checkStaleReads } from '../checkers/stale-reads.ts';
 import { mutationNamed } from '../mutations/mutations.ts';
@@ -297,6 +297,15 @@ class SimulationRun {
       void this.#compare(replica).finally(() => {
         open -= 1;
       });
+    }
+    for (const partition of this.#world.partitions) {
+      open += 1;
+      const own = replicas().filter((replica) => replica.partition === partition);
+      void compareDigests(own, this.#findings)
+        .catch((error: unknown) => this.#findings.add('replicas equal', `partition ${partition}: ${String(error)}`))
+        .finally(() => {
+          open -= 1;
+        });
     }
     const isCompared = await this.#world.runUntil(() => open === 0, healMsMax);
     this.#findings.expect(isCompared, 'replicas equal', () => `${open} replicas could not be read whole`);
