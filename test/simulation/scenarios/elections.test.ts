@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { batchesOf, type PlacedBatch } from '../../support/durability-order.ts';
+import { cutFile } from '../../support/store-fixture.ts';
 import { WORLD_TIMING } from '../world/world-settings.ts';
 import { ClusterScript } from './cluster-script.ts';
 
@@ -246,6 +248,34 @@ describe('a coordinator that lost its last writes (R17)', () => {
     }
     expect(script.state.isr).to.include(gone);
   }
+
+  it('is contradicted by a node that knows more: nobody leads until all have said what they hold', () =>
+    ClusterScript.play({ seed: 620 }, async (script) => {
+      await script.mustSet('K', 'old');
+      const { leader } = script;
+      const [stale, lossy] = script.pair;
+      script.kill(stale);
+      await script.untilInSync([leader, lossy]);
+      await script.mustSet('K', 'new');
+      await script.untilLevel();
+      await forgetShrink(script, stale);
+      script.kill(leader);
+      // It loses what it acknowledged, but not the version under which it did.
+      const { directory } = script.store(lossy);
+      const last = await script.onNode(lossy, ({ cluster }) =>
+        batchesOf(cluster.replicas.doors.fileSystem, directory),
+      );
+      const { path, position, length } = last.at(-1) as PlacedBatch;
+      await script.onNode(lossy, ({ cluster }) =>
+        cutFile(cluster.replicas.doors.fileSystem, path, position + length - 20),
+      );
+      script.node(lossy).restart();
+      script.start(stale);
+      await script.run(3 * sessionMs);
+      expect(script.state.leader === null || script.state.leader === leader).to.equal(true);
+      script.start(leader);
+      expect(await read(script)).to.equal('=new');
+    }));
 
   it('is contradicted by nodes that know more: the longest log of all leads', () =>
     ClusterScript.play({ seed: 621 }, async (script) => {
