@@ -212,21 +212,22 @@ export class ClusterScript {
 
   // Clients
 
-  /** Sends and goes on. */
-  begin(action: Action, to: NodeId = this.leader): Asked {
+  /** Sends and goes on. `told` is called once, with what becomes its text. */
+  begin(action: Action, to: NodeId = this.leader, told: (text: string) => void = () => undefined): Asked {
     const asked: Asked = { text: null };
     const id = this.#history.invoke(1, P0, action);
-    const told = (outcome: Outcome): void => {
+    const settle = (outcome: Outcome): void => {
       if (asked.text !== null) return;
       asked.text = describeOutcome(outcome);
       this.#history.complete(id, outcome);
+      told(asked.text);
     };
-    this.world.after(DEADLINE_MS, () => told({ kind: 'unknown', reason: 'client timeout' }));
+    this.world.after(DEADLINE_MS, () => settle({ kind: 'unknown', reason: 'client timeout' }));
     this.#transport.send(
       to,
       { partition: P0, action, consistency: 'leader', deadlineMs: DEADLINE_MS, stalenessMsMax: 0 },
-      ({ outcome }) => told(outcome),
-      (how) => told({ kind: how === 'refused' ? 'refused' : 'unknown', reason: `connection ${how}` }),
+      ({ outcome }) => settle(outcome),
+      (how) => settle({ kind: how === 'refused' ? 'refused' : 'unknown', reason: `connection ${how}` }),
     );
     return asked;
   }
