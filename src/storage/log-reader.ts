@@ -22,6 +22,11 @@ interface Cursor {
   readonly position: number;
 }
 
+interface Place {
+  readonly position: number;
+  readonly skipped: number | null;
+}
+
 type FileSlice = Omit<LogSlice, 'epochs'>;
 
 /**
@@ -68,15 +73,21 @@ export class LogReader {
     const end = segment.length;
     segment.pin();
     try {
-      const position = await this.#seek(segment, offset, end);
-      if (position >= end) return null;
+      const { position, skipped } = await this.#seek(segment, offset, end);
+      if (position >= end) {
+        await this.#assertWhole(segment, skipped, end);
+        return null;
+      }
       let bytes = await segment.load(
         position,
         Math.min(Math.max(bytesMax, BATCH_HEADER_BYTES), end - position),
       );
       const first = checkedHeader(bytes, 0, segment, position);
+      if (first.baseOffset > offset) await this.#assertWhole(segment, skipped, end);
+      if (first.length > bytes.length) bytes = await this.#load(segment, position, first.length, end);
+      // Before it is believed that nothing lies below the limit: a rotten base offset would look like a gap.
+      if (!batchCrcHolds(bytes, 0, first)) throw unreadable(segment, position, 'crc');
       if (first.baseOffset >= limit) return null;
-      if (first.length > bytes.length) bytes = await segment.load(position, first.length);
       const { length, nextOffset } = wholeBatches(bytes, segment, position, limit);
       this.#remember(nextOffset, { segment, position: position + length });
       return { bytes: bytes.subarray(0, length), nextOffset };
@@ -85,11 +96,14 @@ export class LogReader {
     }
   }
 
-  /** Position of the first batch that ends above `offset`. */
-  async #seek(segment: Segment, offset: Offset, end: number): Promise<number> {
+  /** Position of the first batch that ends above `offset`, and of the one before it, of which only the header was looked at. */
+  async #seek(segment: Segment, offset: Offset, end: number): Promise<Place> {
     const cursor = this.#cursors.get(offset);
-    if (cursor?.segment === segment && cursor.position <= end) return cursor.position;
+    if (cursor?.segment === segment && cursor.position <= end)
+      return { position: cursor.position, skipped: null };
     let position = SEGMENT_HEADER_BYTES;
+    let skipped: number | null = null;
+    let nextOffset = 0;
     let window: Buffer = Buffer.alloc(0);
     let windowAt = position;
     while (position < end) {
@@ -98,10 +112,28 @@ export class LogReader {
         windowAt = position;
       }
       const header = checkedHeader(window, position - windowAt, segment, position);
+      if (header.baseOffset < nextOffset) throw unreadable(segment, position, 'fields');
       if (nextOffsetOf(header) > offset) break;
+      nextOffset = nextOffsetOf(header);
+      skipped = position;
       position += header.length;
     }
-    return position;
+    return { position, skipped };
+  }
+
+  /** A gap is believed only behind a batch that is whole: a rotten header may say that its batch ends where the gap begins. */
+  async #assertWhole(segment: Segment, position: number | null, end: number): Promise<void> {
+    if (position === null) return;
+    const headerBytes = await this.#load(segment, position, BATCH_HEADER_BYTES, end);
+    const { length } = checkedHeader(headerBytes, 0, segment, position);
+    const bytes = await this.#load(segment, position, length, end);
+    if (!batchCrcHolds(bytes, 0, checkedHeader(bytes, 0, segment, position)))
+      throw unreadable(segment, position, 'crc');
+  }
+
+  async #load(segment: Segment, position: number, length: number, end: number): Promise<Buffer> {
+    if (position + length > end) throw unreadable(segment, position, 'short');
+    return segment.load(position, length);
   }
 
   #remember(offset: Offset, cursor: Cursor): void {
@@ -126,8 +158,9 @@ function wholeBatches(
   let nextOffset = asOffset(0);
   while (length + BATCH_HEADER_BYTES <= bytes.length) {
     const header = checkedHeader(bytes, length, segment, position + length);
-    if (length + header.length > bytes.length || header.baseOffset >= limit) break;
+    if (length + header.length > bytes.length) break;
     if (!batchCrcHolds(bytes, length, header)) throw unreadable(segment, position + length, 'crc');
+    if (header.baseOffset >= limit) break;
     length += header.length;
     nextOffset = nextOffsetOf(header);
   }

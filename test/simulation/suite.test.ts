@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { missingCoverage } from './runner/report.ts';
-import { RUN_DEFAULTS } from './runner/run-settings.ts';
+import { settingsOf } from './runner/run-settings.ts';
 import { simulateRun } from './runner/simulation-run.ts';
 import { runSuite } from './runner/suite.ts';
 
 /** The long form is `make simulate RUNS=2000`. */
-const RUNS = Number(process.env['CASKADE_SIMULATION_RUNS'] ?? 200);
+const RUNS = Number(process.env.CASKADE_SIMULATION_RUNS ?? 200);
 const MS_PER_RUN_MAX = 20_000;
 const DETERMINISM_MS_MAX = 120_000;
 
@@ -30,7 +30,7 @@ describe('a simulated cluster', () => {
 
   it('does the same, event for event, for the same seed', async function determinism() {
     this.timeout(DETERMINISM_MS_MAX);
-    const settings = { ...RUN_DEFAULTS, seed: 4, operationsMin: 600, faultsMin: 5 };
+    const settings = settingsOf(4, { operationsMin: 600, faultsMin: 5 });
     const first = await simulateRun(settings);
     const second = await simulateRun(settings);
     expect({ ...second, realMs: 0 }).to.deep.equal({ ...first, realMs: 0 });

@@ -3,6 +3,7 @@ import {
   EntryView,
   KeyView,
   type LeaderPartition,
+  type NumberedCommand,
   ReadOutcome,
   TombstoneReason,
 } from '../../../src/cluster/index.ts';
@@ -28,6 +29,8 @@ export interface ServiceRequest {
   readonly deadlineMs: number;
   /** Of a read from a follower. */
   readonly stalenessMsMax: number;
+  /** Of a command that its producer has numbered; never of a read. */
+  readonly numbered?: NumberedCommand;
 }
 
 export interface ServiceAnswer {
@@ -58,6 +61,10 @@ export class ServiceCall implements CommitListener {
   #own = -1;
   #ownFirst = -1;
   #reply = '';
+  /** The numbered command that was admitted has begun. */
+  #hasBegun = false;
+  /** It was found in the log once: what becomes of that nobody can say but the log. */
+  #hasJoined = false;
 
   constructor(node: ServiceNode, request: ServiceRequest, respond: (answer: ServiceAnswer) => void) {
     this.#node = node;
@@ -102,7 +109,7 @@ export class ServiceCall implements CommitListener {
     if (this.#own < firstOffset) return;
     // Of an atomic group the beginning tells: it lies in one batch with the rest.
     if (error.code === 'inDoubt' || this.#ownFirst < firstOffset) {
-      this.#answer({ kind: 'unknown', reason: `inDoubt: ${error.message}` });
+      this.#doubt(error.message);
     } else this.#refuse(`${error.code}: ${error.message}`);
   }
 
@@ -123,11 +130,44 @@ export class ServiceCall implements CommitListener {
     }
     this.#seen = -1;
     this.#wallMs = this.#node.clock.wallMs();
-    const state = this.#execute(partition);
+    const state = this.#isAdmitted(partition) ? this.#execute(partition) : 'answered';
     if (state === 'suspended') this.#runAfter(partition.suspension);
     else if (state === 'congested') this.#runAfter(partition.congestion ?? Promise.resolve());
     else if (state === 'refused') this.#refuse(`${partition.refusal.code}: ${partition.refusal.message}`);
     else if (state === 'ready') this.#await(partition);
+  }
+
+  /** R14. False: it is not executed now, and everything else was seen to. */
+  #isAdmitted(partition: LeaderPartition): boolean {
+    const { numbered } = this.#request;
+    if (numbered === undefined) return true;
+    const admission = partition.admit(numbered);
+    switch (admission.verdict) {
+      case 'execute':
+        return true;
+      case 'answer':
+        this.#answer({ kind: 'done', reply: Buffer.from(admission.outcome ?? '').toString('latin1') });
+        return false;
+      case 'join':
+        this.#join(partition, admission.offset);
+        return false;
+      case 'refuse':
+        if (admission.error.code === 'inDoubt') this.#doubt(admission.error.message);
+        else this.#refuse(`${admission.error.code}: ${admission.error.message}`);
+        return false;
+      case 'suspended':
+        this.#runAfter(partition.suspension);
+        return false;
+    }
+  }
+
+  /** Not committed when the wait is over: in doubt. */
+  #join(partition: LeaderPartition, offset: Offset): void {
+    this.#hasJoined = true;
+    void partition.whenResolved(offset).then(() => {
+      if (offset < partition.highWatermark) this.#run();
+      else this.#doubt('what was sent before is not committed');
+    });
   }
 
   #runAfter(until: Promise<void>): void {
@@ -147,7 +187,34 @@ export class ServiceCall implements CommitListener {
     }
     const outcome = this.#apply(partition, action);
     if (outcome !== ReadOutcome.ready) return nameOf(outcome);
+    this.#endCommand(partition);
     return this.#own >= 0 ? 'ready' : nameOf(this.confirmRead(partition));
+  }
+
+  /** Before the first append: every look-up is done. Only some outcomes are known so early. */
+  #beginCommand(partition: LeaderPartition): void {
+    const { numbered, action } = this.#request;
+    if (numbered === undefined || this.#hasBegun) return;
+    this.#hasBegun = true;
+    const isKnown = action.kind === 'set' || action.kind === 'multiSet';
+    partition.beginCommand(numbered, isKnown ? Buffer.from(Replies.ok, 'latin1') : undefined);
+  }
+
+  #endCommand(partition: LeaderPartition): void {
+    if (this.#request.numbered === undefined) return;
+    this.#beginCommand(partition);
+    const first = this.#ownFirst;
+    this.#appended(partition.endCommand(Buffer.from(this.#reply, 'latin1')));
+    if (first >= 0) this.#ownFirst = first;
+  }
+
+  #beginGroup(partition: LeaderPartition): void {
+    this.#beginCommand(partition);
+    if (this.#request.numbered === undefined) partition.beginGroup();
+  }
+
+  #endGroup(partition: LeaderPartition): void {
+    if (this.#request.numbered === undefined) partition.endGroup();
   }
 
   #await(partition: LeaderPartition): void {
@@ -253,9 +320,11 @@ export class ServiceCall implements CommitListener {
     const outcome = this.#look(partition, key);
     if (outcome !== ReadOutcome.ready) return outcome;
     if (!this.#entry.found) return this.#reading(Replies.integer(0));
-    const view = this.viewOf(partition, key);
-    if (dueMs <= this.#wallMs) this.#appended(partition.remove(DATABASE, view, TombstoneReason.deleted));
-    else this.#appended(partition.changeExpiry(DATABASE, view, dueMs));
+    if (dueMs <= this.#wallMs) this.#remove(partition, key);
+    else {
+      this.#beginCommand(partition);
+      this.#appended(partition.changeExpiry(DATABASE, this.viewOf(partition, key), dueMs));
+    }
     return this.#reading(Replies.integer(1));
   }
 
@@ -266,18 +335,16 @@ export class ServiceCall implements CommitListener {
       if (outcome !== ReadOutcome.ready) return outcome;
       if (this.#entry.found) doomed.push(key);
     }
-    if (doomed.length > 1) partition.beginGroup();
-    for (const key of doomed) {
-      this.#appended(partition.remove(DATABASE, this.viewOf(partition, key), TombstoneReason.deleted));
-    }
-    if (doomed.length > 1) partition.endGroup();
+    if (doomed.length > 1) this.#beginGroup(partition);
+    for (const key of doomed) this.#remove(partition, key);
+    if (doomed.length > 1) this.#endGroup(partition);
     return this.#reading(Replies.integer(doomed.length));
   }
 
   #multiSet(partition: LeaderPartition, keys: readonly string[], values: readonly string[]): void {
-    partition.beginGroup();
+    this.#beginGroup(partition);
     for (const [at, key] of keys.entries()) this.#put(partition, key, values[at] as string, NO_EXPIRY);
-    partition.endGroup();
+    this.#endGroup(partition);
   }
 
   #look(partition: LeaderPartition, key: string): ReadOutcome {
@@ -286,7 +353,13 @@ export class ServiceCall implements CommitListener {
     return outcome;
   }
 
+  #remove(partition: LeaderPartition, key: string): void {
+    this.#beginCommand(partition);
+    this.#appended(partition.remove(DATABASE, this.viewOf(partition, key), TombstoneReason.deleted));
+  }
+
   #put(partition: LeaderPartition, key: string, text: string, expiresAtMs: EpochMillis): void {
+    this.#beginCommand(partition);
     const value = Buffer.from(text, 'latin1');
     const view = this.viewOf(partition, key);
     this.#appended(partition.put(DATABASE, view, value, 0, value.length, expiresAtMs));
@@ -320,8 +393,13 @@ export class ServiceCall implements CommitListener {
     this.#answer({ kind: 'done', reply: this.#reply, wallMs: this.#wallMs, version: this.#version });
   }
 
+  #doubt(message: string): void {
+    this.#answer({ kind: 'unknown', reason: `inDoubt: ${message}` });
+  }
+
   #refuse(reason: string): void {
-    this.#answer({ kind: 'refused', reason });
+    if (this.#hasJoined) this.#doubt(reason);
+    else this.#answer({ kind: 'refused', reason });
   }
 
   #answer(outcome: Outcome): void {

@@ -302,7 +302,9 @@ class SimulationRun {
       open += 1;
       const own = replicas().filter((replica) => replica.partition === partition);
       void compareDigests(own, this.#findings)
-        .catch((error: unknown) => this.#findings.add('replicas equal', `partition ${partition}: ${String(error)}`))
+        .catch((error: unknown) =>
+          this.#findings.add('replicas equal', `partition ${partition}: ${String(error)}`),
+        )
         .finally(() => {
           open -= 1;
         });
