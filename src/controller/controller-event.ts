@@ -1,6 +1,7 @@
 import type { AdminRequest, FromController, ToController } from '../model/control-messages.ts';
 import type {
   ControllerEpoch,
+  Incarnation,
   LeaderEpoch,
   NodeId,
   PartitionId,
@@ -31,7 +32,8 @@ export type ControllerEvent = { readonly nowMs: number } & (
   | { readonly kind: 'reignBegan'; readonly controllerEpoch: ControllerEpoch; readonly world: ReignWorld }
   | { readonly kind: 'reignEnded' }
   | { readonly kind: 'nodesChanged'; readonly nodes: readonly NodeRegistration[] }
-  | { readonly kind: 'nodeRefused'; readonly node: NodeId }
+  /** The process of this life is gone, or not there yet. */
+  | { readonly kind: 'nodeRefused'; readonly node: NodeId; readonly incarnation: Incarnation }
   | { readonly kind: 'message'; readonly message: ToController }
   | { readonly kind: 'written'; readonly partition: PartitionId; readonly outcome: WriteOutcome }
   /** Null: it does not exist. */

@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../env/clock.ts';
 import type { Logger } from '../env/logger.ts';
 import type { AdminRequest, FromController, ToController } from '../model/control-messages.ts';
 import { InvariantError } from '../model/errors.ts';
-import type { ControllerEpoch, NodeId, PartitionId } from '../model/numbers.ts';
+import type { ControllerEpoch, Incarnation, NodeId, PartitionId } from '../model/numbers.ts';
 import type { PartitionState } from '../model/partition-state.ts';
 import type { Reign } from './campaign.ts';
 import type { AdminResult, ControllerEffect, ControllerEvent } from './controller-event.ts';
@@ -49,8 +49,8 @@ export class Controller {
   readonly #queue: Timeless<ControllerEvent>[] = [];
   readonly #adminWaiters = new Map<number, (result: AdminResult) => void>();
   #state: ControllerState;
-  /** When the process of a node was last refused. */
-  readonly #refusedMs = new Map<NodeId, number>();
+  /** When the process of a node was last refused, and in which life: a later one that reigns or leads meanwhile is not meant. */
+  readonly #refused = new Map<NodeId, { readonly incarnation: Incarnation; readonly atMs: number }>();
   #isStepping = false;
   #running: Running | null = null;
   #timer: Timer | null = null;
@@ -97,10 +97,10 @@ export class Controller {
     this.#enqueue({ kind: 'message', message });
   }
 
-  /** The process of this node refuses connections: counts as dead for a while, until it speaks or registers anew (R7). */
-  nodeRefused(node: NodeId): void {
-    this.#refusedMs.set(node, this.#options.clock.monotonicMs());
-    this.#enqueue({ kind: 'nodeRefused', node });
+  /** The process of this node, in the life in which it was last known, refuses connections: counts as dead for a while, until it speaks or registers anew (R7). */
+  nodeRefused(node: NodeId, incarnation: Incarnation): void {
+    this.#refused.set(node, { incarnation, atMs: this.#options.clock.monotonicMs() });
+    this.#enqueue({ kind: 'nodeRefused', node, incarnation });
   }
 
   /** Resolves when the wish has been taken over or refused. */
@@ -122,8 +122,8 @@ export class Controller {
     this.#enqueue({ kind: 'reignBegan', controllerEpoch, world });
     // The predecessor itself may be the dead process by which this reign came about (R7): its session lives on.
     const sinceMs = this.#options.clock.monotonicMs() - this.#options.settings.refusedMsMax;
-    for (const [node, atMs] of this.#refusedMs) {
-      if (atMs > sinceMs) this.#enqueue({ kind: 'nodeRefused', node });
+    for (const [node, { incarnation, atMs }] of this.#refused) {
+      if (atMs > sinceMs) this.#enqueue({ kind: 'nodeRefused', node, incarnation });
     }
     running.readingNodes.request();
   }

@@ -189,14 +189,18 @@ class Round {
   }
 }
 
-/** Tells who shuts down how much it still leads, whenever that number is another one than it was told. */
+/**
+ * Tells who shuts down how much there is still to be done for it, whenever that number is another one than it was told. Where something is being written it may be the very
+ * write that takes it out of the ISR, and the node the controller itself, whose writes end with it.
+ */
 function answerShutdowns(draft: Draft): void {
   for (const [node, { incarnation, told }] of draft.shuttingDown) {
-    const led = [...draft.partitions.values()].filter(({ state }) => state.leader === node);
-    if (led.length === told) continue;
-    draft.shuttingDown.set(node, { incarnation, told: led.length });
+    const remaining = [...draft.partitions.values()].filter(
+      ({ state, flight }) => state.leader === node || (flight !== null && state.isr.includes(node)),
+    ).length;
+    if (remaining === told) continue;
+    draft.shuttingDown.set(node, { incarnation, told: remaining });
     const { controllerEpoch } = draft.reign;
-    const remaining = led.length;
     draft.effects.push({
       kind: 'send',
       node,

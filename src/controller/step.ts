@@ -97,9 +97,11 @@ function expect(draft: Draft, nodeId: NodeRegistration['nodeId']): void {
   }
 }
 
-function onNodeRefused(draft: Draft, { node }: Extract<ControllerEvent, { kind: 'nodeRefused' }>): void {
-  const incarnation = draft.nodes.get(node)?.incarnation;
-  if (incarnation === undefined || node === draft.nodeId) return;
+function onNodeRefused(
+  draft: Draft,
+  { node, incarnation }: Extract<ControllerEvent, { kind: 'nodeRefused' }>,
+): void {
+  if (draft.nodes.get(node)?.incarnation !== incarnation || node === draft.nodeId) return;
   const { refusedMsMax } = draft.settings;
   const isKnown = draft.refused.get(node)?.incarnation === incarnation;
   draft.refused.set(node, { incarnation, untilMs: draft.nowMs + refusedMsMax });

@@ -110,7 +110,7 @@ export interface ShutdownRequest {
   readonly incarnation: Incarnation;
 }
 
-/** `remaining`: partitions the node still leads. 0: it may stop. */
+/** `remaining`: partitions the node still leads, or is just being taken out of. 0: it may stop. */
 export interface ShutdownReply {
   readonly kind: 'shutdownReply';
   readonly incarnation: Incarnation;

@@ -171,7 +171,8 @@ export class ClusterNode {
   peerRefused(node: NodeId): void {
     if (this.#isStopped) return;
     this.replicas.peerRefused(node);
-    this.#parts?.controller.nodeRefused(node);
+    const life = this.replicas.metadata.live.get(node);
+    if (life !== undefined) this.#parts?.controller.nodeRefused(node, life);
     this.#parts?.campaign.peerRefused(node);
   }
 

@@ -39,7 +39,8 @@ describe('Controller', () => {
     const leader = cluster.partition().leader ?? 0;
     if (cluster.reigning.nodeId === leader) await handOverController(cluster);
     cluster.kill(leader);
-    cluster.reigning.controller?.nodeRefused(cluster.node(leader).nodeId);
+    const { nodeId, incarnation } = cluster.node(leader);
+    cluster.reigning.controller?.nodeRefused(nodeId, incarnation);
     await cluster.clock.advance(400);
     expect(cluster.partition().leader).to.not.equal(leader);
     expect(cluster.partition().isr).to.not.include(leader);
@@ -52,7 +53,7 @@ describe('Controller', () => {
     cluster.kill(old.nodeId);
     for (const node of cluster.nodes.values()) {
       if (node === old) continue;
-      node.controller?.nodeRefused(old.nodeId);
+      node.controller?.nodeRefused(old.nodeId, old.incarnation);
       node.campaign?.peerRefused(old.nodeId);
     }
     await cluster.clock.advance(700);
@@ -63,7 +64,8 @@ describe('Controller', () => {
   it('R7: a node that was refused, and lives, keeps its place', async () => {
     const cluster = await startCluster();
     const before = cluster.partition();
-    cluster.reigning.controller?.nodeRefused(other(cluster).nodeId);
+    const { nodeId, incarnation } = other(cluster);
+    cluster.reigning.controller?.nodeRefused(nodeId, incarnation);
     await cluster.clock.advance(1_000);
     expect(cluster.reigning.controller?.state.refused.size).to.equal(0);
     expect(cluster.partition()).to.deep.equal(before);
@@ -312,7 +314,7 @@ describe('Controller', () => {
     const replies = leaving.received.filter(
       (message): message is ShutdownReply => message.kind === 'shutdownReply',
     );
-    expect(replies[0]?.remaining).to.equal(2);
+    expect(replies[0]?.remaining, 'it leads two, and is being taken out of four').to.equal(6);
     expect(replies.at(-1)?.remaining).to.equal(0);
     const leader = cluster.node(cluster.partition().leader ?? 0);
     leader.send(proposal(cluster, [1, 2, 3]));
