@@ -1,9 +1,11 @@
 /** What the layers above may know of partitions: the router, and the leader's face of a partition. */
 export {
+  type Admission,
   type CommitListener,
   EntryView,
   KeyView,
   type LeaderPartition,
+  type NumberedCommand,
   type PartitionStats,
   ReadOutcome,
   type ScannedKey,

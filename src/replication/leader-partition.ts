@@ -1,5 +1,6 @@
 import type { CaskadeError } from '../model/errors.ts';
 import type { DatabaseId, EpochMillis, LeaderEpoch, Offset, PartitionId } from '../model/numbers.ts';
+import type { ProducerNote } from '../model/producer.ts';
 
 /** A key as a view into received bytes, with its hash. One object is reused; never keep it over a turn. */
 export class KeyView {
@@ -52,6 +53,25 @@ export interface CommitListener {
   inDoubt(partition: LeaderPartition, firstOffset: Offset, error: CaskadeError): void;
 }
 
+/** A write command that its producer has numbered (R14). */
+export interface NumberedCommand extends Pick<ProducerNote, 'producer' | 'sequence'> {
+  /** The producer sent this sequence before. */
+  readonly isRetry: boolean;
+}
+
+/**
+ * What becomes of a numbered command. `execute`: it was never executed. `join`: it lies in the log at `offset` and is not committed: wait until that is resolved, then ask again; in doubt if
+ * nobody can be asked any more (R13). `answer`: it was done; `outcome` is what its sender was to be told, null if that was not kept. `refuse`: the error says whether it may be sent
+ * again: `tryAgain` for a forwarder's command that came before an earlier one, `inDoubt` for what is older than all that is remembered. `suspended`: what was inherited
+ * is not committed, so nothing can be said yet; ask again after `suspension`.
+ */
+export type Admission =
+  | { readonly verdict: 'execute' }
+  | { readonly verdict: 'join'; readonly offset: Offset }
+  | { readonly verdict: 'answer'; readonly offset: Offset; readonly outcome: Uint8Array | null }
+  | { readonly verdict: 'refuse'; readonly error: CaskadeError }
+  | { readonly verdict: 'suspended' };
+
 export type ScannedKey = (bytes: Uint8Array, start: number, end: number) => void;
 
 export interface PartitionStats {
@@ -71,6 +91,8 @@ export interface PartitionStats {
   readonly keydirBytes: number;
   readonly expiredKeys: number;
   readonly expiryLagMs: number;
+  /** Numbered commands that were answered with what was remembered of them (R14). */
+  readonly answeredRetries: number;
   readonly merges: number;
   readonly flushes: number;
   readonly unflushedBytes: number;
@@ -137,6 +159,16 @@ export interface LeaderPartition {
   changeExpiry(database: DatabaseId, key: KeyView, expiresAtMs: EpochMillis): Offset;
   /** FLUSHDB: one control record (R15). */
   flushDatabase(database: DatabaseId): Offset;
+
+  /** R14. An answer from here needs no `confirmRead`: what was once committed stays so. */
+  admit(command: NumberedCommand): Admission;
+  /**
+   * A command that was admitted to be executed begins: after all its look-ups, in the turn in which it was admitted, and where `writeRefusal` has nothing to say. What is appended until
+   * `endCommand` is one atomic group. `outcome`, where it is known so early, lies in the first of the records; else it costs one more.
+   */
+  beginCommand(command: NumberedCommand, outcome?: Uint8Array): void;
+  /** In the same turn. A command that appended nothing leaves a record nevertheless. Returns the newest offset of the command: what its sender is told waits for that. */
+  endCommand(outcome: Uint8Array): Offset;
 
   /** Registers for the outcome of what was appended in this turn. Cheap to call again for the same batch. */
   listen(listener: CommitListener): void;

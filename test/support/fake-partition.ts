@@ -1,7 +1,9 @@
 import type {
+  Admission,
   CommitListener,
   EntryView,
   KeyView,
+  NumberedCommand,
   PartitionStats,
   ScannedKey,
 } from '../../src/cluster/index.ts';
@@ -26,7 +28,7 @@ import {
 export type CommitMode = 'now' | 'turn' | 'manual';
 
 export interface FakeRecord {
-  readonly kind: 'put' | 'tombstone' | 'expiry' | 'flush';
+  readonly kind: 'put' | 'tombstone' | 'expiry' | 'flush' | 'outcome';
   readonly offset: Offset;
   readonly database: DatabaseId;
   /** Latin-1 text of the key's bytes; empty for a flush. */
@@ -43,6 +45,11 @@ interface FakeEntry {
   readonly value: Uint8Array;
   readonly expiresAtMs: EpochMillis;
   readonly live: boolean;
+}
+
+interface FakeCommand {
+  readonly offset: Offset;
+  readonly outcome: Uint8Array;
 }
 
 interface Waiter {
@@ -95,6 +102,9 @@ export class FakePartition implements LeaderPartition {
   #flushOffset = asOffset(-1);
   #group = 0;
   #groupCount = 0;
+  /** By producer and sequence; none is ever forgotten. */
+  readonly #commands = new Map<string, FakeCommand>();
+  #command = '';
   #commitScheduled = false;
 
   constructor(options: FakePartitionOptions = {}) {
@@ -187,6 +197,25 @@ export class FakePartition implements LeaderPartition {
     return this.#append('flush', database, '', NOTHING, NO_EXPIRY);
   }
 
+  admit({ producer, sequence }: NumberedCommand): Admission {
+    const known = this.#commands.get(`${JSON.stringify(producer)} ${sequence}`);
+    if (known === undefined) return { verdict: 'execute' };
+    if (known.offset >= this.highWatermark) return { verdict: 'join', offset: known.offset };
+    return { verdict: 'answer', ...known };
+  }
+
+  beginCommand({ producer, sequence }: NumberedCommand): void {
+    this.beginGroup();
+    this.#command = `${JSON.stringify(producer)} ${sequence}`;
+  }
+
+  endCommand(outcome: Uint8Array): Offset {
+    const offset = this.#append('outcome', asDatabaseId(0), '', outcome, NO_EXPIRY);
+    this.#commands.set(this.#command, { offset, outcome });
+    this.endGroup();
+    return offset;
+  }
+
   listen(listener: CommitListener): void {
     if (this.highWatermark < this.#endOffset) this.#listeners.add(listener);
   }
@@ -241,6 +270,7 @@ export class FakePartition implements LeaderPartition {
       keydirBytes: 0,
       expiredKeys: this.records.filter((record) => record.reason === TombstoneReason.expired).length,
       expiryLagMs: 0,
+      answeredRetries: 0,
       merges: this.mergeCount,
       flushes: 0,
       unflushedBytes: 0,
@@ -284,6 +314,7 @@ export class FakePartition implements LeaderPartition {
     const kept = this.records.filter((record) => record.offset < first);
     this.records.splice(0, this.records.length, ...kept);
     this.#endOffset = first;
+    for (const [name, { offset }] of this.#commands) if (offset >= first) this.#commands.delete(name);
     this.#appended = new Map(this.#committed);
     this.#flushOffset = this.records.findLast((record) => record.kind === 'flush')?.offset ?? asOffset(-1);
     const listeners = [...this.#listeners];
@@ -339,6 +370,7 @@ export class FakePartition implements LeaderPartition {
   }
 
   #apply(view: Map<string, FakeEntry>, record: FakeRecord): void {
+    if (record.kind === 'outcome') return;
     if (record.kind === 'flush') {
       for (const name of [...view.keys()]) if (name.startsWith(`${record.database}:`)) view.delete(name);
       if (view === this.#appended) this.#flushOffset = record.offset;

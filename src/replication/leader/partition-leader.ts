@@ -13,7 +13,7 @@ import { FlushSide } from './flush-side.ts';
 import { HandOver } from './hand-over.ts';
 import { LeaderDriver } from './leader-driver.ts';
 import { fetchReplyMessage, releasedMessage } from './leader-messages.ts';
-import { Partition } from './partition.ts';
+import { type OwnStat, Partition } from './partition.ts';
 import { partitionStats } from './partition-stats.ts';
 import { ReadGate } from './read-gate.ts';
 import { Upkeep } from './upkeep.ts';
@@ -343,7 +343,7 @@ export class PartitionLeader implements LeaderRole {
     if (error instanceof CaskadeError && error.code === 'corruptSegment') host.trouble('corrupt');
   }
 
-  #stats(): Omit<PartitionStats, 'expiredKeys' | 'expiryLagMs'> {
+  #stats(): Omit<PartitionStats, OwnStat> {
     return partitionStats({
       store: this.#store,
       cache: this.#options.cache,

@@ -3,6 +3,7 @@ import type { BlockCache } from '../../storage/block-cache.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
 import type { PartitionStats } from '../leader-partition.ts';
 import type { LeaderCore } from './leader-core.ts';
+import type { OwnStat } from './partition.ts';
 import type { ReadGate } from './read-gate.ts';
 
 export interface StatsSource {
@@ -18,7 +19,7 @@ export interface StatsSource {
 }
 
 /** What a leader's parts count, put together. */
-export function partitionStats(source: StatsSource): Omit<PartitionStats, 'expiredKeys' | 'expiryLagMs'> {
+export function partitionStats(source: StatsSource): Omit<PartitionStats, OwnStat> {
   const { store, cache, core, readGate } = source;
   const { log, index } = store;
   return {

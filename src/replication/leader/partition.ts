@@ -1,6 +1,6 @@
 import type { Clock } from '../../env/clock.ts';
 import type { Logger } from '../../env/logger.ts';
-import { CaskadeError } from '../../model/errors.ts';
+import { CaskadeError, InvariantError } from '../../model/errors.ts';
 import {
   asOffset,
   type DatabaseId,
@@ -11,15 +11,19 @@ import {
 } from '../../model/numbers.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
 import {
+  type Admission,
   type CommitListener,
   type EntryView,
   KeyView,
   type LeaderPartition,
+  type NumberedCommand,
   type PartitionStats,
   ReadOutcome,
   type ScannedKey,
   TombstoneReason,
 } from '../leader-partition.ts';
+import { NumberedCommands } from '../producers/numbered-commands.ts';
+import { ProducerTable } from '../producers/producer-table.ts';
 import { AppendOutcomes } from './append-outcomes.ts';
 import { DueKeys } from './due-keys.ts';
 import { ExpirySweeper } from './expiry-sweeper.ts';
@@ -27,6 +31,9 @@ import { Pause } from './pause.ts';
 import type { ReadGate } from './read-gate.ts';
 import type { StallTarget } from './stall-watch.ts';
 import type { WriteGate } from './write-gate.ts';
+
+/** What the partition counts itself. */
+export type OwnStat = 'expiredKeys' | 'expiryLagMs' | 'answeredRetries';
 
 /** What the partition asks of the leader's role around it. */
 export interface PartitionHost {
@@ -37,7 +44,7 @@ export interface PartitionHost {
   /** A committed record cannot be read. */
   corrupt(): void;
   mergeNow(): Promise<void>;
-  stats(): Omit<PartitionStats, 'expiredKeys' | 'expiryLagMs'>;
+  stats(): Omit<PartitionStats, OwnStat>;
 }
 
 export interface PartitionParts {
@@ -52,6 +59,7 @@ export interface PartitionParts {
   readonly readGate: ReadGate;
 }
 
+const SUSPENDED: Admission = { verdict: 'suspended' };
 const NO_ERROR = new CaskadeError('tryAgain', 'nothing was refused');
 
 /**
@@ -74,6 +82,8 @@ export class Partition implements LeaderPartition, StallTarget {
   readonly #readGate: ReadGate;
   readonly #outcomes: AppendOutcomes;
   readonly #sweeper: ExpirySweeper;
+  /** Null: nobody remembers producers here, and none may come. */
+  readonly #commands: NumberedCommands | null;
   #highWatermark: Offset;
   #isServing = false;
   #confirmsAlone = false;
@@ -96,6 +106,8 @@ export class Partition implements LeaderPartition, StallTarget {
     this.#highWatermark = store.committedOffset;
     this.#outcomes = new AppendOutcomes(this, clock, parts.writeTimeoutMs);
     this.#sweeper = this.#newSweeper();
+    const { producers } = store;
+    this.#commands = producers instanceof ProducerTable ? new NumberedCommands(store, producers) : null;
   }
 
   get highWatermark(): Offset {
@@ -202,6 +214,22 @@ export class Partition implements LeaderPartition, StallTarget {
     return this.#appended(this.#store.flushDatabase(database));
   }
 
+  // Numbered commands
+
+  admit(command: NumberedCommand): Admission {
+    if (this.#isServing) return this.#numbered.admit(command);
+    if (this.#gated(this.#readGate.awaitServing()) === ReadOutcome.suspended) return SUSPENDED;
+    return { verdict: 'refuse', error: this.refusal };
+  }
+
+  beginCommand(command: NumberedCommand, outcome?: Uint8Array): void {
+    this.#numbered.begin(command, outcome);
+  }
+
+  endCommand(outcome: Uint8Array): Offset {
+    return this.#appended(this.#numbered.end(outcome));
+  }
+
   listen(listener: CommitListener): void {
     this.#outcomes.listen(listener, asOffset(this.#store.logEndOffset - 1));
   }
@@ -235,7 +263,9 @@ export class Partition implements LeaderPartition, StallTarget {
   }
 
   stats(): PartitionStats {
-    return { ...this.#host.stats(), expiredKeys: this.#expiredKeys, expiryLagMs: this.#sweeper.lagMs };
+    const answeredRetries = this.#commands?.answered ?? 0;
+    const { lagMs } = this.#sweeper;
+    return { ...this.#host.stats(), expiredKeys: this.#expiredKeys, expiryLagMs: lagMs, answeredRetries };
   }
 
   mergeNow(): Promise<void> {
@@ -324,6 +354,12 @@ export class Partition implements LeaderPartition, StallTarget {
   }
 
   // Inside
+
+  get #numbered(): NumberedCommands {
+    if (this.#commands === null)
+      throw new InvariantError('a partition without producers was sent a numbered command');
+    return this.#commands;
+  }
 
   /** Nothing that was appended is committed any more. */
   get #isDone(): boolean {

@@ -8,6 +8,7 @@ import type { ClusterFacts, NodeRegistration, PartitionState } from '../../model
 import type { MaintenanceSettings } from '../../storage/maintenance.ts';
 import type { EngineName } from '../../storage/partition-meta.ts';
 import type { PeerMessage } from '../messages.ts';
+import type { ProducerBounds } from '../producers/producer-window.ts';
 import type { ScrubSchedule } from './scrubber.ts';
 
 /** Sends to another node, or loses it without a word. The adapter coalesces what is sent within a turn. */
@@ -58,6 +59,8 @@ export interface ReplicaManagerSettings {
   readonly maintenance: MaintenanceSettings;
   /** Absent: what is committed is not read again by itself. */
   readonly scrub?: ScrubSchedule;
+  /** What a partition remembers of its producers (R14). Absent: the bounds of `LIMITS`. */
+  readonly producers?: ProducerBounds;
 }
 
 /** What stood in the coordinator at some moment. */

@@ -30,7 +30,7 @@ export function openerOf(
       flush,
       hashSeed: hashSeedOf(uuid),
       mustExist,
-      producers: new ProducerTable(),
+      producers: new ProducerTable(settings.producers),
       member: { closedCleanly },
     };
     const result = await openReplica(options, storeDoors);

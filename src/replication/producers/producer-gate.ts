@@ -1,27 +1,15 @@
 import { CaskadeError } from '../../model/errors.ts';
-import type { Offset } from '../../model/numbers.ts';
-import type { ProducerNote } from '../../model/producer.ts';
+import type { Admission, NumberedCommand } from '../leader-partition.ts';
 import type { ProducerTable } from './producer-table.ts';
 
-/**
- * What becomes of a numbered command before it is executed. `join`: wait until `offset` is resolved, then ask again (R13): never answer early.
- * `refuse`: its error says whether it may be sent again.
- */
-export type ProducerRetry =
-  | { readonly verdict: 'execute' }
-  | { readonly verdict: 'join'; readonly offset: Offset }
-  | { readonly verdict: 'answer'; readonly offset: Offset; readonly outcome: Uint8Array | null }
-  | { readonly verdict: 'refuse'; readonly error: CaskadeError };
+/** What a table can say of a command; that nothing can be said yet, its leader must know. */
+export type ProducerRetry = Exclude<Admission, { readonly verdict: 'suspended' }>;
 
 const EXECUTE: ProducerRetry = { verdict: 'execute' };
 
 /** The question a leader asks before it executes a numbered command (R14). Only of a leader whose log is committed up to its epoch's start. */
-export function producerRetry(
-  table: ProducerTable,
-  command: Omit<ProducerNote, 'outcome'>,
-  isRetry: boolean,
-): ProducerRetry {
-  const found = table.lookup(command, isRetry);
+export function producerRetry(table: ProducerTable, command: NumberedCommand): ProducerRetry {
+  const found = table.lookup(command, command.isRetry);
   switch (found.result) {
     case 'new':
       return EXECUTE;

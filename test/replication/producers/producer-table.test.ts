@@ -198,7 +198,8 @@ describe('the producer table (R14)', () => {
   it('says to the leader what to do with a command', () => {
     const rig = new TableRig(8);
     const ask = (producer: Producer, sequence: number): unknown => {
-      const retry = producerRetry(rig.table, { producer, sequence: asProducerSequence(sequence) }, true);
+      const command = { producer, sequence: asProducerSequence(sequence), isRetry: true };
+      const retry = producerRetry(rig.table, command);
       return retry.verdict === 'refuse' ? retry.error.code : retry.verdict;
     };
     expect(ask(A, 20)).to.equal('execute');
