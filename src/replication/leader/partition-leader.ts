@@ -432,7 +432,7 @@ export class PartitionLeader implements LeaderRole {
     const host = {
       facts: () => ({
         canAct: this.#couldAct,
-        isDrained: this.highWatermark === this.#store.logEndOffset && !this.#isCommitting,
+        isDrained: this.highWatermark === this.#store.logEndOffset,
         isEnded: this.isFenced,
       }),
       hold: () => this.partition.pause(),
