@@ -30,6 +30,8 @@ export class ReplicaSet {
   /** Partitions whose directory is being made or removed now. */
   readonly #busy = new Map<PartitionId, Waiting | null>();
   readonly #changes = new Set<Promise<boolean>>();
+  /** Of replicas that were removed: who is assigned again in the same life numbers its fetches on, or its leader would take them for late ones. */
+  readonly #nextFetchIds = new Map<PartitionId, number>();
   #all: readonly Replica[] = [];
   #isClosed = false;
 
@@ -143,6 +145,7 @@ export class ReplicaSet {
       const { directories, nodeState, doors } = this.#node;
       const name = nodeState.partition(replica.id)?.directory ?? null;
       await replica.close();
+      this.#nextFetchIds.set(replica.id, replica.nextFetchId);
       doors.logger.info(
         { component: 'replica', partition: replica.id },
         'the replica is not assigned here any more',
@@ -199,7 +202,8 @@ export class ReplicaSet {
   }
 
   #add(id: PartitionId, uuid: string, store: PartitionStore | null): void {
-    this.#replicas.set(id, new Replica(id, uuid, store, this.#node));
+    const firstFetchId = this.#nextFetchIds.get(id) ?? 1;
+    this.#replicas.set(id, new Replica(id, uuid, store, this.#node, firstFetchId));
     this.#all = [...this.#replicas.values()];
   }
 }

@@ -57,11 +57,18 @@ export class Replica {
   /** Its log is not to be trusted until it has been built anew. */
   #isSuspect = false;
   #isClosed = false;
-  #nextFetchId = 1;
+  #nextFetchId: number;
 
-  /** `store` null: what the record names cannot be used. */
-  constructor(id: PartitionId, uuid: string, store: PartitionStore | null, node: ReplicaNode) {
+  /** `store` null: what the record names cannot be used. `firstFetchId`: above all that were used for the partition in this life. */
+  constructor(
+    id: PartitionId,
+    uuid: string,
+    store: PartitionStore | null,
+    node: ReplicaNode,
+    firstFetchId: number,
+  ) {
     this.id = id;
+    this.#nextFetchId = firstFetchId;
     this.uuid = uuid;
     this.#store = store;
     this.#node = node;
@@ -84,6 +91,11 @@ export class Replica {
 
   get store(): PartitionStore | null {
     return this.#store;
+  }
+
+  /** Once no role runs any more: above all fetches of this replica. */
+  get nextFetchId(): number {
+    return this.#nextFetchId;
   }
 
   get isBroken(): boolean {
