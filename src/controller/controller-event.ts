@@ -17,12 +17,21 @@ export interface ReignWorld {
   readonly partitions: readonly PartitionState[];
 }
 
+/** What the cluster is made of. */
+export interface ClusterShape {
+  readonly facts: ClusterFacts;
+  /** All there are. */
+  readonly partitions: readonly PartitionId[];
+  /** Those that the controller did not know. */
+  readonly added: readonly PartitionState[];
+}
+
 /**
  * `moved`: `/controller_epoch` is not ours any more (KAFKA-6082). `conflict`: somebody else wrote the partition, or it is gone. `unknown`: it may have
  * happened (W4). After the last two the state is read again, never written blindly (KAFKA-2729).
  */
-export type WriteOutcome =
-  | { readonly kind: 'written'; readonly version: PartitionVersion }
+export type WriteOutcome<Version extends number = PartitionVersion> =
+  | { readonly kind: 'written'; readonly version: Version }
   | { readonly kind: 'moved' | 'conflict' | 'unknown' };
 
 export type AdminResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
@@ -38,6 +47,9 @@ export type ControllerEvent = { readonly nowMs: number } & (
   | { readonly kind: 'written'; readonly partition: PartitionId; readonly outcome: WriteOutcome }
   /** Null: it does not exist. */
   | { readonly kind: 'partitionRead'; readonly partition: PartitionId; readonly state: PartitionState | null }
+  | { readonly kind: 'factsWritten'; readonly facts: ClusterFacts; readonly outcome: WriteOutcome<number> }
+  /** `/cluster` and the list of partitions, read because they may have changed. */
+  | { readonly kind: 'shapeRead'; readonly shape: ClusterShape }
   | { readonly kind: 'admin'; readonly requestId: number; readonly request: AdminRequest }
   | { readonly kind: 'timer' }
 );
@@ -51,6 +63,10 @@ export type ControllerEffect =
   | { readonly kind: 'write'; readonly next: PartitionState; readonly times: number }
   /** Barrier, then read. Answered by `partitionRead`. */
   | { readonly kind: 'readPartition'; readonly partition: PartitionId }
+  /** One multi: check `/controller_epoch`, then set `/cluster` from `facts.version` on. Answered by `factsWritten`. */
+  | { readonly kind: 'writeFacts'; readonly facts: ClusterFacts }
+  /** Barrier, then read. Answered by `shapeRead`. */
+  | { readonly kind: 'readShape' }
   | { readonly kind: 'send'; readonly node: NodeId; readonly message: FromController }
   /** Replaces the wake before; null: none is needed. */
   | { readonly kind: 'wake'; readonly atMs: number | null }

@@ -135,6 +135,10 @@ export interface ControllerState {
   /** Null: this node does not reign. */
   readonly controllerEpoch: ControllerEpoch | null;
   readonly facts: ClusterFacts | null;
+  /** `/cluster` is being written, or read after a write that failed. */
+  readonly isFactsFlight: boolean;
+  /** R2: what an operator wants `/cluster` to say. */
+  readonly wantedMinInsync: number | null;
   readonly nodes: ReadonlyMap<NodeId, NodeRegistration>;
   /** Grows with every change of `nodes`. */
   readonly nodesSequence: number;
@@ -161,6 +165,8 @@ export function idleState(nodeId: NodeId, settings: ControllerSettings, nextQuer
     settings,
     controllerEpoch: null,
     facts: null,
+    isFactsFlight: false,
+    wantedMinInsync: null,
     nodes: new Map(),
     nodesSequence: 0,
     refused: new Map(),

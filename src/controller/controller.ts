@@ -1,12 +1,12 @@
 import { CoalescedWork } from '../coordination/coalesced-work.ts';
 import type { CoordinatorSession } from '../coordination/coordinator.ts';
-import { NODES_PATH } from '../coordination/paths.ts';
+import { CLUSTER_PATH, NODES_PATH, PARTITIONS_PATH } from '../coordination/paths.ts';
 import type { Clock, Timer } from '../env/clock.ts';
 import type { Logger } from '../env/logger.ts';
 import type { AdminRequest, FromController, ToController } from '../model/control-messages.ts';
 import { InvariantError } from '../model/errors.ts';
 import type { ControllerEpoch, Incarnation, NodeId, PartitionId } from '../model/numbers.ts';
-import type { PartitionState } from '../model/partition-state.ts';
+import type { ClusterFacts, PartitionState } from '../model/partition-state.ts';
 import type { Reign } from './campaign.ts';
 import type { AdminResult, ControllerEffect, ControllerEvent } from './controller-event.ts';
 import { type ControllerSettings, type ControllerState, idleState } from './controller-state.ts';
@@ -37,6 +37,7 @@ interface Running {
   readonly view: CoordinatorView;
   readonly reign: Reign;
   readonly readingNodes: CoalescedWork;
+  readonly readingShape: CoalescedWork;
   stopObserving: () => void;
 }
 
@@ -79,6 +80,10 @@ export class Controller {
         () => this.#readNodes(running),
         (error) => this.#fail(error),
       ),
+      readingShape: new CoalescedWork(
+        () => this.#readShape(running),
+        (error) => this.#fail(error),
+      ),
       stopObserving: () => {},
     };
     this.#running = running;
@@ -114,8 +119,7 @@ export class Controller {
 
   /** Watches before it reads, so that no change falls between (PROTOCOL 2.2). */
   async #start(running: Running): Promise<void> {
-    const { session } = this.#options;
-    running.stopObserving = session.observe(NODES_PATH, 'children', () => running.readingNodes.request());
+    running.stopObserving = this.#observe(running);
     const world = await this.#persist(running, () => running.view.readWorld());
     if (world === undefined) return;
     const { controllerEpoch } = running.reign;
@@ -126,6 +130,30 @@ export class Controller {
       if (atMs > sinceMs) this.#enqueue({ kind: 'nodeRefused', node, incarnation });
     }
     running.readingNodes.request();
+    running.readingShape.request();
+  }
+
+  /** Nothing is asked for before the world is read: what is observed then is read after it. */
+  #observe(running: Running): () => void {
+    const { session } = this.#options;
+    const ifReigning = (work: CoalescedWork) => () => {
+      if (this.#state.controllerEpoch !== null) work.request();
+    };
+    const stops = [
+      session.observe(NODES_PATH, 'children', ifReigning(running.readingNodes)),
+      session.observe(PARTITIONS_PATH, 'children', ifReigning(running.readingShape)),
+      session.observe(CLUSTER_PATH, 'node', ifReigning(running.readingShape)),
+    ];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }
+
+  async #readShape(running: Running): Promise<void> {
+    const shape = await this.#persist(running, () =>
+      running.view.readShape(new Set(this.#state.partitions.keys())),
+    );
+    if (shape !== undefined) this.#enqueue({ kind: 'shapeRead', shape });
   }
 
   async #readNodes(running: Running): Promise<void> {
@@ -172,6 +200,12 @@ export class Controller {
       case 'readPartition':
         this.#readPartition(effect.partition).catch((error: unknown) => this.#fail(error));
         break;
+      case 'writeFacts':
+        this.#writeFacts(effect.facts).catch((error: unknown) => this.#fail(error));
+        break;
+      case 'readShape':
+        this.#running?.readingShape.request();
+        break;
       case 'send':
         this.#options.send(effect.node, effect.message);
         break;
@@ -196,6 +230,13 @@ export class Controller {
     if (running === null) return;
     const outcome = await running.view.write(next, times);
     if (running === this.#running) this.#enqueue({ kind: 'written', partition: next.id, outcome });
+  }
+
+  async #writeFacts(facts: ClusterFacts): Promise<void> {
+    const running = this.#running;
+    if (running === null) return;
+    const outcome = await running.view.writeFacts(facts);
+    if (running === this.#running) this.#enqueue({ kind: 'factsWritten', facts, outcome });
   }
 
   async #readPartition(partition: PartitionId): Promise<void> {

@@ -3,6 +3,7 @@ import {
   decodeCluster,
   decodeNode,
   decodePartition,
+  encodeCluster,
   encodePartition,
   idOfChild,
   partitionOfChild,
@@ -18,9 +19,9 @@ import {
 } from '../coordination/paths.ts';
 import type { Logger } from '../env/logger.ts';
 import { asNodeId, asPartitionVersion, type PartitionId } from '../model/numbers.ts';
-import type { NodeRegistration, PartitionState } from '../model/partition-state.ts';
+import type { ClusterFacts, NodeRegistration, PartitionState } from '../model/partition-state.ts';
 import type { Reign } from './campaign.ts';
-import type { ReignWorld, WriteOutcome } from './controller-event.ts';
+import type { ClusterShape, ReignWorld, WriteOutcome } from './controller-event.ts';
 
 /** Reads in flight at a time. */
 const READS_MAX = 64;
@@ -39,6 +40,7 @@ export class CoordinatorView {
   readonly #reign: Reign;
   readonly #logger: Logger;
   readonly #unknown = new Map<PartitionId, UnknownFields>();
+  #unknownFacts: UnknownFields = {};
 
   constructor(session: CoordinatorSession, reign: Reign, logger: Logger) {
     this.#session = session;
@@ -49,11 +51,9 @@ export class CoordinatorView {
   /** The world as it was no earlier than now (W7). Partitions before nodes, so that no life that a partition names is unknown. */
   async readWorld(): Promise<Read<ReignWorld>> {
     if (!(await this.#session.barrier()).ok) return RETRY;
-    const cluster = await this.#session.read(CLUSTER_PATH);
+    const facts = await this.#readFacts();
     const names = await this.#session.list(PARTITIONS_PATH);
-    if (!cluster.ok || !names.ok) return RETRY;
-    const facts = decodeCluster(cluster.value.data, cluster.value.version);
-    if (!facts.ok) return this.#unreadable(facts.reason);
+    if (facts.kind !== 'read' || !names.ok) return RETRY;
     const ids = names.value.map(partitionOfChild).filter((id) => id !== undefined);
     const partitions = await inTurns(ids, (id) => this.#read(id));
     const nodes = await this.readNodes();
@@ -69,6 +69,22 @@ export class CoordinatorView {
     );
     if (!isComplete) return RETRY;
     return { kind: 'read', value: { facts: facts.value, nodes: nodes.value, partitions: states } };
+  }
+
+  /** `/cluster` and the list of partitions as they were no earlier than now, with the states of those that are not known. */
+  async readShape(known: ReadonlySet<PartitionId>): Promise<Read<ClusterShape>> {
+    if (!(await this.#session.barrier()).ok) return RETRY;
+    const facts = await this.#readFacts();
+    const names = await this.#session.list(PARTITIONS_PATH);
+    if (facts.kind !== 'read' || !names.ok) return RETRY;
+    const partitions = names.value.map(partitionOfChild).filter((id) => id !== undefined);
+    const unknown = partitions.filter((id) => !known.has(id));
+    const added: PartitionState[] = [];
+    for (const read of await inTurns(unknown, (id) => this.#read(id))) {
+      if (read.kind !== 'read') return RETRY;
+      if (read.value !== null) added.push(read.value);
+    }
+    return { kind: 'read', value: { facts: facts.value, partitions, added } };
   }
 
   /** Who is alive, no earlier than now: a life older than one that a partition names would look foreign. What goes while it is read counts as gone. */
@@ -105,16 +121,34 @@ export class CoordinatorView {
     const sets = Array.from({ length: times }, (_, index): Operation => {
       return { kind: 'set', path, data, version: next.version + index };
     });
-    const check = {
-      kind: 'check',
-      path: CONTROLLER_EPOCH_PATH,
-      version: this.#reign.epochVersion,
-    } as const;
+    const outcome = await this.#checked(sets);
+    if (outcome.kind !== 'written') return outcome;
+    return { kind: 'written', version: asPartitionVersion(outcome.version) };
+  }
+
+  /** From `facts.version` on. */
+  writeFacts(facts: ClusterFacts): Promise<WriteOutcome<number>> {
+    const data = encodeCluster(facts, this.#unknownFacts);
+    return this.#checked([{ kind: 'set', path: CLUSTER_PATH, data, version: facts.version }]);
+  }
+
+  /** One multi with the check that we still reign (W8). */
+  async #checked(sets: readonly Operation[]): Promise<WriteOutcome<number>> {
+    const { epochVersion: version } = this.#reign;
+    const check: Operation = { kind: 'check', path: CONTROLLER_EPOCH_PATH, version };
     const outcome = await this.#session.multi([check, ...sets]);
-    if (outcome.ok)
-      return { kind: 'written', version: asPartitionVersion(outcome.value.at(-1) ?? next.version + times) };
+    if (outcome.ok) return { kind: 'written', version: outcome.value.at(-1) ?? -1 };
     if (outcome.failure === 'unknown' || outcome.failure === 'sessionLost') return { kind: 'unknown' };
     return { kind: (await this.#isEpochOurs()) ? 'conflict' : 'moved' };
+  }
+
+  async #readFacts(): Promise<Read<ClusterFacts>> {
+    const cluster = await this.#session.read(CLUSTER_PATH);
+    if (!cluster.ok) return RETRY;
+    const facts = decodeCluster(cluster.value.data, cluster.value.version);
+    if (!facts.ok) return this.#unreadable(facts.reason);
+    this.#unknownFacts = facts.unknown;
+    return { kind: 'read', value: facts.value };
   }
 
   /** A failed multi does not say which part failed. */

@@ -22,6 +22,8 @@ export class Draft {
   readonly effects: ControllerEffect[] = [];
   controllerEpoch: ControllerEpoch | null;
   facts: ClusterFacts | null;
+  isFactsFlight: boolean;
+  wantedMinInsync: number | null;
   nodes: Map<NodeId, NodeRegistration>;
   nodesSequence: number;
   refused: Map<NodeId, { readonly incarnation: Incarnation; readonly untilMs: number }>;
@@ -40,6 +42,8 @@ export class Draft {
     this.settings = state.settings;
     this.controllerEpoch = state.controllerEpoch;
     this.facts = state.facts;
+    this.isFactsFlight = state.isFactsFlight;
+    this.wantedMinInsync = state.wantedMinInsync;
     this.nodes = new Map(state.nodes);
     this.nodesSequence = state.nodesSequence;
     this.refused = new Map(state.refused);
@@ -114,6 +118,8 @@ export class Draft {
         settings: this.settings,
         controllerEpoch,
         facts: this.facts,
+        isFactsFlight: this.isFactsFlight,
+        wantedMinInsync: this.wantedMinInsync,
         nodes: this.nodes,
         nodesSequence: this.nodesSequence,
         refused: this.refused,

@@ -13,6 +13,7 @@ export function onAdmin(draft: Draft, requestId: number, request: AdminRequest):
 
 function answer(draft: Draft, request: AdminRequest): AdminResult {
   if (draft.controllerEpoch === null) return refuse('this node is not the controller');
+  if (request.kind === 'setMinInsync') return setMinInsync(draft, request.minInsync);
   const record = draft.partitions.get(request.partition);
   if (record === undefined) return refuse(`there is no partition ${request.partition}`);
   switch (request.kind) {
@@ -24,6 +25,15 @@ function answer(draft: Draft, request: AdminRequest): AdminResult {
       draft.update(record, { wantsPreferred: true });
       return TAKEN_OVER;
   }
+}
+
+/** R2. Leaders go by it partition by partition, each from the version on that says so. */
+function setMinInsync(draft: Draft, minInsync: number): AdminResult {
+  const { replicationFactor } = draft.reign.facts;
+  if (!Number.isInteger(minInsync) || minInsync < 1 || minInsync > replicationFactor)
+    return refuse(`min.insync is between 1 and the replication factor, which is ${replicationFactor}`);
+  draft.wantedMinInsync = minInsync;
+  return TAKEN_OVER;
 }
 
 function reassign(

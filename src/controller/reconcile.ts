@@ -1,4 +1,5 @@
 import type { NodeId, PartitionId, PartitionVersion } from '../model/numbers.ts';
+import { settleFacts } from './cluster-shape.ts';
 import type { PartitionRecord } from './controller-state.ts';
 import type { Draft } from './draft.ts';
 import { startRead, startWrite } from './flights.ts';
@@ -16,6 +17,7 @@ const ELECTIONS: ReadonlySet<DecisionReason> = new Set([
 
 /** Runs the same decision over everything, after each event (PROTOCOL 2.11), then says what has to be said to nodes. */
 export function reconcile(draft: Draft): void {
+  settleFacts(draft);
   const round = new Round(draft);
   if (draft.settleUntilMs !== null) {
     if (draft.nowMs >= draft.settleUntilMs) draft.settleUntilMs = null;

@@ -1,5 +1,6 @@
 import { asControllerEpoch } from '../model/numbers.ts';
 import type { NodeRegistration } from '../model/partition-state.ts';
+import { onFactsWritten, onShapeRead } from './cluster-shape.ts';
 import type { ControllerEvent, StepResult } from './controller-event.ts';
 import { type ControllerState, newRecord } from './controller-state.ts';
 import { Draft } from './draft.ts';
@@ -43,6 +44,12 @@ function apply(draft: Draft, event: ControllerEvent): void {
       break;
     case 'partitionRead':
       onPartitionRead(draft, event.partition, event.state);
+      break;
+    case 'factsWritten':
+      onFactsWritten(draft, event.facts, event.outcome);
+      break;
+    case 'shapeRead':
+      if (draft.controllerEpoch !== null) onShapeRead(draft, event.shape);
       break;
     case 'admin':
       onAdmin(draft, event.requestId, event.request);

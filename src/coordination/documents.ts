@@ -60,6 +60,7 @@ const PARTITION = z.looseObject({
   incarnations: z.record(z.string(), count.transform(asIncarnation)),
   directoryIds: z.record(z.string(), z.string()),
   controllerEpoch: count.transform(asControllerEpoch),
+  minInsync: count.optional(),
   recovery: z.enum(['clean', 'unclean']),
 });
 
@@ -123,7 +124,7 @@ export function decodePartition(id: PartitionId, data: unknown, version: number)
   const decoded = decode(PARTITION, `/partitions/${id}`, data);
   if (!decoded.ok) return decoded;
   const { uuid, replicas, adding, removing, leader, leaderEpoch, isr, elr } = decoded.value;
-  const { incarnations, directoryIds, controllerEpoch, recovery } = decoded.value;
+  const { incarnations, directoryIds, controllerEpoch, minInsync, recovery } = decoded.value;
   return {
     ...decoded,
     value: {
@@ -140,6 +141,7 @@ export function decodePartition(id: PartitionId, data: unknown, version: number)
       incarnations,
       directoryIds,
       controllerEpoch,
+      ...(minInsync !== undefined && { minInsync }),
       recovery,
     },
   };

@@ -165,7 +165,9 @@ export interface HandOverReady {
 export type AdminRequest =
   | { readonly kind: 'reassign'; readonly partition: PartitionId; readonly replicas: readonly NodeId[] }
   | { readonly kind: 'electUnclean'; readonly partition: PartitionId; readonly node: NodeId }
-  | { readonly kind: 'electPreferred'; readonly partition: PartitionId };
+  | { readonly kind: 'electPreferred'; readonly partition: PartitionId }
+  /** R2. */
+  | { readonly kind: 'setMinInsync'; readonly minInsync: number };
 
 export type ToController =
   | StatePushAck

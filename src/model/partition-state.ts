@@ -31,6 +31,8 @@ export interface PartitionState {
   /** By node: the directory under which a member of ISR or ELR counts (R5). */
   readonly directoryIds: Readonly<Record<number, string>>;
   readonly controllerEpoch: ControllerEpoch;
+  /** The min.insync under which ISR and ELR of this version were decided, and by which its leader goes (R2). Absent: that of `/cluster`. */
+  readonly minInsync?: number;
   /** `unclean`: the leader of this epoch was elected without a proof that it has everything committed. */
   readonly recovery: 'clean' | 'unclean';
 }
@@ -41,12 +43,21 @@ export interface ClusterFacts {
   /** Of `/cluster`: a receiver keeps the newest it has seen. */
   readonly version: number;
   readonly replicationFactor: number;
+  /** What partitions are to have; each has it from the version on that says so (`PartitionState.minInsync`). */
   readonly minInsync: number;
   readonly flushMode: 'always' | 'interval' | 'os';
   /** The lease length D. */
   readonly leaseMsMax: number;
   /** First slot, last slot, partition. */
   readonly slots: readonly (readonly [first: number, last: number, partition: number])[];
+}
+
+/** R2: the value travels with the version. A leader that has not heard of a version yet goes by the value of the one it has. */
+export function minInsyncOf(
+  state: Pick<PartitionState, 'minInsync'>,
+  facts: Pick<ClusterFacts, 'minInsync'>,
+): number {
+  return state.minInsync ?? facts.minInsync;
 }
 
 /** What recovery says about a replica (R6). `whole`: nothing that was ever acknowledged to anybody is missing. */

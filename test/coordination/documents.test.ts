@@ -27,7 +27,8 @@ function unwrap<Value>(decoded: { ok: true; value: Value } | { ok: false; reason
 describe('documents of the coordinator', () => {
   it('come back as they were', () => {
     const state = partitionState({ isr: [1], elr: [2], leader: null, adding: [3] });
-    expect(unwrap(decodePartition(P0, overTheWire(encodePartition(state)), 7))).to.deep.equal(state);
+    for (const written of [state, { ...state, minInsync: 2 }])
+      expect(unwrap(decodePartition(P0, overTheWire(encodePartition(written)), 7))).to.deep.equal(written);
     expect(unwrap(decodeCluster(overTheWire(encodeCluster(CLUSTER_FACTS)), 0))).to.deep.equal(CLUSTER_FACTS);
     const registration = {
       nodeId: node(3),

@@ -108,5 +108,5 @@ function proposedState(
     if (incarnation !== undefined) incarnations[node] = incarnation;
     if (directoryId !== undefined) directoryIds[node] = directoryId;
   }
-  return { ...state, isr, elr, incarnations, directoryIds, controllerEpoch };
+  return { ...state, isr, elr, incarnations, directoryIds, controllerEpoch, minInsync };
 }

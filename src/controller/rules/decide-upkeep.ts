@@ -18,6 +18,7 @@ type Step = (rules: LeafRules, state: PartitionState, world: PartitionWorld) => 
 export function decideUpkeep(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
   const steps: readonly Step[] = [
     settleMembers,
+    takeMinInsync,
     dropShuttingDown,
     beginReassignment,
     completeReassignment,
@@ -46,6 +47,12 @@ function settleMembers(rules: LeafRules, state: PartitionState, world: Partition
   const newEpoch = renewed.length > 0;
   const reason = newEpoch ? 'memberReturned' : 'memberLost';
   return write(reason, changedState(rules, state, world, { isr, elr, renewed, newEpoch }), world);
+}
+
+/** R2: one write takes the new value and, if it is lower, clears the ELR: a leader that does not know of it yet goes by the higher value, and holds still. */
+function takeMinInsync(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision | null {
+  if (state.minInsync === undefined || state.minInsync === world.minInsync) return null;
+  return write('minInsyncChanged', changedState(rules, state, world, { newEpoch: false }), world);
 }
 
 /** Controlled shutdown of a follower (KIP-841). */

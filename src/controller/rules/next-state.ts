@@ -33,8 +33,11 @@ export function changedState(
   world: PartitionWorld,
   change: StateChange,
 ): PartitionState {
-  const isr = change.isr ?? state.isr;
-  const elr = change.elr ?? state.elr;
+  const { minInsync } = world;
+  // Also where the ISR stays: with a lower min.insync it may be large enough for the high watermark to move, and then nobody outside has everything (R2).
+  const kept = rules.nextIsrElr(state, change.isr ?? state.isr, minInsync, new Set());
+  const isr = change.isr ?? kept.isr;
+  const elr = change.elr ?? kept.elr;
   const incarnations: Record<number, Incarnation> = {};
   const directoryIds: Record<number, string> = {};
   for (const node of [...isr, ...elr]) {
@@ -60,6 +63,7 @@ export function changedState(
     directoryIds,
     leaderEpoch,
     controllerEpoch: world.controllerEpoch,
+    minInsync,
     recovery: change.recovery ?? state.recovery,
   };
 }

@@ -76,6 +76,7 @@ export type DecisionReason =
   | 'reassignBegun'
   | 'reassignDone'
   | 'preferred'
+  | 'minInsyncChanged'
   | 'unclean'
   | 'coordinatorLostWrites';
 

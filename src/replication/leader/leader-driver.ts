@@ -1,11 +1,11 @@
 import type { Timer } from '../../env/clock.ts';
 import type { MonotonicMillis, NodeId, Offset } from '../../model/numbers.ts';
-import type { PartitionState } from '../../model/partition-state.ts';
+import { minInsyncOf, type PartitionState } from '../../model/partition-state.ts';
 import type { Fetch, FetchOutcome, FetchProgress } from '../messages.ts';
 import type { ClusterView, EchoedStamp, LeaderRoleOptions } from '../node/leader-role.ts';
 import type { FetchServer } from './fetch-server.ts';
 import { LeaderCore } from './leader-core.ts';
-import type { LeaderEffect, LeaderEvent } from './leader-events.ts';
+import type { LeaderEffect, LeaderEvent, LeaderFacts } from './leader-events.ts';
 
 /** What the driver leaves to the partition. */
 export interface DriverHost {
@@ -45,7 +45,7 @@ export class LeaderDriver {
       incarnation: options.incarnation,
       directoryId: store.directoryId,
       state,
-      facts: view.facts,
+      facts: factsOf(state, view),
       live: view.live,
       lagMsMax: settings.lagMsMax,
       proposalRetryMs: PROPOSAL_RETRY_MS,
@@ -96,7 +96,8 @@ export class LeaderDriver {
   }
 
   stateApplied(state: PartitionState, view: ClusterView): void {
-    this.#step({ kind: 'stateApplied', state, facts: view.facts, live: view.live, nowMs: this.#nowMs });
+    const facts = factsOf(state, view);
+    this.#step({ kind: 'stateApplied', state, facts, live: view.live, nowMs: this.#nowMs });
     this.#lookAtLeaseSet();
     this.#host.looked();
   }
@@ -194,3 +195,8 @@ export class LeaderDriver {
     this.#options.host.leaseSetChanged();
   }
 }
+
+const factsOf = (state: PartitionState, { facts }: ClusterView): LeaderFacts => ({
+  minInsync: minInsyncOf(state, facts),
+  leaseMsMax: facts.leaseMsMax,
+});

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { asOffset } from '../../../src/model/numbers.ts';
-import { LAG_MS, LeaderMachine, Outcomes, POLL_MS, TIMEOUT_MS } from './leader-machine.ts';
+import { LAG_MS, LeaderMachine, Outcomes, POLL_MS, TIMEOUT_MS, viewFor } from './leader-machine.ts';
 
 /** Both followers have fetched in this epoch, hold the leader's log, and are parked. */
 async function led(options: Parameters<typeof LeaderMachine.open>[0] = {}): Promise<LeaderMachine> {
@@ -105,6 +105,18 @@ describe('below min.insync (R1)', () => {
     expect(leader.partition.writeRefusal()).to.equal(null);
     for (const id of [2, 3]) leader.follower(id).sync();
     expect(leader.partition.highWatermark).to.equal(1);
+  });
+});
+
+describe('min.insync of a version (R2)', () => {
+  it('holds from the version on that says so: what the cluster says before or after it changes nothing', async () => {
+    const leader = await led();
+    leader.apply({ isr: [1 as never], elr: [2 as never], minInsync: 2 });
+    expect(leader.partition.writeRefusal()).to.not.equal(null);
+    leader.role.stateApplied(leader.state, viewFor(1));
+    expect(leader.partition.writeRefusal(), 'the ELR is not cleared yet').to.not.equal(null);
+    leader.apply({ elr: [], minInsync: 1 }, 2);
+    expect(leader.partition.writeRefusal()).to.equal(null);
   });
 });
 

@@ -371,7 +371,7 @@ function stateFor(store: PartitionStore, options: LeaderMachineOptions): Partiti
   };
 }
 
-function viewFor(minInsync: number): ClusterView {
+export function viewFor(minInsync: number): ClusterView {
   const facts = {
     clusterId: 'test',
     version: 1,
