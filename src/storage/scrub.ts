@@ -87,7 +87,9 @@ export class Scrub {
   }
 
   async #scrub(segment: Segment): Promise<ScrubOutcome | null> {
-    const scan = new BatchScan(segment.handle, segment.length);
+    // The active segment grows, and is cut above the high watermark, while it is read.
+    const { length } = segment;
+    const scan = new BatchScan(segment.handle, length);
     try {
       for await (const batch of scan.batches()) {
         if (batch.header.baseOffset >= this.#end) return null;
@@ -101,7 +103,7 @@ export class Scrub {
       if (error instanceof CaskadeError) return this.#bad(segment, scan.end.position, error.code);
       throw error;
     }
-    if (scan.end.fault === null && scan.end.position === segment.length) return null;
+    if (this.#next >= this.#end || (scan.end.fault === null && scan.end.position === length)) return null;
     return this.#bad(segment, scan.end.position, `batch ${scan.end.fault ?? 'short'}`);
   }
 
