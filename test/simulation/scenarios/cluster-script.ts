@@ -77,11 +77,16 @@ export class ClusterScript {
     });
   }
 
-  /** Plays a story in a cluster that has just become stable, and looks at what is left of it. */
-  static async play(options: ScriptOptions, story: (script: ClusterScript) => Promise<void>): Promise<void> {
-    const script = new ClusterScript(options);
+  /** Plays a story in a cluster that has just become stable, and looks at what is left of it. CASKADE_SEED_SHIFT=1 plays it in another world. */
+  static async play(
+    { seed, ...options }: ScriptOptions & Pick<WorldOptions, 'seed'>,
+    story: (script: ClusterScript) => Promise<void>,
+  ): Promise<void> {
+    const { CASKADE_SEED_SHIFT } = process.env;
+    const script = new ClusterScript({ ...options, seed: seed + 1000 * Number(CASKADE_SEED_SHIFT ?? 0) });
     try {
       await script.world.start();
+      await script.untilStable();
       await story(script);
       await script.#finish();
     } catch (error) {
@@ -125,6 +130,12 @@ export class ClusterScript {
     return [one, other];
   }
 
+  /** The same, the controller last: who is cut off from the leader while it reigns keeps the leader from changing the ISR. */
+  get pairByReign(): readonly [NodeId, NodeId] {
+    const [one, other] = this.pair;
+    return one === this.world.controller ? [other, one] : [one, other];
+  }
+
   node(id: NodeId): WorldNode {
     return this.world.node(id);
   }
@@ -165,6 +176,16 @@ export class ClusterScript {
     return leader.partition.stats().reads;
   }
 
+  /** Everybody assigned has taken over what the coordinator has. */
+  #isInForce(): boolean {
+    const { leader, leaderEpoch, replicas } = this.state;
+    if (leader === null || !this.isServedBy(leader)) return false;
+    return replicas.every((id) => {
+      const replica = this.node(id).live?.cluster.replicas.replica(P0);
+      return id === leader || replica?.follower?.leaderEpoch === leaderEpoch;
+    });
+  }
+
   // Time
 
   run(ms: number): Promise<void> {
@@ -178,7 +199,7 @@ export class ClusterScript {
   }
 
   untilStable(): Promise<void> {
-    return this.until('everything is well', () => this.world.isStable(), HEAL_MS_MAX);
+    return this.until('everything is well', () => this.world.isStable() && this.#isInForce(), HEAL_MS_MAX);
   }
 
   untilRuns(id: NodeId): Promise<void> {

@@ -64,7 +64,7 @@ describe('logs agree after changes of the leader (PROTOCOL 2.6, 2.8)', () => {
   it('KAFKA-7128: a follower with everything below the old high watermark, but not the tail that its leader inherited, does not join', () =>
     ClusterScript.play({ seed: 503 }, async (script) => {
       const { leader } = script;
-      const [fast, slow] = script.pair;
+      const [slow, fast] = script.pairByReign;
       script.cut(leader, slow);
       await script.untilInSync([leader, fast], 5_000);
       // More than one fetch brings; the last part is committed at the leader, and the fast one has not heard of it.

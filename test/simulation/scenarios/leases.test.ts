@@ -87,9 +87,7 @@ describe('no read is stale, whatever happens to the leader (PROTOCOL 4.6)', () =
     ClusterScript.play({ seed: 407 }, async (script) => {
       await script.mustSet('K', 'old');
       const { leader } = script;
-      // Not the controller: the leader proposes the shrink to it.
-      const [silent, other] =
-        script.pair[0] === script.world.controller ? [script.pair[1], script.pair[0]] : script.pair;
+      const [silent, other] = script.pairByReign;
       script.cut(leader, silent);
       const cutMs = script.world.nowMs;
       await script.run(leaseMsMax);

@@ -107,7 +107,7 @@ describe('a deleted key stays deleted in a cluster (PROTOCOL 3.4)', () => {
       const isRebuilding = (): boolean =>
         script.node(learner).live?.cluster.replicas.replica(P0)?.follower?.isRebuilding === true;
       await script.until('the learner rebuilds', isRebuilding);
-      await script.run(100);
+      await script.run(20);
       expect(isRebuilding()).to.equal(true);
       script.kill(leader);
       await script.untilLedAnew(leader);
