@@ -102,6 +102,7 @@ export class Merge {
     this.#startedAtMs = this.#doors.clock.monotonicMs();
     for (const input of inputs) input.pin();
     try {
+      await this.#placeSnapshot(inputs);
       await this.#copy(inputs);
     } catch (error) {
       await this.#abort();
@@ -127,6 +128,37 @@ export class Merge {
     const { end, path } = inputs.at(-1) as Segment;
     if (this.#rules.isMergeable(end, this.#host.committedOffset())) return;
     throw new InvariantError(`${path}: a merge of a segment that is not wholly committed (C2)`);
+  }
+
+  /**
+   * The snapshot of producers takes the place of the last of their records that surely goes, and none above it goes: who has fetched a part of what is merged
+   * finds the snapshot ahead, not behind. Dead stays dead; that a tombstone may go can change, so it is not looked at.
+   */
+  async #placeSnapshot(inputs: readonly Segment[]): Promise<void> {
+    if (this.#carry.hasNothing) return;
+    for (const input of inputs.toReversed()) {
+      this.#carry.place = await this.#lastGoing(input);
+      if (this.#carry.place >= 0) return;
+    }
+  }
+
+  async #lastGoing(input: Segment): Promise<number> {
+    const record = this.#record;
+    const scan = new BatchScan(input.handle, input.length);
+    let last = -1;
+    for await (const batch of scan.batches()) {
+      for (const place of this.#records.of(batch, input.path, record)) {
+        if (this.#slices.isSpent) await this.#slices.rest();
+        if (!speaksOfProducers(batch.bytes, place.start, this.#records.view)) continue;
+        const mayComeBack = record.kind === RecordKind.tombstone || record.kind === RecordKind.flush;
+        const isGoing =
+          record.kind === RecordKind.producerSnapshot || !this.#rules.isLive(this.#index, record);
+        if (isGoing && !mayComeBack) last = record.offset;
+      }
+      await this.#throttle(batch.header.length);
+    }
+    assertWhole(scan, input);
+    return last;
   }
 
   async #copy(inputs: readonly Segment[]): Promise<void> {
@@ -174,12 +206,15 @@ export class Merge {
     this.#isReplaced = false;
     if (!speaksOfProducers(batch.bytes, place.start, view)) return this.#keeps(record) ? bytes : null;
     output.speaksOfProducers = true;
-    const isKey = record.kind !== RecordKind.outcome && record.kind !== RecordKind.producerSnapshot;
-    if (this.#carry.keepsAll || (isKey && this.#keeps(record))) return bytes;
-    const snapshot = await this.#carry.inPlaceOf(view.offsetDelta);
-    this.#isReplaced = snapshot !== null;
-    if (snapshot !== null) toSnapshot(record, snapshot);
-    return snapshot;
+    if (record.offset > this.#carry.place) return bytes;
+    if (record.offset === this.#carry.place) {
+      const snapshot = await this.#carry.inPlaceOf(view.offsetDelta);
+      this.#isReplaced = true;
+      toSnapshot(record, snapshot);
+      return snapshot;
+    }
+    const isOfKey = record.kind !== RecordKind.outcome && record.kind !== RecordKind.producerSnapshot;
+    return isOfKey && this.#keeps(record) ? bytes : null;
   }
 
   #keeps(record: IndexedRecord): boolean {

@@ -47,30 +47,28 @@ export const NO_PRODUCERS: ProducerRecords = {
 };
 
 /**
- * What one merge does with records that speak of producers (C13): the first that it does not keep gives its place to a snapshot, which stands for all of them,
+ * What one merge does with records that speak of producers (C13): the last that surely goes gives its place to a snapshot, which stands for all of them,
  * those above the merge included. Without a table to take a snapshot of, they all are kept.
  */
 export class ProducerCarry {
+  /** Offset of the record whose place the snapshot takes; what lies above is kept. -1: nothing goes. */
+  place = -1;
   readonly #producers: ProducerRecords | undefined;
   readonly #slices: Slices;
-  #isPlaced = false;
 
   constructor(producers: ProducerRecords | undefined, slices: Slices) {
     this.#producers = producers;
     this.#slices = slices;
   }
 
-  /** Whether the record must be kept although nothing else speaks for it. */
-  get keepsAll(): boolean {
-    return this.#producers === undefined;
+  /** No record speaks of producers, or all that do are kept. */
+  get hasNothing(): boolean {
+    return this.#producers?.isEmpty ?? true;
   }
 
-  /** The record that takes the place of one that goes; null: it goes without. */
-  async inPlaceOf(offsetDelta: number): Promise<Buffer | null> {
-    if (this.#isPlaced || this.#producers === undefined) return null;
-    this.#isPlaced = true;
+  async inPlaceOf(offsetDelta: number): Promise<Buffer> {
     const parts: Uint8Array[] = [];
-    for (const part of this.#producers.snapshotParts()) {
+    for (const part of this.#producers?.snapshotParts() ?? []) {
       parts.push(part);
       if (this.#slices.isSpent) await this.#slices.rest();
     }
