@@ -1,6 +1,7 @@
 import { CONTROLLER_MUTATIONS, MERGE_MUTATIONS } from './controller-mutations.ts';
+import { LEASE_MUTATIONS } from './lease-mutations.ts';
 import type { Mutation } from './mutation.ts';
-import { LEASE_MUTATIONS, REPLICATION_MUTATIONS } from './replication-mutations.ts';
+import { REPLICATION_MUTATIONS } from './replication-mutations.ts';
 
 export const MUTATIONS: readonly Mutation[] = [
   ...REPLICATION_MUTATIONS,
