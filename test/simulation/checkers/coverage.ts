@@ -37,5 +37,9 @@ export const COVERED = [
   'follower read',
   'expired key',
   'merge',
+  'retry answered from the table',
+  'retry joined its waiter',
+  'command below the window',
+  'gap of a forwarder',
 ] as const;
 export type Covered = (typeof COVERED)[number];

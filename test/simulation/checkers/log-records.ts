@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { asOffset, type LeaderEpoch, type Offset } from '../../../src/model/numbers.ts';
+import type { ProducerNote } from '../../../src/model/producer.ts';
 import { BATCH_HEADER_BYTES, batchCrcHolds, readBatchHeader } from '../../../src/storage/format/batch.ts';
+import { ExtraId, findExtra } from '../../../src/storage/format/extras.ts';
+import { decodeProducerExtra, OutcomeDetail } from '../../../src/storage/format/outcome.ts';
 import { RecordKind, RecordView } from '../../../src/storage/format/record.ts';
 
 /** One record of a log, decoded. */
@@ -13,6 +16,8 @@ export interface LogRecord {
   readonly key: string;
   readonly value: string;
   readonly expiresAtMs: number;
+  /** The numbered command whose first record, or outcome, this is. */
+  readonly note: ProducerNote | null;
   /** Of everything that a merge must keep as it is. */
   readonly digest: string;
 }
@@ -58,7 +63,18 @@ function decodeRecord(
     .digest('hex')
     .slice(0, 16);
   const offset = asOffset(header.baseOffset + view.offsetDelta);
-  return { record: { offset, leaderEpoch: header.leaderEpoch, ...content, digest }, length: view.length };
+  const { leaderEpoch } = header;
+  const note = noteOf(bytes, at, view);
+  return { record: { offset, leaderEpoch, ...content, note, digest }, length: view.length };
+}
+
+function noteOf(bytes: Uint8Array, at: number, view: RecordView): ProducerNote | null {
+  if (view.kind === RecordKind.outcome && view.detail === OutcomeDetail.forgotten) return null;
+  const extra = findExtra(bytes, at, view, ExtraId.producer);
+  if (extra === null) return null;
+  const note = decodeProducerExtra(extra);
+  if (typeof note === 'string') throw new Error(`a producer at byte ${at} does not add up: ${note}`);
+  return { ...note, outcome: note.outcome === null ? null : Uint8Array.from(note.outcome) };
 }
 
 export function describeRecord({ offset, leaderEpoch, kind, key, value, expiresAtMs }: LogRecord): string {

@@ -57,6 +57,8 @@ export class ReferenceLog {
 
   /** `record` is committed according to `who`. */
   confirm(record: LogRecord, who: string, atMs: number): void {
+    // What a merge put in the place of a record that told of producers (C13).
+    if (record.kind === RecordKind.producerSnapshot) return;
     const known = this.#records.get(record.offset);
     if (known === undefined) {
       this.#records.set(record.offset, record);
@@ -69,6 +71,11 @@ export class ReferenceLog {
       () =>
         `partition ${this.#partition}: ${who} has ${describeRecord(record)} where ${describeRecord(known)} was committed`,
     );
+  }
+
+  /** Everything that is known, in order. */
+  records(): readonly LogRecord[] {
+    return [...this.#records.values()].sort((left, right) => left.offset - right.offset);
   }
 
   /** All offsets below `end` whose record is known. */

@@ -36,6 +36,8 @@ export interface ServiceRequest {
 export interface ServiceAnswer {
   readonly outcome: Outcome;
   readonly leaderHint: NodeId | null;
+  /** It was in the log already, and had to wait. */
+  readonly hasJoined: boolean;
 }
 
 const DATABASE = asDatabaseId(0);
@@ -405,7 +407,8 @@ export class ServiceCall implements CommitListener {
   #answer(outcome: Outcome): void {
     if (this.#isDone) return;
     this.#isDone = true;
-    this.#respond({ outcome, leaderHint: this.#node.leaderHint(this.#request.partition) });
+    const leaderHint = this.#node.leaderHint(this.#request.partition);
+    this.#respond({ outcome, leaderHint, hasJoined: this.#hasJoined });
   }
 }
 

@@ -31,10 +31,23 @@ async function operationsOf(
   const workloadOptions = { partitions: [0], wallMs: () => cluster.nowMs, followerReadShare: 0 };
   const patience = { thinkMsMax: 5, pauseMsMax: 5, timeoutMsMax: 60, stalenessMsMax: 0 };
   const options = { ...patience, attemptsMax: 4, retryMsMax: 3, blindRetryShare: 0.5 };
-  const witness = { refused: () => undefined, unknown: () => undefined };
+  const witness = {
+    refused: () => undefined,
+    unknown: () => undefined,
+    told: () => undefined,
+    met: () => undefined,
+  };
   for (let client = 1; client <= CLIENTS; client += 1) {
     const workload = new Workload(random.fork(), client, workloadOptions);
-    new SimulatedClient({ ...options, client }, cluster, workload, history, random.fork(), witness).start();
+    const kind = client % 2 === 0 ? 'plain' : 'client';
+    new SimulatedClient(
+      { ...options, client, kind },
+      cluster,
+      workload,
+      history,
+      random.fork(),
+      witness,
+    ).start();
   }
   await cluster.run(2_500);
   return history.operations();

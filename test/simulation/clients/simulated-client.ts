@@ -1,6 +1,7 @@
 import { asNodeId, asPartitionId, type NodeId } from '../../../src/model/numbers.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
-import type { History, Outcome } from '../checkers/history.ts';
+import { type History, isRead, type Outcome } from '../checkers/history.ts';
+import { type ClientKind, type Numbered, Numbering } from './numbering.ts';
 import type { ServiceAnswer, ServiceRequest } from './service-call.ts';
 import type { Request, Workload } from './workload.ts';
 
@@ -18,6 +19,7 @@ export interface ClientTransport {
 
 export interface ClientOptions {
   readonly client: number;
+  readonly kind: ClientKind;
   /** Between two requests of a burst, and between two bursts. */
   readonly thinkMsMax: number;
   readonly pauseMsMax: number;
@@ -27,19 +29,56 @@ export interface ClientOptions {
   /** After so many refusals a request is given up. */
   readonly attemptsMax: number;
   readonly retryMsMax: number;
-  /** Share of requests in doubt that are asked again, without a producer id: as another operation. */
+  /** Share of requests in doubt that are asked again without a producer id: as another operation. With one all are, as the same. */
   readonly blindRetryShare: number;
 }
 
-/** Told of every attempt that was refused or ended in doubt. */
+/** What a suite must have met of numbered commands. */
+export type Met = 'retry joined its waiter' | 'command below the window' | 'gap of a forwarder';
+
+/** Told of every attempt that was refused or ended in doubt, and of every answer to a numbered command. */
 export interface ClientWitness {
   refused(partition: number, reason: string): void;
   unknown(partition: number, reason: string): void;
+  told(partition: number, numbered: Numbered, reply: string): void;
+  met(what: Met): void;
+}
+
+/** A request with all its attempts. */
+interface Task {
+  readonly request: Request;
+  readonly numbered: Numbered | null;
+  /** Of the history; one for all attempts of a numbered command. */
+  operation: number;
+  attemptsLeft: number;
+  wasSent: boolean;
+  /** Some attempt may have been executed. */
+  isInDoubt: boolean;
+}
+
+/** Something to be done once the client has asked for so many things more. */
+interface Later {
+  dueIn: number;
+  readonly run: () => void;
 }
 
 const PAUSE_SHARE = 0.15;
+/** Commands that a forwarder has under way at a time. */
+const FORWARDED_MAX = 3;
+/** Shares of the numbered commands: whose answer is taken for lost, that are sent twice, and that are sent once more long after they were done. */
+const LOST_ANSWER_SHARE = 0.03;
+const DOUBLED_SHARE = 0.1;
+const LATE_COPY_SHARE = 0.05;
+const DOUBLED_AFTER_MS_MAX = 300;
+/** Share of those in doubt that are put off; and for how many requests at most. */
+const PUT_OFF_SHARE = 0.2;
+const PUT_OFF_REQUESTS_MAX = 48;
+/** What a cluster without a fault may say to numbered commands, too. */
+const BELOW = 'older than what is remembered';
+const GAP = 'came before command';
+const LOST_ANSWER = 'the answer was lost';
 
-/** One client: one request at a time, retried while it is refused, then a pause. */
+/** One client: one request at a time, retried while it is refused or, with a producer id, in doubt; then a pause. */
 export class SimulatedClient {
   readonly #options: ClientOptions;
   readonly #transport: ClientTransport;
@@ -47,9 +86,11 @@ export class SimulatedClient {
   readonly #history: History;
   readonly #random: SeededRandom;
   readonly #witness: ClientWitness;
+  readonly #numbering: Numbering;
   readonly #leaders = new Map<number, NodeId>();
+  #later: Later[] = [];
   #isStopped = false;
-  #isIdle = true;
+  #openCount = 0;
 
   constructor(
     options: ClientOptions,
@@ -65,10 +106,11 @@ export class SimulatedClient {
     this.#history = history;
     this.#random = random;
     this.#witness = witness;
+    this.#numbering = new Numbering(options.client, options.kind);
   }
 
   get isIdle(): boolean {
-    return this.#isIdle;
+    return this.#openCount === 0;
   }
 
   start(): void {
@@ -81,30 +123,89 @@ export class SimulatedClient {
   }
 
   #think(): void {
-    this.#isIdle = true;
-    if (this.#isStopped) return;
-    const { thinkMsMax, pauseMsMax } = this.#options;
+    if (this.#isStopped || this.#openCount > 0) return;
+    const { thinkMsMax, pauseMsMax, kind } = this.#options;
     const mostMs = this.#random.chance(PAUSE_SHARE) ? pauseMsMax : thinkMsMax;
     this.#transport.after(this.#random.fraction() * mostMs, () => {
       if (this.#isStopped) return;
-      this.#isIdle = false;
-      this.#attempt(this.#workload.next(), this.#options.attemptsMax);
+      const count = kind === 'forwarder' ? 1 + this.#random.below(FORWARDED_MAX) : 1;
+      for (let each = 0; each < count; each += 1) this.#begin(this.#workload.next());
+      this.#comeDue();
     });
   }
 
-  #attempt(request: Request, attemptsLeft: number): void {
-    const { client, timeoutMsMax, stalenessMsMax } = this.#options;
-    const id = this.#history.invoke(client, request.partition, request.action, request.consistency);
-    let isOpen = true;
+  #begin(request: Request): void {
+    const numbered = isRead(request.action) ? null : this.#numbering.next(request.partition);
+    const { attemptsMax } = this.#options;
+    this.#openCount += 1;
+    this.#attempt({
+      request,
+      numbered,
+      operation: 0,
+      attemptsLeft: attemptsMax,
+      wasSent: false,
+      isInDoubt: false,
+    });
+  }
+
+  #close(): void {
+    this.#openCount -= 1;
+    this.#think();
+  }
+
+  // What is put off
+
+  #putOff(run: () => void): void {
+    this.#later.push({ dueIn: 1 + this.#random.below(PUT_OFF_REQUESTS_MAX), run });
+  }
+
+  #comeDue(): void {
+    for (const later of this.#later) later.dueIn -= 1;
+    const due = this.#later.filter(({ dueIn }) => dueIn <= 0);
+    this.#later = this.#later.filter(({ dueIn }) => dueIn > 0);
+    for (const { run } of due) run();
+  }
+
+  // Attempts
+
+  #attempt(task: Task): void {
+    const { request, numbered } = task;
+    const { client, timeoutMsMax } = this.#options;
+    if (task.operation === 0)
+      task.operation = this.#history.invoke(client, request.partition, request.action, request.consistency);
+    let open = 1;
+    let isOver = false;
     const end = (outcome: Outcome): void => {
-      if (!isOpen) return;
-      isOpen = false;
-      this.#history.complete(id, outcome);
-      this.#ended(request, outcome, attemptsLeft - 1);
+      if (isOver) return;
+      open -= 1;
+      // The other copy may be executed yet.
+      if (outcome.kind !== 'done' && open > 0) {
+        task.isInDoubt = true;
+        return;
+      }
+      isOver = true;
+      this.#ended(task, outcome);
     };
     const timeoutMs = timeoutMsMax * (0.1 + 0.9 * this.#random.fraction());
-    this.#transport.after(timeoutMs, () => end({ kind: 'unknown', reason: 'client timeout' }));
+    this.#transport.after(timeoutMs, () => {
+      open = 1;
+      end({ kind: 'unknown', reason: 'client timeout' });
+    });
+    this.#send(task, end);
+    if (numbered === null || !this.#random.chance(DOUBLED_SHARE)) return;
+    this.#transport.after(this.#random.fraction() * DOUBLED_AFTER_MS_MAX, () => {
+      if (isOver) return;
+      open += 1;
+      this.#send(task, end);
+    });
+  }
+
+  #send(task: Task, end: (outcome: Outcome) => void): void {
+    const { request, numbered } = task;
+    const { timeoutMsMax, stalenessMsMax } = this.#options;
     const to = this.#target(request);
+    const command = numbered === null ? {} : { numbered: { ...numbered, isRetry: task.wasSent } };
+    task.wasSent = true;
     this.#transport.send(
       to,
       {
@@ -113,10 +214,13 @@ export class SimulatedClient {
         consistency: request.consistency,
         deadlineMs: timeoutMsMax,
         stalenessMsMax,
+        ...command,
       },
       (answer) => {
         this.#learnLeader(request.partition, answer);
-        end(answer.outcome);
+        this.#tell(task, answer);
+        const isLost = numbered !== null && this.#random.chance(LOST_ANSWER_SHARE);
+        end(isLost ? { kind: 'unknown', reason: LOST_ANSWER } : answer.outcome);
       },
       (how) => {
         this.#leaders.delete(request.partition);
@@ -126,23 +230,72 @@ export class SimulatedClient {
     );
   }
 
-  #ended(request: Request, outcome: Outcome, attemptsLeft: number): void {
-    this.#workload.learn(request.action, outcome);
-    if (outcome.kind === 'unknown') {
-      this.#leaders.delete(request.partition);
-      this.#witness.unknown(request.partition, outcome.reason);
-    }
-    if (outcome.kind === 'refused') this.#witness.refused(request.partition, outcome.reason);
+  #tell({ request, numbered }: Task, { outcome, hasJoined }: ServiceAnswer): void {
+    if (numbered === null) return;
+    if (hasJoined) this.#witness.met('retry joined its waiter');
+    if (outcome.kind === 'done') this.#witness.told(request.partition, numbered, outcome.reply);
+    else if (outcome.reason.includes(BELOW)) this.#witness.met('command below the window');
+    else if (outcome.reason.includes(GAP)) this.#witness.met('gap of a forwarder');
+  }
+
+  #ended(task: Task, outcome: Outcome): void {
+    task.attemptsLeft -= 1;
+    if (outcome.kind !== 'done') this.#complain(task.request.partition, outcome);
+    if (task.numbered === null) this.#endedPlain(task, outcome);
+    else this.#endedNumbered(task, outcome);
+  }
+
+  #complain(partition: number, outcome: Exclude<Outcome, { readonly kind: 'done' }>): void {
+    if (outcome.kind === 'unknown') this.#leaders.delete(partition);
+    if ([BELOW, GAP, LOST_ANSWER].some((text) => outcome.reason.includes(text))) return;
+    if (outcome.kind === 'unknown') this.#witness.unknown(partition, outcome.reason);
+    else this.#witness.refused(partition, outcome.reason);
+  }
+
+  /** Every attempt is an operation of its own. */
+  #endedPlain(task: Task, outcome: Outcome): void {
+    this.#history.complete(task.operation, outcome);
+    this.#workload.learn(task.request.action, outcome);
+    task.operation = 0;
     const isWorthIt =
       outcome.kind === 'refused' ||
       (outcome.kind === 'unknown' && this.#random.chance(this.#options.blindRetryShare));
-    if (!isWorthIt || attemptsLeft <= 0 || this.#isStopped) {
-      this.#think();
-      return;
-    }
-    this.#transport.after(this.#random.fraction() * this.#options.retryMsMax, () =>
-      this.#attempt(request, attemptsLeft),
-    );
+    if (isWorthIt && task.attemptsLeft > 0 && !this.#isStopped) this.#again(task);
+    else this.#close();
+  }
+
+  /** All attempts are one operation. */
+  #endedNumbered(task: Task, outcome: Outcome): void {
+    if (outcome.kind === 'unknown') task.isInDoubt = true;
+    const isKnown = outcome.kind === 'done' || outcome.reason.includes(BELOW);
+    if (isKnown || task.attemptsLeft <= 0 || this.#isStopped) {
+      this.#finish(task, outcome);
+      this.#close();
+    } else if (this.#isPutOff(outcome)) {
+      this.#putOff(() => {
+        this.#openCount += 1;
+        this.#attempt(task);
+      });
+      this.#close();
+    } else this.#again(task);
+  }
+
+  #isPutOff({ kind }: Outcome): boolean {
+    return kind === 'unknown' && this.#options.kind === 'client' && this.#random.chance(PUT_OFF_SHARE);
+  }
+
+  #finish(task: Task, outcome: Outcome): void {
+    const reason = outcome.kind === 'done' ? '' : outcome.reason;
+    const known: Outcome =
+      outcome.kind === 'refused' && task.isInDoubt ? { kind: 'unknown', reason } : outcome;
+    this.#history.complete(task.operation, known);
+    this.#workload.learn(task.request.action, known);
+    if (outcome.kind !== 'done') this.#numbering.gaveUp();
+    else if (this.#random.chance(LATE_COPY_SHARE)) this.#putOff(() => this.#send(task, () => undefined));
+  }
+
+  #again(task: Task): void {
+    this.#transport.after(this.#random.fraction() * this.#options.retryMsMax, () => this.#attempt(task));
   }
 
   #target(request: Request): NodeId {

@@ -1,6 +1,7 @@
 import { CONTROLLER_MUTATIONS, MERGE_MUTATIONS } from './controller-mutations.ts';
 import { LEASE_MUTATIONS } from './lease-mutations.ts';
 import type { Mutation } from './mutation.ts';
+import { PRODUCER_MUTATIONS } from './producer-mutations.ts';
 import { REPLICATION_MUTATIONS } from './replication-mutations.ts';
 
 export const MUTATIONS: readonly Mutation[] = [
@@ -8,6 +9,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...LEASE_MUTATIONS,
   ...CONTROLLER_MUTATIONS,
   ...MERGE_MUTATIONS,
+  ...PRODUCER_MUTATIONS,
 ];
 
 export function mutationNamed(name: string): Mutation {

@@ -1,18 +1,31 @@
 import type { SeededRandom } from '../../support/seeded-random.ts';
 import type { Trouble } from '../checkers/disturbance.ts';
+import type { Telling } from '../checkers/exactly-once.ts';
 import type { History } from '../checkers/history.ts';
-import { type ClientOptions, type ClientTransport, SimulatedClient } from '../clients/simulated-client.ts';
+import type { ClientKind } from '../clients/numbering.ts';
+import {
+  type ClientOptions,
+  type ClientTransport,
+  type ClientWitness,
+  SimulatedClient,
+} from '../clients/simulated-client.ts';
 import { Workload, type WorkloadOptions } from '../clients/workload.ts';
 
 export interface CrowdOptions {
   readonly clients: number;
-  readonly client: Omit<ClientOptions, 'client'>;
+  readonly client: Omit<ClientOptions, 'client' | 'kind'>;
   readonly workload: WorkloadOptions;
   readonly nowMs: () => number;
+  readonly met: ClientWitness['met'];
 }
+
+/** What the clients are, one after the other. */
+const KINDS: readonly ClientKind[] = ['plain', 'client', 'forwarder', 'plain', 'client'];
 
 /** All clients of a run, and what became of their requests but an answer. */
 export class ClientCrowd {
+  /** Every answer to a numbered command. */
+  readonly tellings: Telling[] = [];
   readonly refusals: Trouble[] = [];
   readonly doubts: Trouble[] = [];
   readonly #clients: readonly SimulatedClient[];
@@ -21,12 +34,21 @@ export class ClientCrowd {
     const trouble = (into: Trouble[]) => (partition: number, reason: string) => {
       into.push({ atMs: options.nowMs(), partition, reason });
     };
-    const witness = { refused: trouble(this.refusals), unknown: trouble(this.doubts) };
+    const told: ClientWitness['told'] = (partition, numbered, reply) => {
+      this.tellings.push({ ...numbered, partition, reply, atMs: options.nowMs() });
+    };
+    const witness = {
+      refused: trouble(this.refusals),
+      unknown: trouble(this.doubts),
+      told,
+      met: options.met,
+    };
     this.#clients = Array.from({ length: options.clients }, (_, index) => {
       const client = index + 1;
+      const kind = KINDS[index % KINDS.length] ?? 'plain';
       const workload = new Workload(random.fork(), client, options.workload);
       return new SimulatedClient(
-        { ...options.client, client },
+        { ...options.client, client, kind },
         transport,
         workload,
         history,

@@ -13,6 +13,7 @@ interface SeenReplica {
   paths: readonly number[];
   expired: number;
   merges: number;
+  answered: number;
 }
 
 /** Looks out for what a suite must have met. Counters of a leader are read while it leads: they end with its epoch. */
@@ -58,7 +59,7 @@ export class CoverageWatch {
     if (leader === null) return;
     if (leader.leaderEpoch !== seen.epoch) {
       Object.assign(seen, { epoch: leader.leaderEpoch, waited: false, deferred: false, paths: [0, 0, 0] });
-      Object.assign(seen, { expired: 0, merges: 0 });
+      Object.assign(seen, { expired: 0, merges: 0, answered: 0 });
     }
     if (leader.canAct) return;
     if (!seen.waited) this.#coverage.hit('promise wait');
@@ -71,7 +72,7 @@ export class CoverageWatch {
   #seen(replica: Replica, directoryId: string): SeenReplica {
     const known = this.#replicas.get(replica);
     if (known !== undefined) return known;
-    const counters = { paths: [0, 0, 0], expired: 0, merges: 0 };
+    const counters = { paths: [0, 0, 0], expired: 0, merges: 0, answered: 0 };
     const seen = { directoryId, epoch: -1, waited: false, deferred: false, ...counters };
     this.#replicas.set(replica, seen);
     return seen;
@@ -81,7 +82,7 @@ export class CoverageWatch {
     const seen = this.#replicas.get(replica);
     const { leader } = replica;
     if (leader === null || seen === undefined || seen.epoch !== leader.leaderEpoch) return;
-    const { reads, expiredKeys, merges } = leader.partition.stats();
+    const { reads, expiredKeys, merges, answeredRetries } = leader.partition.stats();
     const paths = [reads.byLease, reads.byReadIndex, reads.byVersionCheck];
     const names = ['read by lease', 'read by read-index', 'read by version check'];
     for (const [at, name] of names.entries()) {
@@ -89,7 +90,8 @@ export class CoverageWatch {
     }
     this.#coverage.hit('expired key', expiredKeys - seen.expired);
     this.#coverage.hit('merge', merges - seen.merges);
-    Object.assign(seen, { paths, expired: expiredKeys, merges });
+    this.#coverage.hit('retry answered from the table', answeredRetries - seen.answered);
+    Object.assign(seen, { paths, expired: expiredKeys, merges, answered: answeredRetries });
   }
 
   #began(node: NodeId, life: number, replicas: readonly Replica[]): void {

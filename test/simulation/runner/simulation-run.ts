@@ -1,6 +1,7 @@
 import { SeededRandom } from '../../support/seeded-random.ts';
 import { Coverage } from '../checkers/coverage.ts';
 import { type DisturbanceBounds, doubtsMax, unexplained } from '../checkers/disturbance.ts';
+import { checkExactlyOnce } from '../checkers/exactly-once.ts';
 import { Findings } from '../checkers/findings.ts';
 import { History, type Operation } from '../checkers/history.ts';
 import { checkLinearizability } from '../checkers/linearizability.ts';
@@ -168,6 +169,7 @@ class SimulationRun {
       valuesOf: (partition, key) => this.#watch.reference(partition).valuesOf(key),
     });
     for (const text of stale) this.#findings.add('stale reads', text);
+    this.#judgeProducers();
     this.#judgeTroubles();
   }
 
@@ -223,6 +225,7 @@ class SimulationRun {
           followerReadShare: settings.followerReadShare,
         },
         nowMs: () => world.nowMs,
+        met: (what) => this.#coverage.hit(what),
       },
       this.#transport,
       this.#history,
@@ -331,6 +334,15 @@ class SimulationRun {
         if (!mayFail) this.#findings.add('replicas equal', `node ${replica.node}: ${String(error)}`);
       },
     );
+  }
+
+  #judgeProducers(): void {
+    for (const partition of this.#world.partitions) {
+      const reference = this.#watch.reference(partition);
+      const log = { partition, endOffset: reference.endOffset, records: reference.records() };
+      for (const text of checkExactlyOnce(log, this.#crowd.tellings))
+        this.#findings.add('exactly once', text);
+    }
   }
 
   #judgeTroubles(): void {

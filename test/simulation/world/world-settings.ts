@@ -30,6 +30,9 @@ export const timingOf = (options: WorldOptions): WorldTiming => options.timing ?
 const STORAGE = { segmentBytesMax: 16 * 1024, cacheBytesMax: 64 * 1024, fetchBytesMax: 32 * 1024 } as const;
 const MAINTENANCE = { enabled: true, deadRatioMin: 0.2, bytesPerSecondMax: 0 } as const;
 
+/** So few sequences and clients are remembered that some are forgotten (R14). */
+const PRODUCERS = { window: 32, producersMax: 6 } as const;
+
 /** What rots is found within two of these. */
 export const SCRUB_MS = 1500;
 
@@ -47,6 +50,7 @@ export function nodeSettings(nodeId: NodeId, options: WorldOptions): ClusterNode
       writeTimeoutMs,
       mergeIntervalMs: 400,
       scrub: { intervalMs: SCRUB_MS, bytesPerSecondMax: 0 },
+      producers: PRODUCERS,
       maintenance: { ...MAINTENANCE, enabled: options.mergesByItself ?? true },
     },
     controller: { ...CONTROLLER_SETTINGS, preferredMsMin: 3000, refusedMsMax: sessionMs },
