@@ -5,6 +5,8 @@ import type { ReplicaProbe } from './probe.ts';
 import { applyRecord, type ReferenceLog } from './reference-log.ts';
 
 const SLICE_BYTES = 1024 * 1024;
+/** A read that a merge or a cut overtook says nothing, and is asked again. */
+const OVERTAKEN_MAX = 5;
 
 /**
  * Reads the whole committed part of a replica's log and compares it with what was committed: every record that is there is the same, every one
@@ -87,11 +89,12 @@ function stateOf(records: readonly LogRecord[]): ReadonlyMap<string, LogRecord> 
 
 async function committedRecords(replica: ReplicaProbe, end: number): Promise<readonly LogRecord[]> {
   const records: LogRecord[] = [];
-  for (let offset = replica.logStartOffset; offset < end; ) {
+  let overtaken = 0;
+  for (let offset = replica.logStartOffset; offset < end && overtaken < OVERTAKEN_MAX; ) {
     const slice = await replica.readLog(offset, SLICE_BYTES);
     for (const record of decodeBatches(slice.bytes)) if (record.offset < end) records.push(record);
-    if (slice.nextOffset <= offset) break;
-    offset = asOffset(slice.nextOffset);
+    overtaken = slice.nextOffset <= offset ? overtaken + 1 : 0;
+    offset = asOffset(Math.max(offset, slice.nextOffset));
   }
   return records;
 }
