@@ -46,6 +46,22 @@ export const BAD_HISTORIES: readonly Example[] = [
       b 7-8 GET k: =v1`,
   },
   {
+    name: 'a flushed key that comes back',
+    history: `
+      a 1-2 SET k v1: OK
+      b 3-4 FLUSHDB: OK
+      a 5-6 SET l v2: OK
+      b 7-8 GET k: =v1
+      b 9-10 GET l: =v2`,
+  },
+  {
+    name: 'a flush that a conditional write did not see',
+    history: `
+      a 1-2 SET n 5: OK
+      b 3-4 FLUSHDB: OK
+      a 5-6 INCR n: :6`,
+  },
+  {
     name: 'one INCR that counted twice',
     history: `
       a 1-2 INCR n: :1
@@ -175,6 +191,24 @@ export const BAD_HISTORIES: readonly Example[] = [
 
 /** All of these happen in a store that keeps its promise. */
 export const GOOD_HISTORIES: readonly Example[] = [
+  {
+    name: 'a flush of all keys while others write',
+    history: `
+      a 1-2 SET k v1: OK
+      a 3-4 SET l v2: OK
+      b 5-9 FLUSHDB: OK
+      c 6-8 SET k v3: OK
+      a 10-11 GET k: =v3
+      a 12-13 GET l: nil`,
+  },
+  {
+    name: 'a flush in doubt that takes effect late',
+    history: `
+      a 1-2 SET k v1: OK
+      b 3-? FLUSHDB: unknown
+      a 4-5 GET k: =v1
+      a 6-7 GET k: nil`,
+  },
   {
     name: 'overlapping writes, read in either order',
     history: `

@@ -28,7 +28,9 @@ export type Action =
   | { readonly kind: 'expireAt'; readonly key: string; readonly dueMs: number }
   | { readonly kind: 'multiSet'; readonly keys: readonly string[]; readonly values: readonly string[] }
   | { readonly kind: 'multiGet'; readonly keys: readonly string[] }
-  | { readonly kind: 'multiDelete'; readonly keys: readonly string[] };
+  | { readonly kind: 'multiDelete'; readonly keys: readonly string[] }
+  /** FLUSHDB, of one partition: every key of it goes, at one instant (R15). */
+  | { readonly kind: 'flush' };
 
 /**
  * `done`: with this reply. `unknown`: it may take effect at any time after its invocation, or never. `refused`: it has no effect, ever.
@@ -62,8 +64,9 @@ export interface Operation {
   readonly outcome: Outcome;
 }
 
-/** Keys that an action touches. Two keys of one action belong to one unit of the checker. */
+/** Keys that an action names. Two keys of one action belong to one unit of the checker. A flush names none: it is an operation on every unit of its partition. */
 export function keysOf(action: Action): readonly string[] {
+  if (action.kind === 'flush') return [];
   return 'keys' in action ? action.keys : [action.key];
 }
 
@@ -89,6 +92,7 @@ export function changedNothing(action: Action, reply: string): boolean {
       return true;
     case 'set':
     case 'multiSet':
+    case 'flush':
       return false;
     case 'setIfAbsent':
       return reply === Replies.nil;
@@ -132,6 +136,8 @@ export function describeAction(action: Action): string {
       return `MGET ${action.keys.join(' ')}`;
     case 'multiDelete':
       return `DEL ${action.keys.join(' ')}`;
+    case 'flush':
+      return 'FLUSHDB';
   }
 }
 

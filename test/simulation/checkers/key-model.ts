@@ -59,6 +59,8 @@ export class KeyModel {
         return this.#delete(cells, keysOf(action));
       case 'multiSet':
         return this.#multiSet(cells, action.keys, action.values);
+      case 'flush':
+        return { cells: this.initial, reply: Replies.ok };
       case 'multiGet':
         return {
           cells,
@@ -142,7 +144,8 @@ export function unitsOf(actions: readonly Action[]): readonly (readonly string[]
     return root;
   };
   for (const action of actions) {
-    const [first = '', ...others] = keysOf(action);
+    const [first, ...others] = keysOf(action);
+    if (first === undefined) continue;
     if (!parents.has(first)) parents.set(first, first);
     for (const key of others) {
       if (!parents.has(key)) parents.set(key, key);

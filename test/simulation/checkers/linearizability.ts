@@ -46,7 +46,12 @@ function checkUnit(
   options: LinearizabilityOptions,
 ): Verdict {
   const members = new Set(keys);
-  const own = operations.filter(({ action }) => members.has(keysOf(action)[0] as string));
+  const isOfUnit = ({ action }: Operation): boolean => members.has(keysOf(action)[0] ?? '');
+  const partition = operations.find(isOfUnit)?.partition;
+  const own = operations.filter(
+    (operation) =>
+      isOfUnit(operation) || (operation.action.kind === 'flush' && operation.partition === partition),
+  );
   return new UnitSearch(new KeyModel(keys), own, options).run();
 }
 

@@ -20,7 +20,7 @@ export class ReferenceLog {
   readonly #records = new Map<number, LogRecord>();
   /** Offsets of each key's records, and those of flushes, in the order in which they became known. */
   readonly #offsetsOfKey = new Map<string, number[]>();
-  readonly #flushOffsets: number[] = [];
+  readonly #flushes: CommittedValue[] = [];
   readonly #values = new Map<string, CommittedValue[]>();
   #endOffset = asOffset(0);
   #leaderEpoch = asLeaderEpoch(0);
@@ -84,8 +84,8 @@ export class ReferenceLog {
   }
 
   /**
-   * True if a log may be without the record at `offset`: a newer committed record below `end` superseded it, or it is a tombstone and the log says that such were
-   * removed up to `removedFloor` (C4, C5).
+   * True if a log may be without the record at `offset`: a newer committed record below `end` superseded it, or it is a tombstone or a flush and the log says that such
+   * were removed up to `removedFloor` (C4, C5, R15).
    */
   mayBeMissing(offset: number, end: number, removedFloor: number): boolean {
     const record = this.#records.get(offset);
@@ -93,7 +93,7 @@ export class ReferenceLog {
     if (record.kind === RecordKind.put || record.kind === RecordKind.expiryChange) {
       return this.#isSuperseded(record, end);
     }
-    if (record.kind !== RecordKind.tombstone) return true;
+    if (record.kind !== RecordKind.tombstone && record.kind !== RecordKind.flush) return true;
     return offset <= removedFloor || this.#isSuperseded(record, end);
   }
 
@@ -108,16 +108,22 @@ export class ReferenceLog {
 
   /** All values that `key` ever had, in order. */
   valuesOf(key: string): readonly CommittedValue[] {
-    return this.#values.get(key) ?? [];
+    const values = this.#values.get(key) ?? [];
+    return [...values, ...this.#flushes].sort((left, right) => left.offset - right.offset);
   }
 
   #isSuperseded(record: LogRecord, end: number): boolean {
     const isNewer = (offset: number): boolean => offset > record.offset && offset < end;
-    return (this.#offsetsOfKey.get(keyName(record)) ?? []).some(isNewer) || this.#flushOffsets.some(isNewer);
+    return (
+      (this.#offsetsOfKey.get(keyName(record)) ?? []).some(isNewer) ||
+      this.#flushes.some(({ offset }) => isNewer(offset))
+    );
   }
 
   #note(record: LogRecord, atMs: number): void {
-    if (record.kind === RecordKind.flush) this.#flushOffsets.push(record.offset);
+    if (record.kind === RecordKind.flush) {
+      this.#flushes.push({ sinceMs: atMs, offset: record.offset, value: null });
+    }
     if (!isOfKey(record)) return;
     const name = keyName(record);
     const offsets = this.#offsetsOfKey.get(name);

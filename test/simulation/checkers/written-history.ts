@@ -80,6 +80,8 @@ function actionOf(text: string): Action {
         keys: keys.filter((_, at) => at % 2 === 0),
         values: keys.filter((_, at) => at % 2 === 1),
       };
+    case 'FLUSHDB':
+      return { kind: 'flush' };
     default:
       throw new Error(`not an action: ${text}`);
   }

@@ -198,7 +198,7 @@ export class ServiceCall implements CommitListener {
     const { numbered, action } = this.#request;
     if (numbered === undefined || this.#hasBegun) return;
     this.#hasBegun = true;
-    const isKnown = action.kind === 'set' || action.kind === 'multiSet';
+    const isKnown = ['set', 'multiSet', 'flush'].includes(action.kind);
     partition.beginCommand(numbered, isKnown ? Buffer.from(Replies.ok, 'latin1') : undefined);
   }
 
@@ -257,6 +257,10 @@ export class ServiceCall implements CommitListener {
         return this.#delete(partition, keysOf(action));
       case 'multiSet':
         this.#multiSet(partition, action.keys, action.values);
+        return this.#reading(Replies.ok);
+      case 'flush':
+        this.#beginCommand(partition);
+        this.#appended(partition.flushDatabase(DATABASE));
         return this.#reading(Replies.ok);
     }
   }

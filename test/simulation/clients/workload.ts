@@ -33,6 +33,8 @@ interface HotSpot {
   readonly index: number;
 }
 
+/** A partition is emptied now and then (R15): seldom, or nothing would ever be old enough for a merge. */
+const FLUSH_SHARE = 0.002;
 /** Share of requests that go to one hot key, and for how long it is hot. */
 const HOT_SHARE = 0.6;
 const HOT_MS = 300;
@@ -61,6 +63,8 @@ export class Workload {
   next(): Request {
     const hot = this.#random.chance(HOT_SHARE) ? this.#hotSpot() : null;
     const partition = hot?.partition ?? this.#random.pick(this.#options.partitions);
+    if (this.#random.chance(FLUSH_SHARE))
+      return { partition, action: { kind: 'flush' }, consistency: 'leader' };
     const action = this.#actionOn(partition, hot);
     const isRead = action.kind === 'get' || action.kind === 'multiGet';
     const isStale = isRead && this.#random.chance(this.#options.followerReadShare);
