@@ -235,7 +235,7 @@ export class LeaderCore {
     const view = this.#view;
     if (this.#book.isLate(fetch)) return;
     const log = snapshotOf(event.log);
-    view.logEndOffset = log.logEndOffset;
+    view.logEndOffset = log.sealedOffset;
     const { from } = fetch;
     const known = { progress: view.followers.get(from), rebuild: this.#book.rebuildOf(from) };
     const refusal = this.#rules.checkFetch(view, fetch, log, known);
@@ -245,7 +245,7 @@ export class LeaderCore {
       return;
     }
     view.refused.delete(from);
-    this.#book.noteFetch(fetch, log.logEndOffset, log.removedFloor, nowMs);
+    this.#book.noteFetch(fetch, log.sealedOffset, log.removedFloor, nowMs);
     effects.push({ kind: fetch.fetchOffset < log.sealedOffset ? 'serve' : 'park', fetch });
   }
 

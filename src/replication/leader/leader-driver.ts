@@ -74,7 +74,7 @@ export class LeaderDriver {
 
   /** Call when a batch is on the own disk. */
   flushed(): void {
-    const { durableOffset, logEndOffset } = this.#options.store;
+    const { durableOffset, sealedOffset: logEndOffset } = this.#options.store;
     this.#step({ kind: 'localDurable', durableOffset, logEndOffset, nowMs: this.#nowMs });
   }
 

@@ -46,6 +46,7 @@ export type LeaderEvent =
   | {
       readonly kind: 'localDurable';
       readonly durableOffset: Offset;
+      /** Of what is sealed. */
       readonly logEndOffset: Offset;
       readonly nowMs: MonotonicMillis;
     }

@@ -67,6 +67,7 @@ export interface LeaderView {
   readonly lagMsMax: number;
   /** Everything below it is on the leader's own disk. */
   readonly durableOffset: Offset;
+  /** Of what is sealed: what the leader's own slow disk keeps open, nobody can fetch, and it is nobody's lag (KAFKA-8733). */
   readonly logEndOffset: Offset;
   readonly highWatermark: Offset;
   /** Log end when this epoch began: LESO. */

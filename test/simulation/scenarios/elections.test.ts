@@ -225,19 +225,22 @@ describe('elections lose nothing (PROTOCOL 2.7, 2.8, R5-R7)', () => {
       script.node(leader).restart();
     }));
 
-  it('KAFKA-8733, KIP-501: the slow disk of a leader makes no follower leave the ISR', () =>
-    ClusterScript.play({ seed: 614 }, async (script) => {
-      const { leader } = script;
-      script.node(leader).machine.disk.isSlow = true;
-      const untilMs = script.world.nowMs + 5 * lagMsMax;
-      for (let index = 0; script.world.nowMs < untilMs; index += 1) {
-        script.begin({ kind: 'set', key: `K${index % 3}`, value: String(index), dueMs: 0 });
-        await script.run(100);
-        expect(script.state.isr).to.have.length(3);
-      }
-      script.node(leader).machine.disk.isSlow = false;
-      await script.run(2_000);
-    }));
+  // In the last two a batch stayed open for longer than the lag that is allowed, and its records were counted as the followers' lag.
+  for (const seed of [614, 7614, 10_614]) {
+    it(`KAFKA-8733, KIP-501: the slow disk of a leader makes no follower leave the ISR: seed ${seed}`, () =>
+      ClusterScript.play({ seed }, async (script) => {
+        const { leader } = script;
+        script.node(leader).machine.disk.isSlow = true;
+        const untilMs = script.world.nowMs + 5 * lagMsMax;
+        for (let index = 0; script.world.nowMs < untilMs; index += 1) {
+          script.begin({ kind: 'set', key: `K${index % 3}`, value: String(index), dueMs: 0 });
+          await script.run(100);
+          expect(script.state.isr).to.have.length(3);
+        }
+        script.node(leader).machine.disk.isSlow = false;
+        await script.run(2_000);
+      }));
+  }
 });
 
 describe('a coordinator that lost its last writes (R17)', () => {
