@@ -100,6 +100,20 @@ export const CONFIG_TABLE = {
       doc: 'How often to look for segments worth merging.',
     }),
   }),
+  scrub: section('Scrub: reading again what is committed, to find what has rotted.', {
+    intervalMs: duration({
+      default: DAY,
+      min: 0,
+      max: 365 * DAY,
+      doc: 'From the end of one round to the begin of the next. 0 is off.',
+    }),
+    bytesPerSecondMax: bytes({
+      default: 8 * MiB,
+      min: 0,
+      max: 16 * GiB,
+      doc: 'Most bytes a second that scrub reads. 0 is no limit.',
+    }),
+  }),
   resp: section('The Redis wire protocol.', {
     host: host({
       default: '127.0.0.1',

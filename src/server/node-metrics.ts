@@ -6,6 +6,8 @@ import type { ConnectionRegistry } from '../network/connection-registry.ts';
 /** What the metrics of a node are read from, at the moment of a scrape. */
 export interface MetricsParts {
   readonly partitions: readonly LeaderPartition[];
+  /** The node that holds them. */
+  readonly store: { readonly scrubStats: { readonly rotFound: number; readonly rounds: number } };
   readonly registry: ConnectionRegistry;
   readonly counters: CommandCounters;
   readonly stats: ServerStats;
@@ -153,6 +155,16 @@ const PROCESS_METRICS: readonly ProcessMetric[] = [
   counter('connections_rejected', 'Connections refused.', ({ registry }) => registry.connectionsRejected),
   counter('net_input_bytes', 'Bytes received from clients.', ({ registry }) => registry.netInputBytes),
   counter('net_output_bytes', 'Bytes sent to clients.', ({ registry }) => registry.netOutputBytes),
+  counter(
+    'rotten_records',
+    'Times that a committed record could not be read.',
+    ({ store }) => store.scrubStats.rotFound,
+  ),
+  counter(
+    'scrub_rounds',
+    'Times that everything committed was read again.',
+    ({ store }) => store.scrubStats.rounds,
+  ),
   counter(
     'cache_hits',
     'Values found in memory.',

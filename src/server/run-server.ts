@@ -133,6 +133,7 @@ async function serve(
   );
   const metricsServer = await serveMetrics(config, {
     partitions: node.router.partitions,
+    store: node,
     registry,
     counters,
     stats,

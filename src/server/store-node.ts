@@ -13,6 +13,7 @@ import type { ClusterFacts, PartitionState } from '../model/partition-state.ts';
 import { LONE_HOST } from '../replication/leader/lone-host.ts';
 import type { Partition } from '../replication/leader/partition.ts';
 import { PartitionLeader } from '../replication/leader/partition-leader.ts';
+import { findsRot, Scrubber, type ScrubTarget } from '../replication/node/scrubber.ts';
 import { ProducerTable } from '../replication/producers/producer-table.ts';
 import { RULES } from '../replication/rules/rules.ts';
 import { BlockCache } from '../storage/block-cache.ts';
@@ -38,16 +39,22 @@ export class StoreNode {
   readonly partitions: readonly Partition[];
   readonly reports: readonly RecoveryReport[];
   readonly #leaders: readonly PartitionLeader[];
+  readonly #scrubber: Scrubber;
+  readonly #scrub: ScrubState;
 
   private constructor(
     coordinator: LocalCoordinator,
-    leaders: readonly PartitionLeader[],
-    reports: readonly RecoveryReport[],
+    led: readonly Led[],
+    scrub: ScrubState,
+    scrubber: Scrubber,
   ) {
     this.coordinator = coordinator;
-    this.partitions = leaders.map((leader) => leader.partition);
-    this.reports = reports;
-    this.#leaders = leaders;
+    this.#leaders = led.map(({ role }) => role);
+    this.partitions = this.#leaders.map((leader) => leader.partition);
+    this.reports = led.map(({ report }) => report);
+    this.#scrub = scrub;
+    this.#scrubber = scrubber;
+    scrubber.start();
     this.router = new LocalRouter(this.partitions, coordinator.slots);
   }
 
@@ -69,20 +76,29 @@ export class StoreNode {
     );
     const cache = new BlockCache(config.storage.cacheBytesMax);
     const scheduler = new FlushScheduler(doors.clock, LIMITS.concurrentSyncsMax);
-    const leaders: PartitionLeader[] = [];
-    const reports: RecoveryReport[] = [];
-    for (const local of coordinator.partitions) {
-      const leader = await lead(local, coordinator, config, { ...doors, cache, scheduler });
-      leaders.push(leader.role);
-      reports.push(leader.report);
-    }
+    const scrub: ScrubState = { rotFound: 0, isOver: false };
+    const led: Led[] = [];
+    for (const local of coordinator.partitions)
+      led.push(await lead(local, coordinator, config, { ...doors, cache, scheduler, scrub }));
     await coordinator.markInUse();
-    for (const leader of leaders) leader.start();
-    return new StoreNode(coordinator, leaders, reports);
+    for (const { role } of led) role.start();
+    return new StoreNode(coordinator, led, scrub, new Scrubber(doors.clock, config.scrub, () => led));
+  }
+
+  /** Committed records that could not be read, by scrub, merge or a reader: nobody else has them. And rounds of scrub that came to their end. */
+  get scrubStats(): { readonly rotFound: number; readonly rounds: number } {
+    return { rotFound: this.#scrub.rotFound, rounds: this.#scrubber.rounds };
+  }
+
+  /** Reads everything committed here once. */
+  scrubNow(): Promise<void> {
+    return this.#scrubber.runNow();
   }
 
   /** Writes out what was appended and, if every partition is well, the marker of a clean shutdown. */
   async close(): Promise<void> {
+    this.#scrub.isOver = true;
+    this.#scrubber.stop();
     await Promise.all(this.#leaders.map((leader) => leader.close()));
     if (this.partitions.some((partition) => partition.isFenced)) return;
     const ends = this.partitions.map((partition) => [partition.id, partition.stats().logEndOffset]);
@@ -90,7 +106,22 @@ export class StoreNode {
   }
 }
 
-type LeadDoors = NodeDoors & { readonly cache: BlockCache; readonly scheduler: FlushScheduler };
+/** What all partitions share of scrub. */
+interface ScrubState {
+  rotFound: number;
+  isOver: boolean;
+}
+
+type LeadDoors = NodeDoors & {
+  readonly cache: BlockCache;
+  readonly scheduler: FlushScheduler;
+  readonly scrub: ScrubState;
+};
+
+interface Led extends ScrubTarget {
+  readonly role: PartitionLeader;
+  readonly report: RecoveryReport;
+}
 
 /** Opens one partition and becomes its leader: the epoch and its start are durable before anything is served (KAFKA-7415). */
 async function lead(
@@ -98,7 +129,7 @@ async function lead(
   coordinator: LocalCoordinator,
   config: Config,
   doors: LeadDoors,
-): Promise<{ role: PartitionLeader; report: RecoveryReport }> {
+): Promise<Led> {
   const nodeId = asNodeId(config.node.id);
   const { engine, segmentBytesMax, cacheBytesMax, acceptTornTail } = config.storage;
   const { flush, flushIntervalMs } = config.cluster;
@@ -146,12 +177,21 @@ async function lead(
     state: loneState(local, coordinator, nodeId, opened.meta.directoryId),
     view: { facts: loneFacts(coordinator, config), live: new Map([[nodeId, incarnation]]) },
     incarnation,
-    host: LONE_HOST,
+    host: {
+      ...LONE_HOST,
+      trouble: (trouble) => {
+        if (trouble === 'corrupt') doors.scrub.rotFound += 1;
+      },
+    },
     versionCheck: LONE_HOST,
     ...doors,
     logger,
   });
-  return { role, report: opened.report };
+  const scrub = async (rate: number): Promise<void> => {
+    const settings = { bytesPerSecondMax: rate, isCancelled: () => doors.scrub.isOver };
+    if (await findsRot(store, settings, { clock: doors.clock, logger })) doors.scrub.rotFound += 1;
+  };
+  return { role, report: opened.report, scrub };
 }
 
 /** An ISR of one. */

@@ -1,4 +1,5 @@
 import type { Logger } from '../env/logger.ts';
+import { CaskadeError } from '../model/errors.ts';
 import type { CommittedIndex } from './committed-index.ts';
 import { type HintDoors, writeHint } from './hint-file.ts';
 import { Merge, type MergeHost, type MergeOutcome, type MergeSettings } from './merge.ts';
@@ -128,7 +129,10 @@ export class Maintenance {
 
   async #merge(plan: MergePlan): Promise<MergeOutcome | null> {
     const merge = new Merge(this.#doors, this.#log, this.#index, this.#settings, this.#host, this.#rules);
-    const outcome = await merge.run(plan.first, plan.count);
+    const outcome = await merge.run(plan.first, plan.count).catch((error: unknown) => {
+      if (error instanceof CaskadeError && error.code === 'corruptSegment') this.#host.corrupt?.();
+      throw error;
+    });
     if (outcome === null) return null;
     this.merges += 1;
     this.lastOutcome = outcome;

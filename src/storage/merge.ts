@@ -33,6 +33,8 @@ export interface MergeHost {
   readonly producers?: ProducerRecords;
   /** True when the partition changed its role, truncates or closes: the merge gives up (C13b). */
   readonly isCancelled: () => boolean;
+  /** A committed record cannot be read (C11). */
+  readonly corrupt?: () => void;
   /** Runs `change` while nothing else changes the list of segments. */
   readonly exclusively: (change: () => Promise<void>) => Promise<void>;
 }

@@ -19,7 +19,8 @@ describe('the metrics of a node', () => {
     const metrics = new PrometheusMetrics();
     const counters = new CommandCounters();
     const registry = new ConnectionRegistry(10);
-    registerNodeMetrics(metrics, { partitions: node.router.partitions, registry, counters, stats: STATS });
+    const { partitions } = node.router;
+    registerNodeMetrics(metrics, { partitions, store: node, registry, counters, stats: STATS });
     const before = await metrics.text();
     expect(before).to.match(/^caskade_partition_keys\{partition="0"\} 0$/m);
     expect(before).to.match(/^caskade_partition_leader_epoch\{partition="0"\} 1$/m);
@@ -32,6 +33,7 @@ describe('the metrics of a node', () => {
     expect(after).to.match(/^caskade_commands_processed_total 7$/m);
     expect(after).to.match(/^caskade_partition_lease_remaining_seconds\{partition="0"\} \+?Inf/m);
     expect(after).to.match(/^caskade_reads_refused_total\{partition="0"\} 0$/m);
+    expect(after).to.match(/^caskade_rotten_records_total 0$/m);
     expect(after).to.match(/^caskade_memory_resident_bytes 4096$/m);
     expect(after).to.match(/^caskade_event_loop_lag_seconds 0\.25$/m);
   });

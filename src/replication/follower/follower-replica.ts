@@ -371,6 +371,7 @@ export class FollowerReplica {
       tombstoneRemoveOffset: () => this.#tombstoneRemoveOffset,
       // Nobody is built from a follower.
       isFloorPinned: () => false,
+      corrupt: () => this.logIsCorrupt(),
       failed: (error) => {
         this.#options.logger.error({ component: 'follower', err: error }, 'the upkeep of the log failed');
         this.#step({ kind: 'diskFailed' });

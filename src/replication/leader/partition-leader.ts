@@ -471,6 +471,7 @@ export class PartitionLeader implements LeaderRole {
       isCancelled: () => this.#isClosing || this.#isOver || this.isFenced,
       tombstoneRemoveOffset: () => this.#driver.core.tombstoneRemoveOffset(clock.monotonicMs()),
       isFloorPinned: () => this.#driver.core.isFloorPinned(clock.monotonicMs()),
+      corrupt: () => this.#options.host.trouble('corrupt'),
       failed: (error: unknown) => this.#fence(error),
     };
     const { maintenance, mergeIntervalMs, flushIntervalMs } = settings;

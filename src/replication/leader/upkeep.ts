@@ -22,6 +22,8 @@ export interface UpkeepHost {
   tombstoneRemoveOffset(): Offset;
   /** C5: a follower is rebuilt from here. */
   isFloorPinned(): boolean;
+  /** A merge met a committed record that cannot be read (C11). */
+  corrupt(): void;
   /** Something failed outside of a flush: what the files hold now nobody knows. */
   failed(error: unknown): void;
 }
@@ -167,6 +169,7 @@ function newMaintenance(
     tombstoneRemoveOffset: () => host.tombstoneRemoveOffset(),
     isFloorPinned: () => host.isFloorPinned(),
     isCancelled: () => host.isCancelled(),
+    corrupt: () => host.corrupt(),
     producers: store.producers,
     exclusively: (change: () => Promise<void>) => serial.run(change),
   };

@@ -57,7 +57,7 @@ export interface ReplicaManagerSettings {
   readonly fetchBytesMax: number;
   readonly mergeIntervalMs: number;
   readonly maintenance: MaintenanceSettings;
-  /** Absent: what is committed is not read again by itself. */
+  /** Absent: `SCRUB_SCHEDULE`. */
   readonly scrub?: ScrubSchedule;
   /** What a partition remembers of its producers (R14). Absent: the bounds of `LIMITS`. */
   readonly producers?: ProducerBounds;

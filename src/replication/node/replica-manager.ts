@@ -22,6 +22,7 @@ import type {
   ReplicaReport,
 } from '../../model/partition-state.ts';
 import { BlockCache } from '../../storage/block-cache.ts';
+import type { StateDigest } from '../../storage/digest.ts';
 import { FlushScheduler } from '../../storage/flush-scheduler.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
 import type { SerialQueue } from '../../storage/serial-queue.ts';
@@ -47,14 +48,12 @@ import { ReplicaDirectories } from './replica-directories.ts';
 import type { ReplicaNode } from './replica-node.ts';
 import { openerOf } from './replica-opener.ts';
 import { ReplicaSet } from './replica-set.ts';
-import { Scrubber, type ScrubSchedule } from './scrubber.ts';
+import { SCRUB_SCHEDULE, Scrubber } from './scrubber.ts';
 import type { StaleReads } from './stale-reads.ts';
 import { StateAcks } from './state-acks.ts';
 
 /** Between two looks at the coordinator because of somebody unknown. */
 const LOOK_AGAIN_MS = 1_000;
-/** Of a round that somebody asked for: no interval, no limit. */
-const SCRUB_NOW: ScrubSchedule = { intervalMs: Number.POSITIVE_INFINITY, bytesPerSecondMax: 0 };
 
 interface ReplicaManagerParts {
   readonly settings: ReplicaManagerSettings;
@@ -84,6 +83,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   readonly #acks: StateAcks;
   readonly #scrubber: Scrubber;
   #incarnation: Incarnation;
+  #rotFound = 0;
   #lookAgainAtMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
 
@@ -124,8 +124,10 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     );
     this.#replicas = new ReplicaSet(this);
     this.#acks = new StateAcks(doors, settings.nodeId, () => this.#incarnation);
-    this.#scrubber = new Scrubber(doors.clock, settings.scrub ?? SCRUB_NOW, () => this.#replicas.all);
-    if (settings.scrub !== undefined) this.#scrubber.start();
+    this.#scrubber = new Scrubber(doors.clock, settings.scrub ?? SCRUB_SCHEDULE, () =>
+      this.#replicas.all.map(({ reader }) => reader),
+    );
+    this.#scrubber.start();
   }
 
   /**
@@ -179,7 +181,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     const follower = replica?.follower;
     if (follower === null || follower === undefined) return null;
     const ageMs = this.doors.clock.monotonicMs() - follower.caughtUpAtMs;
-    return ageMs <= maxStalenessMs ? (replica?.store ?? null) : null;
+    return ageMs <= maxStalenessMs ? (replica?.reader.staleReads ?? null) : null;
   }
 
   reports(partitions: readonly PartitionId[]): readonly ReplicaReport[] {
@@ -190,6 +192,19 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   /** Reads everything committed here once, and resolves when it is read; what is bad is being built anew by then. */
   scrubNow(): Promise<void> {
     return this.#scrubber.runNow();
+  }
+
+  /**
+   * The committed state of the replica that is held here, at the offset it has come to: another replica at the same offset must have the same digest (C14). Null: there
+   * is none to speak for (none held, damaged, being built anew), or more was committed while it was taken: ask again.
+   */
+  async digest(partition: PartitionId): Promise<StateDigest | null> {
+    return (await this.replica(partition)?.reader.digest()) ?? null;
+  }
+
+  /** Committed records that could not be read, by scrub or by a reader, since this life began; and rounds of scrub that came to their end. */
+  get scrubStats(): { readonly rotFound: number; readonly rounds: number } {
+    return { rotFound: this.#rotFound, rounds: this.#scrubber.rounds };
   }
 
   // What comes in
@@ -320,6 +335,10 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
 
   suspectSelf(): void {
     this.doors.stateSource.readAgain();
+  }
+
+  rotFound(): void {
+    this.#rotFound += 1;
   }
 
   roleChanged(): void {

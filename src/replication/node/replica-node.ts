@@ -29,6 +29,8 @@ export interface ReplicaNode {
   adopt(state: PartitionState): void;
   /** Somebody knows more than we do: the coordinator is to be read again. */
   suspectSelf(): void;
+  /** A committed record cannot be read: counted. */
+  rotFound(): void;
   /** A role began or ended. */
   roleChanged(partition: PartitionId): void;
 }

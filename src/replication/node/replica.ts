@@ -11,13 +11,13 @@ import {
 } from '../../model/numbers.ts';
 import type { PartitionState, ReplicaReport } from '../../model/partition-state.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
-import { Scrub } from '../../storage/scrub.ts';
 import { SerialQueue } from '../../storage/serial-queue.ts';
 import { type FollowerHost, FollowerReplica } from '../follower/follower-replica.ts';
 import type { Fetch, FetchProgress, FetchReply, LeaseGrant } from '../messages.ts';
 import type { EchoedStamp, LeaderHost, LeaderRole } from './leader-role.ts';
 import { RebuildSite } from './rebuild-site.ts';
 import type { ReplicaNode } from './replica-node.ts';
+import { ReplicaReader } from './replica-reader.ts';
 import { TroubleReporter } from './trouble-reporter.ts';
 
 type Role =
@@ -44,6 +44,7 @@ export class Replica {
   readonly #serial = new SerialQueue();
   readonly #troubles: TroubleReporter;
   readonly #site: RebuildSite;
+  readonly #reader: ReplicaReader;
   #store: PartitionStore | null;
   #role: Role = NO_ROLE;
   /** Resolves when the last role that ended touches the store no more. */
@@ -74,6 +75,11 @@ export class Replica {
     this.#node = node;
     this.#site = new RebuildSite(id, uuid, node.nodeState, node.directories);
     this.#troubles = new TroubleReporter(node.doors.clock, (trouble) => this.#tell(trouble));
+    this.#reader = new ReplicaReader(
+      id,
+      { fit: () => (this.#isFit ? this.#store : null), rotten: () => this.#rotten() },
+      node.doors,
+    );
   }
 
   /** The newest state that was accepted. */
@@ -188,29 +194,9 @@ export class Replica {
     };
   }
 
-  /**
-   * Reads everything committed again. A bad record takes the replica out of the ISR and has it built anew; a leader says so and leads on until another can (C11).
-   */
-  async scrub(bytesPerSecondMax: number): Promise<void> {
-    const store = this.#store;
-    if (store === null || this.#isBroken || this.#isSuspect) return;
-    const isCancelled = (): boolean => this.#isClosed || this.#store !== store;
-    const { clock, logger } = this.#node.doors;
-    try {
-      const outcome = await new Scrub(store, clock, { bytesPerSecondMax, isCancelled }).run();
-      if (outcome.result !== 'bad' || isCancelled()) return;
-      const { place } = outcome;
-      logger.error({ component: 'replica', partition: this.id, ...place }, 'a committed record has rotted');
-    } catch (error) {
-      logger.warn(
-        { component: 'replica', partition: this.id, err: error },
-        'a replica cannot be read through',
-      );
-      return;
-    }
-    if (this.#role.kind === 'follower') this.#role.follower.logIsCorrupt();
-    else if (this.#role.kind === 'leader') this.#inTrouble('corrupt');
-    else this.#isSuspect = true;
+  /** Scrub, digest and reads of what is committed here. */
+  get reader(): ReplicaReader {
+    return this.#reader;
   }
 
   /** The node goes on in another life: no role outlives the one in which it began. Leaders answer nothing any more when this returns. */
@@ -439,10 +425,26 @@ export class Replica {
     }
   }
 
+  /** What is committed here may be shown, and must be readable. */
+  get #isFit(): boolean {
+    return !this.#isClosed && !this.#isBroken && !this.#isSuspect && this.follower?.isRebuilding !== true;
+  }
+
   #inTrouble(trouble: ReplicaTrouble['trouble']): void {
+    if (trouble === 'corrupt' && !this.#isSuspect) {
+      this.#node.rotFound();
+      // Nobody else has it: to be out of the way would help nobody.
+      if (this.#wanted?.replicas.length === 1) return;
+    }
     if (trouble === 'disk') this.#isBroken = true;
     else this.#isSuspect = true;
     this.#troubles.begin(trouble);
+  }
+
+  /** C11: whoever follows is built anew at once; a leader says so and leads on until another can. */
+  #rotten(): void {
+    if (this.#role.kind === 'follower') this.#role.follower.logIsCorrupt();
+    else this.#inTrouble('corrupt');
   }
 
   #tell(trouble: ReplicaTrouble['trouble']): void {
