@@ -11,7 +11,8 @@ const INITIAL_BYTES = 64 * 1024;
 /** Buffers up to this size are used again. */
 const POOLED_BYTES_MAX = 2 * LIMITS.batchBytesTarget;
 const POOLED_COUNT_MAX = 8;
-const EMPTY = new Uint8Array(0);
+/** No bytes: who passes this object is spared a look at its length. */
+export const EMPTY = new Uint8Array(0);
 
 /** Batch buffers that are free again. */
 export class BatchBufferPool {
@@ -77,8 +78,9 @@ export class BatchBuilder implements PendingBatch {
   ): number {
     const hasExpiry = expiresAtMs >= 0;
     const keyLength = keyEnd - keyStart;
+    const extrasLength = extras === EMPTY ? 0 : extras.length;
     const length =
-      RECORD_HEADER_BYTES + (hasExpiry ? 8 : 0) + extras.length + keyLength + (valueEnd - valueStart);
+      RECORD_HEADER_BYTES + (hasExpiry ? 8 : 0) + extrasLength + keyLength + (valueEnd - valueStart);
     const at = this.length;
     if (this.sealed) throw new InvariantError('a record was appended to a sealed batch');
     if (at + length > this.bytes.length) this.#grow(at + length);
@@ -87,7 +89,7 @@ export class BatchBuilder implements PendingBatch {
     writeUint32(bytes, at + RECORD_AT.delta, this.count);
     bytes[at + RECORD_AT.kind] = kind;
     bytes[at + RECORD_AT.flags] =
-      flags | (hasExpiry ? RecordFlag.hasExpiry : 0) | (extras.length > 0 ? RecordFlag.hasExtras : 0);
+      flags | (hasExpiry ? RecordFlag.hasExpiry : 0) | (extrasLength > 0 ? RecordFlag.hasExtras : 0);
     bytes[at + RECORD_AT.codec] = 0;
     bytes[at + RECORD_AT.detail] = detail;
     writeUint32(bytes, at + RECORD_AT.database, database);
@@ -97,9 +99,9 @@ export class BatchBuilder implements PendingBatch {
       writeUint64(bytes, body, expiresAtMs);
       body += 8;
     }
-    if (extras.length > 0) {
+    if (extrasLength > 0) {
       bytes.set(extras, body);
-      body += extras.length;
+      body += extrasLength;
     }
     copyBytes(bytes, body, key, keyStart, keyEnd);
     copyBytes(bytes, body + keyLength, value, valueStart, valueEnd);

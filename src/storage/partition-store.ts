@@ -13,7 +13,7 @@ import {
 } from '../model/numbers.ts';
 import type { Producer, ProducerNote } from '../model/producer.ts';
 import { AppendQueue } from './append-queue.ts';
-import type { BatchBuilder } from './batch-builder.ts';
+import { type BatchBuilder, EMPTY } from './batch-builder.ts';
 import { BatchCommitter } from './batch-committer.ts';
 import type { BlockCache } from './block-cache.ts';
 import { CommitLog } from './commit-log.ts';
@@ -60,7 +60,6 @@ export interface OpenedPartition {
   readonly isWhole: boolean;
 }
 
-const EMPTY = new Uint8Array(0);
 const NO_KEY: StoreKey = { bytes: EMPTY, start: 0, end: 0, hash: 0 };
 const NO_EPOCH = asLeaderEpoch(0);
 const nothing = (): void => {};
@@ -221,7 +220,7 @@ export class PartitionStore implements ReplicaLog {
       value,
       start,
       end,
-      this.#extras(),
+      this.#note === null ? EMPTY : extrasOf(this.#note),
     );
     return this.#noted(batch, RecordKind.put, database, key, at, expiry);
   }
@@ -396,14 +395,9 @@ export class PartitionStore implements ReplicaLog {
       EMPTY,
       0,
       0,
-      this.#extras(),
+      this.#note === null ? EMPTY : extrasOf(this.#note),
     );
     return this.#noted(batch, kind, database, key, at, expiresAtMs);
-  }
-
-  #extras(): Uint8Array {
-    if (this.#note === null) return EMPTY;
-    return encodeExtras([{ id: ExtraId.producer, bytes: encodeProducerExtra(this.#note) }]);
   }
 
   #groupFlags(): number {
@@ -451,4 +445,8 @@ export class PartitionStore implements ReplicaLog {
     if (this.#queue.epoch === NO_EPOCH) return;
     throw new InvariantError(`${this.directory}: the leader of epoch ${this.#queue.epoch} ${what}`);
   }
+}
+
+function extrasOf(note: ProducerNote): Buffer {
+  return encodeExtras([{ id: ExtraId.producer, bytes: encodeProducerExtra(note) }]);
 }
