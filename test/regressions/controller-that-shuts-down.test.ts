@@ -1,23 +1,38 @@
 import { expect } from 'chai';
-import { startCluster } from '../controller/started-cluster.ts';
+import type { ControllerEffect, ControllerEvent } from '../../src/controller/controller-event.ts';
+import { CONTROLLER_SETTINGS, idleState } from '../../src/controller/controller-state.ts';
+import { CONTROLLER_RULES } from '../../src/controller/rules/rules.ts';
+import { step } from '../../src/controller/step.ts';
+import { asControllerEpoch, asPartitionVersion } from '../../src/model/numbers.ts';
+import { CLUSTER_FACTS, lifeOf, node, nodes, partitionState } from '../support/partition-states.ts';
+
+const remainingIn = (effects: readonly ControllerEffect[]): (number | null)[] =>
+  effects.map((effect) =>
+    effect.kind === 'send' && effect.message.kind === 'shutdownReply' ? effect.message.remaining : null,
+  );
 
 describe('a controller that shuts down itself', () => {
-  it('may stop only when the writes that take it out of the ISRs are made: nobody makes them after it', async () => {
-    const cluster = await startCluster();
-    const first = cluster.reigning;
-    if (cluster.partition().leader === first.nodeId) {
-      if (first.session !== null) cluster.coordinator.expire(first.session);
-      await cluster.clock.advance(2_000);
-    }
-    const leaving = cluster.reigning;
-    expect(cluster.partition().leader).to.not.equal(leaving.nodeId);
-    expect(cluster.partition().isr).to.include(leaving.nodeId);
-    const { nodeId: node, incarnation } = leaving;
-    leaving.send({ kind: 'shutdownRequest', node, incarnation });
-    const mayStop = (): boolean =>
-      leaving.received.some((message) => message.kind === 'shutdownReply' && message.remaining === 0);
-    for (let turns = 0; turns < 1_000 && !mayStop(); turns += 1) await cluster.clock.runTurn();
-    expect(mayStop()).to.equal(true);
-    expect(cluster.partition().isr).to.not.include(node);
+  it('may stop only when the write that takes it out of the ISR is made: nobody makes it after it', () => {
+    let state = idleState(node(3), CONTROLLER_SETTINGS);
+    const play = (event: ControllerEvent): readonly ControllerEffect[] => {
+      const result = step(CONTROLLER_RULES, state, event);
+      state = result.state;
+      return result.effects;
+    };
+    const registrations = nodes(1, 2, 3).map((nodeId) => ({
+      nodeId,
+      incarnation: lifeOf(nodeId),
+      addresses: {},
+      rack: '',
+    }));
+    const world = { facts: CLUSTER_FACTS, nodes: registrations, partitions: [partitionState()] };
+    play({ kind: 'reignBegan', controllerEpoch: asControllerEpoch(3), world, nowMs: 0 });
+    const message = { kind: 'shutdownRequest', node: node(3), incarnation: lifeOf(3) } as const;
+    const asked = play({ kind: 'message', message, nowMs: 1 });
+    expect(asked.map(({ kind }) => kind)).to.include('write');
+    expect(remainingIn(asked)).to.include(1).and.not.include(0);
+    const outcome = { kind: 'written', version: asPartitionVersion(8) } as const;
+    const told = play({ kind: 'written', partition: partitionState().id, outcome, nowMs: 2 });
+    expect(remainingIn(told)).to.include(0);
   });
 });
