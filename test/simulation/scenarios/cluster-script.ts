@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { SurvivalPolicy } from '../../../src/env/simulated-file.ts';
 import { asPartitionId, type NodeId } from '../../../src/model/numbers.ts';
 import type { PartitionState } from '../../../src/model/partition-state.ts';
-import type { ReadPathStats } from '../../../src/replication/leader-partition.ts';
+import type { NumberedCommand, ReadPathStats } from '../../../src/replication/leader-partition.ts';
 import type { Replica } from '../../../src/replication/node/replica.ts';
 import { Merge } from '../../../src/storage/merge.ts';
 import type { PartitionStore } from '../../../src/storage/partition-store.ts';
@@ -53,6 +53,8 @@ export class ClusterScript {
   readonly #watch: ReplicaWatch;
   readonly #probe: ClusterProbe;
   readonly #transport: WorldTransport;
+  /** The operation of each numbered command: one, however often it is sent. */
+  readonly #operations = new Map<string, number>();
   /** The coordinator has lost writes. */
   #isForgetful = false;
 
@@ -235,18 +237,44 @@ export class ClusterScript {
 
   /** Sends and goes on. `told` is called once, with what becomes its text. */
   begin(action: Action, to: NodeId = this.leader, told: (text: string) => void = () => undefined): Asked {
-    const asked: Asked = { text: null };
     const id = this.#history.invoke(1, P0, action);
+    return this.#send(action, to, {}, (outcome) => {
+      this.#history.complete(id, outcome);
+      told(describeOutcome(outcome));
+    });
+  }
+
+  /** The same sequence with the same command again is the same operation. */
+  beginNumbered(numbered: NumberedCommand, action: Action, to: NodeId = this.leader): Asked {
+    const name = JSON.stringify([numbered.producer, numbered.sequence]);
+    const id = this.#operations.get(name) ?? this.#history.invoke(1, P0, action);
+    this.#operations.set(name, id);
+    return this.#send(action, to, { numbered }, (outcome) => {
+      if (outcome.kind === 'done') this.#history.complete(id, outcome);
+    });
+  }
+
+  askNumbered(numbered: NumberedCommand, action: Action, to: NodeId = this.leader): Promise<string> {
+    return this.answer(this.beginNumbered(numbered, action, to));
+  }
+
+  #send(
+    action: Action,
+    to: NodeId,
+    command: { readonly numbered?: NumberedCommand },
+    settled: (outcome: Outcome) => void,
+  ): Asked {
+    const asked: Asked = { text: null };
     const settle = (outcome: Outcome): void => {
       if (asked.text !== null) return;
       asked.text = describeOutcome(outcome);
-      this.#history.complete(id, outcome);
-      told(asked.text);
+      settled(outcome);
     };
+    const bounds = { deadlineMs: DEADLINE_MS, stalenessMsMax: 0 };
     this.world.after(DEADLINE_MS, () => settle({ kind: 'unknown', reason: 'client timeout' }));
     this.#transport.send(
       to,
-      { partition: P0, action, consistency: 'leader', deadlineMs: DEADLINE_MS, stalenessMsMax: 0 },
+      { partition: P0, action, consistency: 'leader', ...bounds, ...command },
       ({ outcome }) => settle(outcome),
       (how) => settle({ kind: how === 'refused' ? 'refused' : 'unknown', reason: `connection ${how}` }),
     );
