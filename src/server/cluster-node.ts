@@ -1,4 +1,4 @@
-import { bootstrap, type ClusterPlan } from '../controller/bootstrap.ts';
+import { bootstrap, type ClusterPlan, disagreements } from '../controller/bootstrap.ts';
 import { Campaign, type CampaignHost } from '../controller/campaign.ts';
 import { type AdminResult, Controller, type ControllerSettings } from '../controller/controller.ts';
 import type { ControllerRules } from '../controller/rules/rules.ts';
@@ -9,7 +9,7 @@ import type { FileSystem } from '../env/file-system.ts';
 import type { Logger } from '../env/logger.ts';
 import type { Random } from '../env/random.ts';
 import type { AdminRequest, ControlMessage, ToController } from '../model/control-messages.ts';
-import type { CaskadeError } from '../model/errors.ts';
+import { CaskadeError } from '../model/errors.ts';
 import {
   asControllerEpoch,
   asIncarnation,
@@ -17,6 +17,7 @@ import {
   type Incarnation,
   type NodeId,
 } from '../model/numbers.ts';
+import type { ClusterFacts } from '../model/partition-state.ts';
 import type { PeerMessage } from '../replication/messages.ts';
 import type { CoordinatorRead, ReplicaManagerSettings } from '../replication/node/ports.ts';
 import { ReplicaManager } from '../replication/node/replica-manager.ts';
@@ -89,6 +90,8 @@ export class ClusterNode {
   #controllerNode: NodeId | null = null;
   #controllerEpoch: ControllerEpoch = asControllerEpoch(0);
   #shutdown: ControlledShutdown | null = null;
+  /** What it is configured to expect was compared with what there is. */
+  #hasAgreed = false;
   #isStopped = false;
 
   private constructor(
@@ -283,12 +286,25 @@ export class ClusterNode {
       const result = await bootstrap(this.#rules.controller, parts.session, plan, random);
       if (this.#parts !== parts) return;
       if (result.ok) {
+        if (!this.#agrees(result.facts)) return;
         parts.campaign.start();
         return;
       }
       logger.debug({ component: 'node', reason: result.reason }, 'the cluster cannot be entered yet');
       await clock.sleep(retryMs);
     }
+  }
+
+  /** R2: at the start of the process; what an operator changes later is no reason to stop. */
+  #agrees(facts: ClusterFacts): boolean {
+    if (this.#hasAgreed) return true;
+    const found = disagreements(facts, this.#settings.plan);
+    this.#hasAgreed = found.length === 0;
+    if (!this.#hasAgreed) {
+      const text = `this node expects another cluster than the one it meets: ${found.join('; ')}`;
+      this.#doors.fatal(new CaskadeError('configurationInvalid', text));
+    }
+    return this.#hasAgreed;
   }
 
   async #endParts(): Promise<void> {

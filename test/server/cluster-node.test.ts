@@ -77,4 +77,20 @@ describe("a cluster's node", () => {
       world.node(other).live?.cluster.replicas.metadata.leaderOf(P0)?.leader === world.leader(P0);
     expect(await world.runUntil(knows, 1000)).to.equal(true);
   });
+
+  it('refuses to start where the cluster is not what it is configured to expect; one that runs goes on (R2)', async () => {
+    world.admin({ kind: 'setMinInsync', minInsync: 1 });
+    const isTaken = (): boolean => world.partitionState(P0)?.minInsync === 1;
+    expect(await world.runUntil(isTaken, 2000)).to.equal(true);
+    const other = world.nodes.find(({ id }) => id !== leader && id !== world.controller)?.id ?? asNodeId(1);
+    world.fire('sessionExpiry', other);
+    await world.run(3000);
+    const node = world.node(other);
+    expect(node.isUp).to.equal(true);
+    node.kill('keepAll');
+    node.restart();
+    expect(await world.runUntil(() => node.isUp, 2000)).to.equal(true);
+    expect(await world.runUntil(() => !node.isUp, 5000)).to.equal(true);
+    expect(await writtenAtLast(world, 'b', 2000)).to.equal(true);
+  });
 });

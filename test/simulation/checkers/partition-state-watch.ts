@@ -38,7 +38,8 @@ export class PartitionStateWatch {
       elr.every((node) => replicas.includes(node) && !isr.includes(node)),
       'the ELR is not apart from the ISR, or not assigned',
     );
-    check(isr.length < this.#minInsync || elr.length === 0, 'the ELR outlives an ISR of min.insync (R1)');
+    const minInsync = state.minInsync ?? this.#minInsync;
+    check(isr.length < minInsync || elr.length === 0, 'the ELR outlives an ISR of min.insync (R1)');
     check(new Set(isr).size === isr.length, 'a node is twice in the ISR');
     // With no leader, members that are known to be lost stay, disowned (2.7).
     for (const node of leader === null ? [] : isr) {

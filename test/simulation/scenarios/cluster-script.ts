@@ -66,9 +66,13 @@ export class ClusterScript {
     this.#history = new History(() => this.world.trueWallMs);
     this.#probe = new ClusterProbe(this.world);
     this.#transport = new WorldTransport(this.world);
-    const { minInsync } = this.world.options;
+    const { world: told } = this;
+    const { minInsync } = told.options;
     this.#watch = new ReplicaWatch(this.#probe.look, this.#findings, {
-      minInsync,
+      // An operator may lower it (R2).
+      get minInsync() {
+        return Math.min(minInsync, told.partitionState(P0)?.minInsync ?? minInsync);
+      },
       nowMs: () => this.world.trueWallMs,
     });
     const states = new PartitionStateWatch(this.#findings, minInsync);

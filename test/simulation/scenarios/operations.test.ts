@@ -190,4 +190,31 @@ describe('operators change the cluster while it serves (PROTOCOL 2.7)', () => {
         expect(await script.get('K')).to.equal('=old');
       }
     }));
+
+  it('R2: a lower min.insync clears the ELR in the same version: who may commit alone is the only one who can be elected', () =>
+    ClusterScript.play({ seed: 709 }, async (script) => {
+      const leader = script.world.controller ?? script.leader;
+      await script.lead(leader);
+      const others = script.others(leader);
+      for (const id of others) script.isolate(id);
+      await script.until('it is alone', () => script.state.isr.join() === String(leader));
+      expect(script.state.elr).to.have.members([...others]);
+      await script.run(100);
+      expect(await script.set('K', 'refused')).to.match(/^refused /);
+      script.world.admin({ kind: 'setMinInsync', minInsync: 1 });
+      await script.until('it has the new value', () => script.state.minInsync === 1);
+      expect(script.state.elr).to.deep.equal([]);
+      await script.run(100);
+      await script.mustSet('K', 'alone');
+      script.isolate(leader);
+      script.cutCoordinator(leader);
+      for (const id of others) script.rejoin(id);
+      await script.until('nobody leads', () => script.state.leader === null);
+      await script.run(5_000);
+      expect(script.state.leader, 'nobody else has it').to.equal(null);
+      script.rejoin(leader);
+      script.cutCoordinator(leader, false);
+      await script.untilStable();
+      expect(await script.get('K')).to.equal('=alone');
+    }));
 });
