@@ -23,7 +23,7 @@ describe('a put for which there is no memory', () => {
     await store.flushOne();
     store.put(0, key, Buffer.from('v'), 0, 1, 0);
     await store.flushOne();
-    store.commitTo(store.durableOffset);
+    await store.commitTo(store.durableOffset);
     expect(store.durableOffset).to.equal(1);
     machine.powerCut();
     const again = await machine.openStore();

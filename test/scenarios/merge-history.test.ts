@@ -96,7 +96,7 @@ describe('merge and the history of a key (PROTOCOL 3.4)', () => {
     await store.store.flushOne();
     await store.merge(0, 1);
     expect(await store.get('K')).to.equal('committed');
-    store.store.commitTo(store.store.durableOffset);
+    await store.store.commitTo(store.store.durableOffset);
     expect(await store.get('K')).to.equal('durable, not committed');
   });
 
