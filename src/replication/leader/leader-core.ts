@@ -16,7 +16,7 @@ import type { LeaderView, LogSnapshot } from '../rules/types.ts';
 import { FollowerBook } from './follower-book.ts';
 import { nextDeadline } from './leader-deadlines.ts';
 import type { LeaderEffect, LeaderEvent, LeaderFacts } from './leader-events.ts';
-import { checkCommit, checkProposal } from './leader-invariants.ts';
+import { LEADER_INVARIANTS } from './leader-invariants.ts';
 
 export interface LeaderCoreSettings {
   readonly rules: ReplicationRules;
@@ -344,7 +344,7 @@ export class LeaderCore {
     if (view.pending !== null || !this.#rules.mayAct(view.mayActAtMs, nowMs)) return;
     const members = this.#rules.nextIsr(view, nowMs, this.#rules);
     if (members === null) return;
-    checkProposal(view, members);
+    LEADER_INVARIANTS.checkProposal(view, members);
     this.#proposalId += 1;
     view.pending = { members, version: view.state.version, proposalId: this.#proposalId };
     this.#send(nowMs, effects);
@@ -394,7 +394,7 @@ export class LeaderCore {
   }
 
   #moveTo(next: Offset): void {
-    checkCommit(this.#view, next);
+    LEADER_INVARIANTS.checkCommit(this.#view, next);
     this.#view.highWatermark = next;
   }
 }

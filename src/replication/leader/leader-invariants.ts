@@ -3,12 +3,8 @@ import { InvariantError } from '../../model/errors.ts';
 import type { NodeId, Offset } from '../../model/numbers.ts';
 import type { LeaderView } from '../rules/types.ts';
 
-/**
- * What must hold whatever the rules say: checked apart from them, always (PROTOCOL 2.10). A leader that breaks one stops.
- */
-
 /** I3: never back, never above the log end. I5: at least min.insync members, and each of them has it on disk by a fetch of this epoch. */
-export function checkCommit(view: LeaderView, next: Offset): void {
+function checkCommit(view: LeaderView, next: Offset): void {
   if (next <= view.highWatermark)
     fail(view, `the high watermark ${view.highWatermark} went back to ${next} (I3)`);
   if (next > view.logEndOffset)
@@ -27,7 +23,7 @@ function durableOffsetOf(view: LeaderView, node: NodeId): number {
 }
 
 /** I7: an ISR has its leader in it under its present life, and everybody in it is assigned; who joins is alive under the life that is named. */
-export function checkProposal(view: LeaderView, members: readonly ProposedMember[]): void {
+function checkProposal(view: LeaderView, members: readonly ProposedMember[]): void {
   const own = members.find((member) => member.node === view.self);
   if (own?.incarnation !== view.incarnation) fail(view, 'an ISR was proposed without its leader (I7)');
   for (const { node, incarnation } of members) {
@@ -40,3 +36,9 @@ export function checkProposal(view: LeaderView, members: readonly ProposedMember
 function fail(view: LeaderView, text: string): never {
   throw new InvariantError(`partition ${view.state.id}, leader epoch ${view.leaderEpoch}: ${text}`);
 }
+
+/**
+ * What must hold whatever the rules say: checked apart from them, always (PROTOCOL 2.10). A leader that breaks one stops. In one object, as the rules are: what a broken rule does beyond it
+ * is to be seen from outside.
+ */
+export const LEADER_INVARIANTS = { checkCommit, checkProposal };

@@ -10,12 +10,16 @@ export class PendingTail {
   readonly #records = new Map<number, LogRecord>();
   #endOffset = -1;
 
-  /** Takes in what was sealed, and forgets what was truncated, since the last look. */
-  look(replica: ReplicaProbe): void {
+  /** Takes in what was sealed, and hands over and forgets what was truncated, since the last look. */
+  look(replica: ReplicaProbe, cut: (record: LogRecord) => void): void {
     const { sealedOffset, highWatermark } = replica;
     if (this.#endOffset < 0) this.#endOffset = highWatermark;
     if (sealedOffset < this.#endOffset) {
-      for (const offset of this.#records.keys()) if (offset >= sealedOffset) this.#records.delete(offset);
+      for (const [offset, record] of this.#records) {
+        if (offset < sealedOffset) continue;
+        this.#records.delete(offset);
+        cut(record);
+      }
       this.#endOffset = sealedOffset;
     }
     if (sealedOffset === this.#endOffset) return;

@@ -1,5 +1,6 @@
 import type { Offset } from '../../../src/model/numbers.ts';
 import type { Findings } from './findings.ts';
+import { describeRecord, type LogRecord } from './log-records.ts';
 import { PendingTail } from './pending-tail.ts';
 import type { NodeProbe, Probe, ReplicaProbe } from './probe.ts';
 import { ReferenceLog } from './reference-log.ts';
@@ -77,8 +78,11 @@ export class ReplicaWatch {
     this.#seen.set(replica, seenOf(replica, before?.life === replica.life ? before.leaderEpochMax : 0));
     const name = `node ${replica.node} life ${replica.life} partition ${replica.partition}`;
     this.#marksHold(replica, name);
-    this.#tailOf(replica).look(replica);
-    if (before === undefined || before.life !== replica.life || before.directoryId !== replica.directoryId) {
+    const isSameLog = before?.life === replica.life && before.directoryId === replica.directoryId;
+    this.#tailOf(replica).look(replica, (record) => {
+      if (isSameLog) this.#isNotCommitted(replica.partition, record, name);
+    });
+    if (before === undefined || !isSameLog) {
       this.#leads(replica, name, false);
       this.#committed(replica, replica.highWatermark);
       return;
@@ -97,6 +101,16 @@ export class ReplicaWatch {
       'I3',
       () =>
         `${name}: high watermark ${highWatermark}, on disk ${durableOffset}, log end ${logEndOffset} are not in order`,
+    );
+  }
+
+  /** What is committed is cut off nowhere: a truncation ends where the log agrees with the leader's, which has it all (KIP-101). */
+  #isNotCommitted(partition: number, record: LogRecord, name: string): void {
+    const committed = this.reference(partition).at(record.offset);
+    this.#findings.expect(
+      committed === undefined || committed.digest !== record.digest,
+      'committed',
+      () => `${name} has cut off ${describeRecord(record)}, which was committed`,
     );
   }
 

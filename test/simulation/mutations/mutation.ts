@@ -1,4 +1,5 @@
 import type { ControllerRules } from '../../../src/controller/rules/rules.ts';
+import { LEADER_INVARIANTS } from '../../../src/replication/leader/leader-invariants.ts';
 import type { ReplicationRules } from '../../../src/replication/rules/rules.ts';
 
 /** One rule broken on purpose. A checker must see it; a crash of the mutant itself does not count. */
@@ -32,5 +33,20 @@ export function replaced<Target extends object, Name extends keyof Target>(
   target[name] = replacement(original);
   return () => {
     target[name] = original;
+  };
+}
+
+/**
+ * Puts what is no rule of the mutation in force, until the returned function is called; and takes away the leader's own checks, which would stop it at once: what the broken rule does is to be
+ * seen from outside.
+ */
+export function putInForce({ install }: Mutation): () => void {
+  const restores = [
+    replaced(LEADER_INVARIANTS, 'checkCommit', () => () => undefined),
+    replaced(LEADER_INVARIANTS, 'checkProposal', () => () => undefined),
+    install?.(),
+  ];
+  return () => {
+    for (const restore of restores.reverse()) restore?.();
   };
 }

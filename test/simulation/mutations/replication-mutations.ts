@@ -44,12 +44,6 @@ export const REPLICATION_MUTATIONS: readonly Mutation[] = [
   mutation('a follower counts whatever its life and directory', 'R5, KIP-903', {
     replication: { countsForHighWatermark: (_view, progress) => progress.fetchOffset >= 0 },
   }),
-  mutation('a version counts before it was echoed', 'R17', {
-    replication: {
-      countsForHighWatermark: (view, progress) =>
-        RULES.countsForHighWatermark(view, { ...progress, ackedVersion: view.state.version }),
-    },
-  }),
   mutation('ack before the follower has it on disk', 'R8', {
     replication: {
       noteFetch: (progress, word, logEndOffset, nowMs) =>
@@ -92,8 +86,15 @@ export const REPLICATION_MUTATIONS: readonly Mutation[] = [
         RULES.checkFetch(view, fetch, { ...log, removedFloor: -1 }, known),
     },
   }),
-  mutation('an older epoch is followed', 'L6', {
-    replication: { mayFollowEpoch: () => true },
+  // Rule by rule each covers the others: a state is accepted by epoch and version, and a role begins in no epoch below the highest known.
+  mutation('the last state that comes is followed, whatever its epoch', 'L6, KAFKA-1096', {
+    replication: {
+      mayFollowEpoch: () => true,
+      acceptsState: (seen, controllerEpoch, state) => {
+        const acceptance = RULES.acceptsState(seen, controllerEpoch, state);
+        return acceptance === 'older' ? 'newer' : acceptance;
+      },
+    },
   }),
   mutation('sealed records are called refused at step-down', 'R22', {
     replication: {

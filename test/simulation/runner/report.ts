@@ -1,11 +1,13 @@
 import { COVERED, Coverage } from '../checkers/coverage.ts';
 import { FAULT_KINDS, FAULT_ROLES } from '../world/fault.ts';
+import { PATTERN_NAMES, patternOf } from './fault-patterns.ts';
 import type { RunResult, Totals } from './run-result.ts';
 
 /** Everything that a whole suite must have met: each fault at each role, and the rare paths. */
 export const MUST_BE_COVERED: readonly string[] = [
   ...FAULT_KINDS.flatMap((kind) => FAULT_ROLES.map((role) => faultAt(kind, role))),
   ...COVERED,
+  ...PATTERN_NAMES.map(patternOf),
 ];
 
 /** A suite of fewer runs need not have met everything. */
@@ -28,7 +30,7 @@ export function describeTotals(totals: Totals, elapsedMs: number): string {
     `${totals.runs} runs, ${Math.round(totals.virtualMs / 1_000)} s of virtual time in ${(elapsedMs / 1_000).toFixed(1)} s`,
     `${totals.operations} operations checked (${rate} a second), ${totals.overlaps} overlapping, ${totals.unknowns} in doubt, ${totals.refusals} refused, ${totals.followerReads} read from followers`,
     `${faults} faults: ${listOf(totals.faults)}`,
-    `covered: ${listOf(Object.fromEntries(COVERED.map((name) => [name, totals.coverage[name] ?? 0])))}`,
+    `covered: ${listOf(Object.fromEntries([...COVERED, ...PATTERN_NAMES.map(patternOf)].map((name) => [name, totals.coverage[name] ?? 0])))}`,
   ].join('\n');
 }
 

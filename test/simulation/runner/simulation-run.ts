@@ -1,4 +1,6 @@
+import { asPartitionId } from '../../../src/model/numbers.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
+import { CandidateWatch } from '../checkers/candidate-watch.ts';
 import { Coverage } from '../checkers/coverage.ts';
 import { type DisturbanceBounds, doubtsMax, unexplained } from '../checkers/disturbance.ts';
 import { checkExactlyOnce } from '../checkers/exactly-once.ts';
@@ -10,6 +12,7 @@ import type { ReplicaProbe } from '../checkers/probe.ts';
 import { compareDigests, compareReplica } from '../checkers/replica-comparison.ts';
 import { ReplicaWatch } from '../checkers/replica-watch.ts';
 import { checkStaleReads } from '../checkers/stale-reads.ts';
+import { putInForce } from '../mutations/mutation.ts';
 import { mutationNamed } from '../mutations/mutations.ts';
 import { SimulatedWorld } from '../world/simulated-world.ts';
 import type { World, WorldOptions } from '../world/world.ts';
@@ -17,11 +20,13 @@ import { Aftershocks } from './aftershocks.ts';
 import { ClientCrowd } from './client-crowd.ts';
 import { ClusterProbe } from './cluster-probe.ts';
 import { CoverageWatch } from './coverage-watch.ts';
+import { FaultPatterns, patternOf } from './fault-patterns.ts';
 import { FinalRequests } from './final-requests.ts';
 import { Operator } from './operator.ts';
 import { countOverlaps } from './overlaps.ts';
 import type { RunResult } from './run-result.ts';
 import type { RunSettings } from './run-settings.ts';
+import { checkSilence } from './silence-check.ts';
 import { WorldTransport } from './world-transport.ts';
 
 /** The checker of unexpected ends of a node. */
@@ -42,7 +47,7 @@ const STALENESS_SLACK = 1.06;
 export async function simulateRun(settings: RunSettings): Promise<RunResult> {
   const startedMs = performance.now();
   const mutation = settings.mutation === null ? null : mutationNamed(settings.mutation);
-  const restore = mutation?.install?.();
+  const restore = mutation === null ? null : putInForce(mutation);
   const world = new SimulatedWorld({
     ...worldOptions(settings),
     ...(mutation === null ? {} : { rules: mutation.rules }),
@@ -67,8 +72,13 @@ function worldOptions(settings: RunSettings): Partial<WorldOptions> {
 /** A node that stopped because an invariant of PROTOCOL 2.10 was about to break was caught by that invariant; anything else is a crash. */
 function checkerOf(defect: string): string {
   const invariant = /InvariantError.*\((I\d+)\)/.exec(defect)?.[1];
-  return invariant === undefined ? DEFECT : `${invariant} at run time`;
+  return invariant === undefined ? DEFECT : `${invariant}${AT_RUN_TIME}`;
 }
+
+const AT_RUN_TIME = ' at run time';
+
+/** The mutant was stopped by a check of its own. */
+export const isAtRunTime = (checker: string): boolean => checker.endsWith(AT_RUN_TIME);
 
 class SimulationRun {
   readonly #settings: RunSettings;
@@ -82,6 +92,7 @@ class SimulationRun {
   readonly #crowd: ClientCrowd;
   readonly #operator: Operator;
   readonly #aftershocks: Aftershocks;
+  readonly #patterns: FaultPatterns;
   #isJudged = false;
   #busyFromMs = 0;
   #eventsAtBusy = 0;
@@ -104,6 +115,7 @@ class SimulationRun {
     const random = new SeededRandom(settings.seed ^ 0x0b5e55ed);
     this.#operator = new Operator(world, random.fork());
     this.#aftershocks = new Aftershocks(world, random.fork());
+    this.#patterns = new FaultPatterns(world, random.fork(), (name) => this.#coverage.hit(patternOf(name)));
     this.#observe();
     this.#compareNowAndThen(random.fork());
   }
@@ -118,6 +130,7 @@ class SimulationRun {
     this.#crowd.start();
     this.#world.startFaults({ everyMs: faultEveryMs, weights: this.#faultWeights() });
     this.#aftershocks.start();
+    this.#patterns.start();
     this.#operator.start();
     const isEnough = (): boolean =>
       this.#isBroken ||
@@ -125,6 +138,7 @@ class SimulationRun {
     await this.#world.runUntil(isEnough, busyMsMax);
     this.#world.stopFaults();
     this.#aftershocks.stop();
+    this.#patterns.stop();
     this.#operator.stop();
   }
 
@@ -151,6 +165,7 @@ class SimulationRun {
     await this.#world.runUntil(() => this.#crowd.isIdle, healMsMax);
     await this.#askForLast();
     if (isHealed) await this.#compareReplicas();
+    if (!this.#isBroken) await checkSilence(this.#world, this.#findings);
   }
 
   judge(): void {
@@ -237,6 +252,11 @@ class SimulationRun {
     const world = this.#world;
     const states = new PartitionStateWatch(this.#findings, this.#settings.minInsync);
     const coverage = new CoverageWatch(world, this.#coverage);
+    const candidates = new CandidateWatch(this.#probe.look, this.#findings, {
+      partitions: world.partitions,
+      stateOf: (partition) => world.partitionState(asPartitionId(partition)),
+      committedOf: (partition) => this.#watch.reference(partition).endOffset,
+    });
     let countersAtMs = 0;
     world.observe(() => {
       this.#watch.look();
@@ -246,7 +266,9 @@ class SimulationRun {
         if (state === null) continue;
         states.look(state, forgets);
         this.#aftershocks.look(state);
+        this.#patterns.look(state);
       }
+      candidates.look();
       coverage.look();
       this.#isQuietEnough();
       if (world.nowMs < countersAtMs) return;
@@ -347,7 +369,7 @@ class SimulationRun {
 
   #judgeTroubles(): void {
     const { recoveryMs, clients, clientTimeoutMsMax } = this.#settings;
-    const disturbances = [...this.#world.faults, ...this.#operator.wishes];
+    const disturbances = [...this.#world.faults, ...this.#operator.wishes, ...this.#patterns.disturbances];
     const bounds: DisturbanceBounds = { recoveryMs, startMs: this.#servingSinceMs };
     const { refusals, doubts } = this.#crowd;
     for (const [name, troubles] of [

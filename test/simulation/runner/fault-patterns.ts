@@ -1,0 +1,95 @@
+import type { NodeId } from '../../../src/model/numbers.ts';
+import type { PartitionState } from '../../../src/model/partition-state.ts';
+import type { SeededRandom } from '../../support/seeded-random.ts';
+import type { Disturbance } from '../checkers/disturbance.ts';
+import type { World } from '../world/world.ts';
+import { JOIN_PATTERN, PATTERNS, type PatternScene } from './patterns.ts';
+
+/** Mean time between the end of one pattern and the beginning of the next. */
+const PAUSE_MS = 1_500;
+/** Of the members that join an ISR, those that `JOIN_PATTERN` meets. */
+const JOIN_SHARE = 0.25;
+
+const ALL = { ...PATTERNS, ...JOIN_PATTERN };
+export type PatternName = keyof typeof ALL;
+export const PATTERN_NAMES = Object.keys(ALL) as readonly PatternName[];
+
+export const patternOf = (name: PatternName): string => `pattern ${name}`;
+
+/**
+ * Faults that belong together: the rules about epochs, joining and leases hold off traces of three or four events of which each is common and all of them, in this order and this soon after
+ * each other, are not. Each pattern is one such trace, with chance in its times; one is played at a time, over the single faults.
+ */
+export class FaultPatterns {
+  readonly #world: World;
+  readonly #random: SeededRandom;
+  readonly #met: (name: PatternName) => void;
+  readonly #states = new Map<number, PartitionState>();
+  /** Each with all that it did. */
+  readonly disturbances: Disturbance[] = [];
+  #isOn = false;
+  #isPlaying = false;
+
+  constructor(world: World, random: SeededRandom, met: (name: PatternName) => void) {
+    this.#world = world;
+    this.#random = random;
+    this.#met = met;
+  }
+
+  start(): void {
+    this.#isOn = true;
+    this.#pause();
+  }
+
+  /** A pattern that is being played does nothing more that hurts. */
+  stop(): void {
+    this.#isOn = false;
+  }
+
+  /** Called for each state that the coordinator holds, after every event. */
+  look(state: PartitionState): void {
+    const before = this.#states.get(state.id);
+    if (before === state) return;
+    this.#states.set(state.id, state);
+    const joined = state.isr.find((node) => before?.isr.includes(node) === false);
+    if (!this.#isOn || this.#isPlaying || joined === undefined || before?.leaderEpoch !== state.leaderEpoch)
+      return;
+    if (this.#random.chance(JOIN_SHARE)) void this.#play('vanishesWhenJoined', state, joined);
+  }
+
+  #pause(): void {
+    this.#world.after(this.#random.fraction() * 2 * PAUSE_MS, () => {
+      if (!this.#isOn) return;
+      const names = Object.keys(PATTERNS) as (keyof typeof PATTERNS)[];
+      const state = this.#world.partitionState(this.#random.pick(this.#world.partitions));
+      const follower = state?.isr.filter((node) => node !== state.leader) ?? [];
+      if (this.#isPlaying || state?.leader == null || follower.length === 0) this.#pause();
+      else
+        void this.#play(this.#random.pick(names), state, this.#random.pick(follower)).then(() =>
+          this.#pause(),
+        );
+    });
+  }
+
+  async #play(name: PatternName, state: PartitionState, follower: NodeId): Promise<void> {
+    const world = this.#world;
+    const { leader } = state;
+    if (leader === null) return;
+    const disturbance = { atMs: world.nowMs, untilMs: Number.POSITIVE_INFINITY };
+    this.disturbances.push(disturbance);
+    this.#isPlaying = true;
+    world.events.note('pattern', `${name}: partition ${state.id}, leader ${leader}, follower ${follower}`);
+    const scene: PatternScene = {
+      world,
+      random: this.#random,
+      state,
+      leader,
+      follower,
+      isOn: () => this.#isOn,
+    };
+    const isWhole = await ALL[name](scene);
+    if (isWhole) this.#met(name);
+    disturbance.untilMs = world.nowMs;
+    this.#isPlaying = false;
+  }
+}

@@ -1,0 +1,195 @@
+import { nodePath } from '../../../src/coordination/paths.ts';
+import type { NodeId } from '../../../src/model/numbers.ts';
+import type { PartitionState } from '../../../src/model/partition-state.ts';
+import type { SeededRandom } from '../../support/seeded-random.ts';
+import type { World } from '../world/world.ts';
+
+export interface PatternScene {
+  readonly world: World;
+  readonly random: SeededRandom;
+  /** As the pattern found it. */
+  readonly state: PartitionState;
+  readonly leader: NodeId;
+  /** One of the ISR. */
+  readonly follower: NodeId;
+  /** False: nothing more is to be hurt. */
+  readonly isOn: () => boolean;
+}
+
+/** Plays to its end; false: it did not come to the point, since something else happened. */
+type Pattern = (scene: PatternScene) => Promise<boolean>;
+
+const waits = ({ world }: PatternScene, ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    world.after(ms, resolve);
+  });
+
+const between = ({ random }: PatternScene, min: number, max: number): number =>
+  min + random.fraction() * (max - min);
+
+const now = ({ world, state }: PatternScene): PartitionState => world.partitionState(state.id) ?? state;
+
+/** False: it did not come true within `msMax`, or the pattern is to end. */
+async function comes(
+  scene: PatternScene,
+  msMax: number,
+  condition: () => boolean,
+  everyMs = 10,
+): Promise<boolean> {
+  const untilMs = scene.world.nowMs + msMax;
+  while (scene.isOn() && scene.world.nowMs < untilMs) {
+    if (condition()) return true;
+    await waits(scene, everyMs);
+  }
+  return false;
+}
+
+/** Between every node of one group and every node of the other, in both directions; returns what takes it back. */
+function parted({ world: { network } }: PatternScene, left: readonly NodeId[], right: readonly NodeId[]) {
+  const links = left.flatMap((a) => right.flatMap((b) => [[a, b] as const, [b, a] as const]));
+  for (const [from, to] of links) network.cut(from, to);
+  return (): void => {
+    for (const [from, to] of links) network.mend(from, to);
+  };
+}
+
+const others = ({ world }: PatternScene, ...but: readonly NodeId[]): readonly NodeId[] =>
+  world.nodes.map(({ id }) => id).filter((id) => !but.includes(id));
+
+/** Ends the process, if there is one; `comeBack` starts it again. */
+function killed({ world }: PatternScene, nodes: readonly NodeId[]): void {
+  for (const id of nodes) if (world.node(id).isUp) world.node(id).kill('keepAll');
+}
+
+function comeBack({ world }: PatternScene, nodes: readonly NodeId[]): void {
+  for (const id of nodes) world.node(id).machine.start();
+}
+
+/** The coordinator serves nobody for a while, and no session ends by it. */
+function coordinatorAway({ world }: PatternScene, ms: number): void {
+  world.coordinator.isDown = true;
+  world.after(ms, () => {
+    world.coordinator.isDown = false;
+  });
+}
+
+/**
+ * A follower falls behind and out of the ISR; then everybody else dies, and one of them comes back alone: it leads with the high watermark of its last start, the one that is behind fetches from
+ * it at once, and whoever died for longer is in the ELR (KAFKA-7128, R1). Sometimes the coordinator is away just when the one behind would join.
+ */
+async function laggardAtDoubleFailover(scene: PatternScene): Promise<boolean> {
+  const { world, random, leader, follower, state } = scene;
+  const back = state.isr.find((node) => node !== leader && node !== follower);
+  if (back === undefined) return false;
+  const mend = parted(scene, [follower], others(scene, follower));
+  const isOut = await comes(scene, 1_500, () => !now(scene).isr.includes(follower));
+  if (isOut) await waits(scene, between(scene, 50, 500));
+  if (!isOut || !scene.isOn()) {
+    mend();
+    return false;
+  }
+  killed(scene, [leader, back]);
+  await waits(scene, between(scene, 20, 120));
+  comeBack(scene, [back]);
+  mend();
+  const leads = await comes(scene, 2_500, () => now(scene).leader === back, 1);
+  if (leads && random.chance(0.5)) {
+    await waits(scene, between(scene, 0, 8));
+    if (scene.isOn()) coordinatorAway(scene, between(scene, 200, 1_000));
+  }
+  await waits(scene, between(scene, 200, 1_200));
+  comeBack(scene, [leader]);
+  return leads && world.node(back).isUp;
+}
+
+/** Each new leader dies before the high watermark reaches the start of its epoch. */
+async function shortLivedLeaders(scene: PatternScene): Promise<boolean> {
+  let { leader } = scene;
+  for (let round = 0; round < 2; round += 1) {
+    const old = leader;
+    if (!scene.isOn()) return false;
+    killed(scene, [old]);
+    scene.world.after(between(scene, 60, 700), () => comeBack(scene, [old]));
+    const isElected = await comes(
+      scene,
+      2_500,
+      () => now(scene).leader !== null && now(scene).leader !== old,
+      1,
+    );
+    if (!isElected) return false;
+    leader = now(scene).leader ?? old;
+    await waits(scene, between(scene, 0, 30));
+  }
+  if (!scene.isOn()) return false;
+  killed(scene, [leader]);
+  await waits(scene, between(scene, 60, 400));
+  comeBack(scene, [leader]);
+  return true;
+}
+
+/**
+ * The leader and one follower hear each other and nobody else, until the session of the leader is over and another was elected without a word of that follower: it comes back with a tail of its own
+ * (KIP-101, KIP-279).
+ */
+async function leaderAndOneInACorner(scene: PatternScene): Promise<boolean> {
+  const { world, leader, follower } = scene;
+  const corner = [leader, follower];
+  if (world.controller !== null && corner.includes(world.controller)) return false;
+  const mend = parted(scene, corner, others(scene, ...corner));
+  const { link } = world.node(leader).machine;
+  link.isCut = true;
+  const isDeposed = await comes(scene, 4_000, () => now(scene).leader !== leader);
+  if (isDeposed) await waits(scene, between(scene, 0, 600));
+  mend();
+  link.isCut = false;
+  return isDeposed;
+}
+
+/** A follower is back at once, in a new life or with an empty disk, and the coordinator is away before the controller can write down what that means (R5, KIP-903). */
+async function returnsWhileCoordinatorIsAway(scene: PatternScene): Promise<boolean> {
+  const { world, random, follower } = scene;
+  const path = nodePath(follower);
+  const before = world.coordinator.nodeAt(path)?.text;
+  if (world.controller === follower || !world.node(follower).isUp) return false;
+  if (!random.chance(0.4) || !world.fire('wipe', follower)) world.fire('bounce', follower);
+  await waits(scene, between(scene, 1, 10));
+  comeBack(scene, [follower]);
+  const isBack = await comes(
+    scene,
+    1_500,
+    () => (world.coordinator.nodeAt(path)?.text ?? before) !== before,
+    0.3,
+  );
+  if (!isBack) return false;
+  await waits(scene, between(scene, 0, 5));
+  if (scene.isOn()) coordinatorAway(scene, between(scene, 300, 1_000));
+  await waits(scene, 1_000);
+  return true;
+}
+
+/**
+ * Who has just joined falls silent, and neither the controller nor the leader, which proposed it, learns that it was written: the leader cannot know that the member counts (PROTOCOL 2.4, KIP-497).
+ * `follower` is who joined. Begins at the instant of the write.
+ */
+async function vanishesWhenJoined(scene: PatternScene): Promise<boolean> {
+  const { world, leader, follower, state } = scene;
+  if (world.controller === null || state.isr.length < 3) return false;
+  const links = [...new Set([leader, world.controller])].map((id) => world.node(id).machine.link);
+  const mend = parted(scene, [leader], [follower]);
+  for (const link of links) link.isCut = true;
+  await waits(scene, between(scene, 900, 1_400));
+  mend();
+  for (const link of links) link.isCut = false;
+  return true;
+}
+
+/** Played one after the other, at any time. */
+export const PATTERNS = {
+  laggardAtDoubleFailover,
+  shortLivedLeaders,
+  leaderAndOneInACorner,
+  returnsWhileCoordinatorIsAway,
+} as const satisfies Record<string, Pattern>;
+
+/** Played when a member joins. */
+export const JOIN_PATTERN = { vanishesWhenJoined } as const satisfies Record<string, Pattern>;
