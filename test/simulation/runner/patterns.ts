@@ -74,8 +74,8 @@ function coordinatorAway({ world }: PatternScene, ms: number): void {
 }
 
 /**
- * A follower falls behind and out of the ISR; then everybody else dies, and one of them comes back alone: it leads with the high watermark of its last start, the one that is behind fetches from
- * it at once, and whoever died for longer is in the ELR (KAFKA-7128, R1). Sometimes the coordinator is away just when the one behind would join.
+ * A follower falls behind and out of the ISR; then everybody else dies, and one of them comes back alone: it leads with the high watermark of its last start, and whoever died for longer is in the
+ * ELR. Then the one that is behind is back too: either not before the leader may act, and slow to catch up (KAFKA-7128), or earlier, and the coordinator is away when it would join (R1).
  */
 async function laggardAtDoubleFailover(scene: PatternScene): Promise<boolean> {
   const { world, random, leader, follower, state } = scene;
@@ -91,9 +91,17 @@ async function laggardAtDoubleFailover(scene: PatternScene): Promise<boolean> {
   killed(scene, [leader, back]);
   await waits(scene, between(scene, 20, 120));
   comeBack(scene, [back]);
-  mend();
+  const isLate = random.chance(0.5);
+  if (!isLate) mend();
   const leads = await comes(scene, 2_500, () => now(scene).leader === back, 1);
-  if (leads && random.chance(0.5)) {
+  if (isLate) {
+    const acts = leads && (await comes(scene, 1_500, () => mayAct(scene, back), 1));
+    const { disk } = world.node(follower).machine;
+    disk.isSlow = acts || disk.isSlow;
+    mend();
+    await waits(scene, between(scene, 100, 400));
+    disk.isSlow = false;
+  } else if (leads) {
     await waits(scene, between(scene, 0, 8));
     if (scene.isOn()) coordinatorAway(scene, between(scene, 200, 1_000));
   }
@@ -101,6 +109,10 @@ async function laggardAtDoubleFailover(scene: PatternScene): Promise<boolean> {
   comeBack(scene, [leader]);
   return leads && world.node(back).isUp;
 }
+
+/** L5. */
+const mayAct = ({ world, state }: PatternScene, node: NodeId): boolean =>
+  world.node(node).live?.cluster.replicas.replica(state.id)?.leader?.canAct === true;
 
 /** Each new leader dies before the high watermark reaches the start of its epoch. */
 async function shortLivedLeaders(scene: PatternScene): Promise<boolean> {
