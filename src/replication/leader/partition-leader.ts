@@ -394,7 +394,10 @@ export class PartitionLeader implements LeaderRole {
       log: this.#store,
       facts: () => ({
         highWatermark: this.highWatermark,
-        isCurrent: this.#driver.core.leaseValid(clock.monotonicMs(), clock.wallMs()),
+        // The core may be ahead of it while what was inherited is read from the disk.
+        isCurrent:
+          this.highWatermark >= this.#epochStartOffset &&
+          this.#driver.core.leaseValid(clock.monotonicMs(), clock.wallMs()),
         tombstoneRemoveOffset: this.#driver.core.tombstoneRemoveOffset(clock.monotonicMs()),
         partitionVersion: this.#driver.core.view.state.version,
       }),

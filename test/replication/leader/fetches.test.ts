@@ -114,3 +114,23 @@ describe('a fetch that cannot be read at once', () => {
     expect(late.lastOutcome).to.include({ result: 'data', nextOffset: 1, highWatermark: 5 });
   });
 });
+
+describe('what a reply says of its own age', () => {
+  it('is current under a lease, and when all that was inherited is committed here: not while it is read from the disk (KIP-392)', async () => {
+    const leader = await LeaderMachine.open({ inherited: ['a', 'b'] });
+    leader.machine.disk.slow({ readMs: 100 });
+    for (const id of [2, 3]) leader.follower(id).holds(2).fetch();
+    leader.echoAll(2, 3);
+    leader.follower(2).fetch();
+    leader.apply({});
+    expect(leader.partition.highWatermark).to.equal(0);
+    expect(leader.follower(2).lastOutcome).to.include({ highWatermark: 0, isCurrent: false });
+    leader.follower(2).fetch();
+    await leader.clock.advance(300);
+    expect(leader.follower(2).lastOutcome).to.include({ highWatermark: 2, isCurrent: true });
+    await leader.clock.advance(600);
+    park(leader, 2);
+    await leader.clock.advance(POLL_MS + 1);
+    expect(leader.follower(2).lastOutcome).to.include({ highWatermark: 2, isCurrent: false });
+  });
+});
