@@ -221,4 +221,17 @@ describe('logs agree after changes of the leader (PROTOCOL 2.6, 2.8)', () => {
       await script.lead(victim);
       expect(await script.get('K')).to.equal('=value');
     }));
+
+  it('a value larger than any fetch reaches everybody, and so does what comes behind it', () =>
+    ClusterScript.play({ seed: 510 }, async (script) => {
+      const large = 'x'.repeat(200_000);
+      await script.mustSet('K', large);
+      await script.mustSet('L', 'behind it');
+      const [first] = script.pair;
+      script.node(first).restart({ wipe: true });
+      await script.untilRuns(first);
+      await script.lead(first);
+      expect(await script.get('K')).to.equal(`=${large}`);
+      expect(await script.get('L')).to.equal('=behind it');
+    }));
 });
