@@ -38,7 +38,7 @@ const KNOWN: readonly string[] = [
   'Jepsen Redpanda',
   'KAFKA-8764',
   'same epoch again',
-  ...[...'abcdefghij'].map((letter) => `3.4-${letter}`),
+  ...['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'].map((letter) => `3.4-${letter}`),
   ...Array.from({ length: 17 }, (_, index) => `4.3-${index + 1}`),
   ...Array.from({ length: 19 }, (_, index) => `6-${index + 1}`),
 ];
