@@ -2,7 +2,7 @@ import { invariant } from '../model/errors.ts';
 import type { Clock } from './clock.ts';
 import { PosixError } from './disk-errors.ts';
 import { type Fault, FaultPlan, type Slowness } from './fault-plan.ts';
-import { FaultyView, type Life, type WriteInFlight, writeChunks } from './faulty-view.ts';
+import { bytesUsed, FaultyView, type Life, type WriteInFlight, writeChunks } from './faulty-view.ts';
 import type { FileSystem } from './file-system.ts';
 import { OperationTrace } from './operation-trace.ts';
 import type { Random } from './random.ts';
@@ -124,6 +124,25 @@ export class FaultyFileSystem {
   /** Changes one bit of a file, in the cache and on the platter. */
   flipBit(path: string, position: number, bit: number): void {
     this.#life.names.tree.file(path).flipBit(position, bit);
+  }
+
+  /** Of all files together, as `limitBytes` counts. */
+  get bytesUsed(): number {
+    return bytesUsed(this.#life.names.tree.root);
+  }
+
+  /** Cuts a file short, in the cache and on the platter. */
+  cutShort(path: string, length: number): void {
+    const file = this.#life.names.tree.file(path);
+    file.truncate(length);
+    file.commit(file.mark());
+  }
+
+  /** The name is gone, in the cache and on the platter, with all that was not yet durable of its directory. */
+  lose(path: string): void {
+    const { names } = this.#life;
+    names.tree.unlink(path);
+    names.commitAll();
   }
 
   #begin(names: SimulatedNames): SimulatedLife {

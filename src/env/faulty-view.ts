@@ -36,7 +36,8 @@ export function writeChunks(file: SimulatedFile, chunks: readonly Uint8Array[], 
   }
 }
 
-function bytesUsed(directory: TreeDirectory<SimulatedFile>): number {
+/** Of all files below a directory. */
+export function bytesUsed(directory: TreeDirectory<SimulatedFile>): number {
   let bytes = 0;
   for (const node of directory.entries.values()) {
     bytes += node instanceof TreeDirectory ? bytesUsed(node) : node.cached.length;

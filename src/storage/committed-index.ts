@@ -1,7 +1,7 @@
 import { CaskadeError } from '../model/errors.ts';
 import { ALL_DATABASES, RecordKind } from './format/record.ts';
 import type { KeyHash } from './keydir/key-hash.ts';
-import { Keydir } from './keydir/keydir.ts';
+import { Keydir, type KeydirSizes } from './keydir/keydir.ts';
 import type { Segment } from './segment.ts';
 
 /** Finds a segment by the number under which the keydir knows it. */
@@ -34,11 +34,13 @@ export class IndexedRecord {
 export class CommittedIndex {
   readonly #segments: SegmentTable;
   readonly #hasher: KeyHash;
+  readonly #sizes: KeydirSizes;
   readonly #keydirs: (Keydir | undefined)[] = [];
 
-  constructor(segments: SegmentTable, hasher: KeyHash) {
+  constructor(segments: SegmentTable, hasher: KeyHash, sizes: KeydirSizes = {}) {
     this.#segments = segments;
     this.#hasher = hasher;
+    this.#sizes = sizes;
   }
 
   keydir(database: number): Keydir | undefined {
@@ -196,7 +198,7 @@ export class CommittedIndex {
   #keydirFor(database: number): Keydir {
     let keydir = this.#keydirs[database];
     if (keydir === undefined) {
-      keydir = new Keydir({ hasher: this.#hasher });
+      keydir = new Keydir({ ...this.#sizes, hasher: this.#hasher });
       this.#keydirs[database] = keydir;
     }
     return keydir;

@@ -7,6 +7,7 @@ import { BatchScan } from './batch-scan.ts';
 import { CommittedIndex } from './committed-index.ts';
 import { EPOCHS_NAME, EpochCache } from './epoch-cache.ts';
 import { HASH_SEED_BYTES, KeyHash } from './keydir/key-hash.ts';
+import type { KeydirSizes } from './keydir/keydir.ts';
 import { EMPTY_MANIFEST, MANIFEST_NAME, type Manifest, readManifest } from './manifest.ts';
 import {
   checkPartitionMeta,
@@ -28,6 +29,8 @@ export interface OpenOptions extends MetaExpectation {
   /** 32 hexadecimal digits; given to the partition when it was created. */
   readonly partitionUuid: string;
   readonly segmentBytesMax: number;
+  /** Absent: those for many keys. */
+  readonly keydir?: KeydirSizes;
   readonly acceptTornTail: boolean;
   /** The directory was in use before: one without META has lost it. */
   readonly mustExist: boolean;
@@ -90,7 +93,7 @@ export async function openPartition(options: OpenOptions, doors: StoreDoors): Pr
   const manifest = await readManifest(doors.fileSystem, directory);
   const hasher = new KeyHash(Buffer.from(meta.hashSeed, 'hex').subarray(0, HASH_SEED_BYTES));
   const log = newLog(options, meta, doors, manifest ?? EMPTY_MANIFEST);
-  const index = new CommittedIndex(log, hasher);
+  const index = new CommittedIndex(log, hasher, options.keydir);
   const producers = options.producers ?? NO_PRODUCERS;
   const parts = { directory, epochs, log, index, hasher, producers };
   if (manifest === null) {

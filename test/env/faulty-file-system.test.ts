@@ -367,6 +367,19 @@ describe('a fault of the simulated disk', () => {
     }
   });
 
+  it("loses files and ends of files behind everyone's back, whatever a crash keeps", async () => {
+    const { disk, handle } = await diskWithFile(1);
+    await handle.writeAt([filled(10, 7)], 0);
+    expect(disk.bytesUsed).to.equal(10);
+    disk.cutShort(PATH, 4);
+    expect(disk.bytesUsed).to.equal(4);
+    expect([...(await bytesOf(disk.crashAndRestart({ policy: 'loseAll' }), PATH))]).to.deep.equal([
+      7, 7, 7, 7,
+    ]);
+    disk.lose(PATH);
+    expect(await disk.crashAndRestart({ policy: 'keepAll' }).exists(PATH)).to.equal(false);
+  });
+
   it('is slow by the clock, and a sync under way at the crash has synced nothing', async () => {
     const clock = new SimulatedClock();
     const disk = new FaultyFileSystem({ random: new SeededRandom(1), clock });

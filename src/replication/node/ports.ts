@@ -5,6 +5,7 @@ import type { Random } from '../../env/random.ts';
 import type { FromController, ToController } from '../../model/control-messages.ts';
 import type { Incarnation, NodeId, PartitionId, PartitionVersion } from '../../model/numbers.ts';
 import type { ClusterFacts, NodeRegistration, PartitionState } from '../../model/partition-state.ts';
+import type { KeydirSizes } from '../../storage/keydir/keydir.ts';
 import type { MaintenanceSettings } from '../../storage/maintenance.ts';
 import type { EngineName } from '../../storage/partition-meta.ts';
 import type { PeerMessage } from '../messages.ts';
@@ -50,6 +51,8 @@ export interface ReplicaManagerSettings {
   readonly engine: EngineName;
   readonly segmentBytesMax: number;
   readonly cacheBytesMax: number;
+  /** Memory of the index of one partition. Absent: laid out for many keys. */
+  readonly keydir?: KeydirSizes;
   readonly flushIntervalMs: number;
   readonly lagMsMax: number;
   readonly pollMsMax: number;

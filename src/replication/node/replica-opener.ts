@@ -19,7 +19,9 @@ export function openerOf(
     const flush = nodeState.flushMode;
     const logger = doors.logger.child({ partition });
     const storeDoors = { fileSystem, clock, random, logger, cache };
+    const { keydir } = settings;
     const options = {
+      ...(keydir === undefined ? {} : { keydir }),
       directory,
       partition,
       partitionUuid: uuid,

@@ -21,15 +21,19 @@ import { HASH_WORD, SubTable } from './sub-table.ts';
 const HASH_RANGE = 2 ** 32;
 const GOLDEN_RATIO = 0.6180339887498949;
 
-export interface KeydirOptions {
-  /** Must give the hashes that callers pass. */
-  readonly hasher: KeyHasher;
+/** How a keydir lays out its memory; the defaults suit millions of keys. */
+export interface KeydirSizes {
   /** 2^n sub-tables, n from 1 to 16. */
   readonly subTableBits?: number;
   /** A power of two, at least 4. */
   readonly slotsPerPage?: number;
   /** A power of two; a slab must hold the largest key. */
   readonly arenaSlabBytes?: number;
+}
+
+export interface KeydirOptions extends KeydirSizes {
+  /** Must give the hashes that callers pass. */
+  readonly hasher: KeyHasher;
 }
 
 /** The bytes are the arena's own: read them during the call, change nothing. */

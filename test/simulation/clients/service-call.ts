@@ -326,7 +326,7 @@ export class ServiceCall implements CommitListener {
     const outcome = this.#look(partition, key);
     if (outcome !== ReadOutcome.ready) return outcome;
     if (!this.#entry.found) return this.#reading(Replies.integer(0));
-    if (dueMs <= this.#wallMs) this.#remove(partition, key);
+    if (dueMs > 0 && dueMs <= this.#wallMs) this.#remove(partition, key);
     else {
       this.#beginCommand(partition);
       this.#appended(partition.changeExpiry(DATABASE, this.viewOf(partition, key), dueMs));

@@ -6,6 +6,7 @@ import { SeededRandom } from '../../support/seeded-random.ts';
 import { History, type Operation } from '../checkers/history.ts';
 import { checkLinearizability } from '../checkers/linearizability.ts';
 import { FakeCluster } from './fake-cluster.ts';
+import { materialOf } from './material.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import { Workload } from './workload.ts';
 
@@ -28,7 +29,12 @@ async function operationsOf(
   const random = new SeededRandom(seed);
   const cluster = new FakeCluster(random.fork(), lossShare, partition);
   const history = new History(() => cluster.nowMs);
-  const workloadOptions = { partitions: [0], wallMs: () => cluster.nowMs, followerReadShare: 0 };
+  const workloadOptions = {
+    partitions: [0],
+    wallMs: () => cluster.nowMs,
+    followerReadShare: 0,
+    material: materialOf(0),
+  };
   const patience = { thinkMsMax: 5, pauseMsMax: 5, timeoutMsMax: 60, stalenessMsMax: 0 };
   const options = { ...patience, attemptsMax: 4, retryMsMax: 3, blindRetryShare: 0.5 };
   const witness = {

@@ -1,5 +1,6 @@
 import { SeededRandom } from '../../support/seeded-random.ts';
 import { type Action, keysOf, type Outcome, valuesIn } from '../checkers/history.ts';
+import { groupKeys, type MaterialOptions, newValue } from './material.ts';
 
 export interface WorkloadOptions {
   readonly partitions: readonly number[];
@@ -7,6 +8,7 @@ export interface WorkloadOptions {
   readonly wallMs: () => number;
   /** In [0, 1): share of reads that ask for a follower. */
   readonly followerReadShare: number;
+  readonly material: MaterialOptions;
 }
 
 export interface Request {
@@ -20,6 +22,8 @@ const REGISTER_KEYS = 5;
 const COUNTER_KEYS = 3;
 const PAIRS = 2;
 const EXPIRING_KEYS = 4;
+const GROUPS = 40;
+const KEYS_PER_GROUP = 6;
 const KINDS = [
   ['register', 45],
   ['counter', 20],
@@ -42,6 +46,8 @@ const KEYS_MAX = 60;
 /** Share of requests for a key that was just read that go on with what was read. */
 const WATCH_SHARE = 0.4;
 const DUE_AFTER_MS_MAX = 2_000;
+/** The due time that PERSIST leaves. */
+const NEVER = 0;
 const VALUES_REMEMBERED_MAX = 500;
 
 /** What one client asks next. It remembers what it saw, so that a compare-and-set has a chance. */
@@ -65,7 +71,7 @@ export class Workload {
     const partition = hot?.partition ?? this.#random.pick(this.#options.partitions);
     if (this.#random.chance(FLUSH_SHARE))
       return { partition, action: { kind: 'flush' }, consistency: 'leader' };
-    const action = this.#actionOn(partition, hot);
+    const action = this.#isOfGroup ? this.#group(partition) : this.#actionOn(partition, hot);
     const isRead = action.kind === 'get' || action.kind === 'multiGet';
     const isStale = isRead && this.#random.chance(this.#options.followerReadShare);
     return { partition, action, consistency: isStale ? 'follower' : 'leader' };
@@ -111,6 +117,26 @@ export class Workload {
     }
   }
 
+  get #isOfGroup(): boolean {
+    const { groupWeight } = this.#options.material;
+    return this.#random.below(100 + groupWeight) < groupWeight;
+  }
+
+  /** Many keys of all lengths that come and go together: the index grows, shrinks and compacts. */
+  #group(partition: number): Action {
+    const keys = groupKeys(`${partition}:g`, this.#random.below(GROUPS), KEYS_PER_GROUP);
+    const key = this.#random.pick(keys);
+    return this.#weighted([
+      [{ kind: 'multiSet', keys, values: keys.map(() => this.#value()) }, 40],
+      [{ kind: 'multiDelete', keys }, 30],
+      [{ kind: 'multiGet', keys }, 10],
+      [{ kind: 'get', key }, 10],
+      [{ kind: 'expireAt', key, dueMs: this.#dueMs() }, 20],
+      [{ kind: 'expireAt', key, dueMs: NEVER }, 5],
+      [{ kind: 'delete', key }, 5],
+    ] satisfies [Action, number][]);
+  }
+
   #register(key: string): Action {
     const watched = this.#watched;
     if (watched?.key === key && this.#random.chance(WATCH_SHARE)) {
@@ -149,20 +175,25 @@ export class Workload {
   }
 
   #expiring(key: string): Action {
-    const dueMs = Math.floor(this.#options.wallMs()) + 1 + this.#random.below(DUE_AFTER_MS_MAX);
+    const dueMs = this.#dueMs();
     return this.#weighted([
       [{ kind: 'set', key, value: this.#value(), dueMs }, 30],
       [{ kind: 'get', key }, 35],
       [{ kind: 'expireAt', key, dueMs }, 10],
+      [{ kind: 'expireAt', key, dueMs: NEVER }, 4],
       [{ kind: 'set', key, value: this.#value(), dueMs: 0 }, 8],
       [{ kind: 'setIfAbsent', key, value: this.#value() }, 10],
       [{ kind: 'delete', key }, 7],
     ] satisfies [Action, number][]);
   }
 
+  #dueMs(): number {
+    return Math.floor(this.#options.wallMs()) + 1 + this.#random.below(DUE_AFTER_MS_MAX);
+  }
+
   #value(): string {
     this.#valueCount += 1;
-    return `${this.#name}v${this.#valueCount}`;
+    return newValue(`${this.#name}v${this.#valueCount}`, this.#random, this.#options.material);
   }
 
   #weighted<Item>(items: readonly (readonly [Item, number])[]): Item {

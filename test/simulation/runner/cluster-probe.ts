@@ -106,9 +106,11 @@ class LiveReplica implements ReplicaProbe {
     return this.canAct && (reads?.leaseRemainingMs ?? 0) > 0;
   }
 
-  digest(): Promise<StateDigest | null> {
+  /** The index must agree with itself, too. */
+  async digest(): Promise<StateDigest | null> {
     const { store } = this.#replica;
-    return store === null ? Promise.resolve(null) : stateDigest(store, this.#clock);
+    for (const keydir of store?.index.keydirs ?? []) keydir?.verify();
+    return store === null ? null : stateDigest(store, this.#clock);
   }
 
   readLog(offset: Offset, bytesMax: number): LogSlice | Promise<LogSlice> {

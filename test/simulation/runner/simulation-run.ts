@@ -12,10 +12,12 @@ import type { ReplicaProbe } from '../checkers/probe.ts';
 import { compareDigests, compareReplica } from '../checkers/replica-comparison.ts';
 import { ReplicaWatch } from '../checkers/replica-watch.ts';
 import { checkStaleReads } from '../checkers/stale-reads.ts';
+import { materialOf } from '../clients/material.ts';
 import { putInForce } from '../mutations/mutation.ts';
 import { mutationNamed } from '../mutations/mutations.ts';
 import { SimulatedWorld } from '../world/simulated-world.ts';
 import type { World, WorldOptions } from '../world/world.ts';
+import { sizesOf } from '../world/world-sizes.ts';
 import { Aftershocks } from './aftershocks.ts';
 import { ClientCrowd } from './client-crowd.ts';
 import { ClusterProbe } from './cluster-probe.ts';
@@ -66,7 +68,8 @@ export async function simulateRun(settings: RunSettings): Promise<RunResult> {
 
 function worldOptions(settings: RunSettings): Partial<WorldOptions> {
   const { seed, nodes, partitions, replicationFactor, minInsync } = settings;
-  return { seed, nodeCount: nodes, partitionCount: partitions, replicationFactor, minInsync };
+  const sizes = sizesOf(seed);
+  return { seed, nodeCount: nodes, partitionCount: partitions, replicationFactor, minInsync, sizes };
 }
 
 /** A node that stopped because an invariant of PROTOCOL 2.10 was about to break was caught by that invariant; anything else is a crash. */
@@ -238,6 +241,7 @@ class SimulationRun {
           partitions: world.partitions,
           wallMs: () => world.trueWallMs,
           followerReadShare: settings.followerReadShare,
+          material: materialOf(settings.seed),
         },
         nowMs: () => world.nowMs,
         met: (what) => this.#coverage.hit(what),

@@ -21,7 +21,7 @@ import { Scheduler } from './scheduler.ts';
 export interface DataCenterOptions<Program extends NodeProgram> {
   readonly seed: number;
   readonly nodeCount: number;
-  readonly mood: NetworkMood;
+  readonly mood: Partial<NetworkMood>;
   readonly sessionMs: number;
   readonly boot: (doors: ProgramDoors) => Promise<Program>;
 }
@@ -128,10 +128,17 @@ export class DataCenter<Program extends NodeProgram> implements MachineHost<Prog
     const isLease = message.kind === 'leaseStamp' || message.kind === 'leaseEcho';
     const channel =
       isLease || message.kind === 'leaderReleased' ? 'control' : bytes > TAIL_BYTES_MAX ? 'bulk' : 'tail';
-    this.#send(from, sender, to, channel, bytes, message, (program, arrived) => {
+    const sent = this.#damaged(message, from.id, to);
+    this.#send(from, sender, to, channel, bytes, sent, (program, arrived) => {
       this.events.note(`${from.id}>${to}`, describePeer(arrived));
       program.receivePeer(arrived);
     });
+  }
+
+  #damaged(message: PeerMessage, from: NodeId, to: NodeId): PeerMessage {
+    if (message.kind !== 'fetchReply' || message.outcome.result !== 'data') return message;
+    const bytes = this.network.bytesAfter(message.outcome.bytes, from, to);
+    return { ...message, outcome: { ...message.outcome, bytes } };
   }
 
   sendControl(from: Machine<Program>, sender: Life, to: NodeId, message: ControlMessage): void {

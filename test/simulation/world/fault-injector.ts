@@ -14,7 +14,12 @@ export interface FaultTargets<Program extends NodeProgram> {
 }
 
 /** They destroy what was on disk, or in the coordinator. More of them at a time than there are spare copies would rightly lose data. */
-const DESTRUCTIVE: ReadonlySet<FaultKind> = new Set(['wipe', 'bitRot', 'coordinatorLosesWrites']);
+const DESTRUCTIVE: ReadonlySet<FaultKind> = new Set([
+  'wipe',
+  'bitRot',
+  'fileDamage',
+  'coordinatorLosesWrites',
+]);
 const ROLES: readonly FaultRole[] = ['leader', 'follower', 'controller'];
 /** Of all faults, those that come on the heels of another. */
 const BURST_SHARE = 0.3;

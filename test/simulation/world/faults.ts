@@ -4,6 +4,7 @@ import type { SurvivalPolicy } from '../../../src/env/simulated-file.ts';
 import type { NodeId } from '../../../src/model/numbers.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
 import type { DataCenter } from './data-center.ts';
+import { diskError, diskFull, fileDamage, hintDamage } from './disk-faults.ts';
 import type { FaultKind } from './fault.ts';
 import { CLOCK_RATE_SPREAD, type Machine, type NodeProgram } from './machine.ts';
 
@@ -198,12 +199,16 @@ export const STRIKES: Readonly<Record<FaultKind, Strike>> = {
       random.fraction() * 0.2,
       random.fraction() * 0.5,
     ];
-    center.network.setMood(machine.id, { lossShare, doubledShare, reorderedShare, slownessMs: 0 });
+    center.network.setMood(machine.id, { lossShare, doubledShare, reorderedShare });
     return () => center.network.setMood(machine.id, null);
   }),
   slowNetwork: lasting(500, 4000, ({ center, machine, random }) => {
     const slownessMs = between(random, 5, 300);
-    center.network.setMood(machine.id, { lossShare: 0, doubledShare: 0, reorderedShare: 0, slownessMs });
+    center.network.setMood(machine.id, { slownessMs });
+    return () => center.network.setMood(machine.id, null);
+  }),
+  corruptBytes: lasting(500, 4000, ({ center, machine, random }) => {
+    center.network.setMood(machine.id, { damagedShare: random.fraction() * 0.3 });
     return () => center.network.setMood(machine.id, null);
   }),
   slowDisk: lasting(300, 3000, ({ machine }) => {
@@ -223,17 +228,11 @@ export const STRIKES: Readonly<Record<FaultKind, Strike>> = {
     });
     return ms;
   },
-  diskFull: ({ machine, random, after }) => {
-    machine.disk.faulty.limitBytes(1);
-    const ms = between(random, 300, 3000);
-    after(ms, () => machine.disk.heal());
-    after(ms + 100, () => {
-      machine.kill('keepAll');
-      machine.start();
-    });
-    return ms + 100;
-  },
+  diskError,
+  diskFull,
   bitRot,
+  fileDamage,
+  hintDamage,
   clockRate: ({ center, machine, random }) => {
     machine.clock?.setRate(center.rateMin * (random.chance(0.5) ? 1 : 1 + CLOCK_RATE_SPREAD));
     return 0;
@@ -292,10 +291,14 @@ export const FAULT_WEIGHTS: Readonly<Record<FaultKind, number>> = {
   cutPair: 3,
   badNetwork: 3,
   slowNetwork: 2,
+  corruptBytes: 2,
   slowDisk: 3,
   syncError: 2,
+  diskError: 3,
   diskFull: 2,
   bitRot: 3,
+  fileDamage: 4,
+  hintDamage: 1,
   clockRate: 2,
   wallJump: 2,
   sessionExpiry: 3,

@@ -20,7 +20,18 @@ export interface NetworkMood {
   reorderedShare: number;
   /** Added to every latency, times a chance. */
   slownessMs: number;
+  /** Share of the messages with bytes of a log in which some of these are changed, or the last ones missing. */
+  damagedShare: number;
 }
+
+/** Nothing is added to the mood of all. */
+const CALM: NetworkMood = {
+  lossShare: 0,
+  doubledShare: 0,
+  reorderedShare: 0,
+  slownessMs: 0,
+  damagedShare: 0,
+};
 
 interface Shipment {
   readonly from: NodeId;
@@ -56,12 +67,12 @@ export class Network {
     scheduler: Scheduler,
     random: SeededRandom,
     endpoint: (node: NodeId) => Endpoint,
-    mood: NetworkMood,
+    mood: Partial<NetworkMood>,
   ) {
     this.#scheduler = scheduler;
     this.#random = random;
     this.#endpoint = endpoint;
-    this.mood = { ...mood };
+    this.mood = { ...CALM, ...mood };
   }
 
   /** `deliver` runs at the receiver, in the life that is there when it arrives; `refused` at the sender if nobody listens. */
@@ -86,6 +97,17 @@ export class Network {
     add(this.#cuts, linkOf(from, to), -1);
   }
 
+  /** What arrives of the bytes of a log; the same ones, more often than not. */
+  bytesAfter(bytes: Uint8Array, from: NodeId, to: NodeId): Uint8Array {
+    const share = this.#worst('damagedShare', from, to);
+    if (share === 0 || bytes.length === 0 || !this.#random.chance(share)) return bytes;
+    const at = this.#random.below(bytes.length);
+    if (this.#random.chance(0.3)) return bytes.slice(0, at);
+    const damaged = bytes.slice();
+    damaged[at] = (damaged[at] ?? 0) ^ (1 << this.#random.below(8));
+    return damaged;
+  }
+
   /** The machine neither sends nor receives, and refuses nothing. */
   silence(node: NodeId): void {
     add(this.#silent, node, 1);
@@ -104,9 +126,9 @@ export class Network {
   }
 
   /** Null: like all others again. */
-  setMood(node: NodeId, mood: NetworkMood | null): void {
+  setMood(node: NodeId, mood: Partial<NetworkMood> | null): void {
     if (mood === null) this.#moods.delete(node);
-    else this.#moods.set(node, mood);
+    else this.#moods.set(node, { ...CALM, ...mood });
   }
 
   /** What was the mood of all stays. */

@@ -48,7 +48,7 @@ export class SimulatedWorld implements World {
     this.#center = new DataCenter({
       seed,
       nodeCount,
-      mood: { lossShare, doubledShare, reorderedShare, slownessMs: 0 },
+      mood: { lossShare, doubledShare, reorderedShare },
       sessionMs: timingOf(this.options).sessionMs,
       boot: (doors) => this.#boot(doors),
     });
@@ -196,7 +196,8 @@ export class SimulatedWorld implements World {
     this.#injector.healAll();
     this.events.note('world', 'everything is healed');
     // What has rotted looks stable until somebody reads it again.
-    if (this.faults.some(({ kind }) => kind === 'bitRot')) await this.run(SCRUB_MS * 3);
+    if (this.faults.some(({ kind }) => kind === 'bitRot' || kind === 'fileDamage'))
+      await this.run(SCRUB_MS * 3);
     return this.runUntil(() => this.isStable(), msMax, 50);
   }
 

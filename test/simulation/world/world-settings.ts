@@ -3,6 +3,7 @@ import { CONTROLLER_SETTINGS } from '../../../src/controller/controller.ts';
 import { asNodeId, type NodeId } from '../../../src/model/numbers.ts';
 import type { ClusterNodeSettings } from '../../../src/server/cluster-node.ts';
 import type { WorldOptions, WorldTiming } from './world.ts';
+import { WORLD_SIZES } from './world-sizes.ts';
 
 export const WORLD_TIMING: WorldTiming = {
   sessionMs: 2000,
@@ -26,8 +27,6 @@ export const WORLD_OPTIONS = {
 
 export const timingOf = (options: WorldOptions): WorldTiming => options.timing ?? WORLD_TIMING;
 
-/** Small segments and eager merges: rolls, hints and merges happen all the time. */
-const STORAGE = { segmentBytesMax: 16 * 1024, cacheBytesMax: 64 * 1024, fetchBytesMax: 32 * 1024 } as const;
 const MAINTENANCE = { enabled: true, deadRatioMin: 0.2, bytesPerSecondMax: 0 } as const;
 
 /** So few sequences and clients are remembered that some are forgotten (R14). */
@@ -43,7 +42,7 @@ export function nodeSettings(nodeId: NodeId, options: WorldOptions): ClusterNode
       nodeId,
       directory: '/data',
       engine: 'bitcask',
-      ...STORAGE,
+      ...(options.sizes ?? WORLD_SIZES),
       flushIntervalMs: 100,
       lagMsMax,
       pollMsMax,

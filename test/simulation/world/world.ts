@@ -9,6 +9,7 @@ import type { CoordinatorServer } from './coordinator-server.ts';
 import type { FaultKind, FaultPlan, FaultRecord } from './fault.ts';
 import type { Machine } from './machine.ts';
 import type { Network } from './network.ts';
+import type { WorldSizes } from './world-sizes.ts';
 
 /**
  * A whole cluster in one process, as clients, checkers and the runner see it. Time is virtual: nothing here waits for the real clock, and one seed decides
@@ -126,6 +127,8 @@ export interface WorldOptions {
   readonly doubledShare: number;
   readonly reorderedShare: number;
   readonly timing?: WorldTiming;
+  /** `WORLD_SIZES` if not given. */
+  readonly sizes?: WorldSizes;
   /** Segments are merged when that is worth it: unless false, when a scenario says which and when. */
   readonly mergesByItself?: boolean;
   /** Replaced rule functions: a mutation. */
