@@ -4,6 +4,8 @@ import type { CommittedIndex, IndexedRecord } from './committed-index.ts';
 /** What decides whether a tombstone, or a flush, may be left out of a merge. */
 export interface RemovalFacts {
   readonly offset: number;
+  /** It says that all keys before it are gone (R15). */
+  readonly isFlush: boolean;
   /** The merge begins at the log's first segment: nothing older survives outside of it. */
   readonly isPrefix: boolean;
   /** Every assigned replica has everything below it on its disk (MTRO); Infinity on one node. */

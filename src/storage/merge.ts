@@ -225,6 +225,7 @@ export class Merge {
     }
     const mayRemove = this.#rules.mayRemove({
       offset: record.offset,
+      isFlush: record.kind === RecordKind.flush,
       isPrefix: this.#isPrefix,
       tombstoneRemoveOffset: this.#host.tombstoneRemoveOffset(),
       isFloorPinned: this.#host.isFloorPinned(),

@@ -16,7 +16,7 @@ import type { Segment } from './segment.ts';
 import { SegmentRecords } from './segment-records.ts';
 import type { SegmentedLog } from './segmented-log.ts';
 import { Slices } from './slices.ts';
-import { judgeTail, type TailVerdict } from './tail-verdict.ts';
+import { TAIL_RULES, type TailVerdict } from './tail-verdict.ts';
 
 /** What a start found (R6: only `clean` and `torn` under flush always are proved whole). */
 export interface RecoveryReport {
@@ -222,7 +222,7 @@ export class Recovery {
   ): Promise<{ verdict: RecoveryReport['verdict']; cutBytes: number }> {
     const rest = Buffer.alloc(size - segment.length);
     await segment.handle.readAt(rest, segment.length);
-    const verdict = judgeTail(rest, segment.length, this.#nextOffset);
+    const verdict = TAIL_RULES.judgeTail(rest, segment.length, this.#nextOffset);
     if (verdict === 'clean') return { verdict: 'clean', cutBytes: 0 };
     if (this.#options.isMember) return this.#giveUpTail(segment, rest, verdict);
     const isWeak = this.#meta.flush !== 'always';

@@ -106,3 +106,6 @@ function hasValidBatch(bytes: Buffer, from: number, nextOffset: number): boolean
   }
   return false;
 }
+
+/** How a start judges what a crash may have left behind, replaceable by a test (R19). */
+export const TAIL_RULES = { judgeTail };

@@ -349,6 +349,7 @@ export class PartitionLeader implements LeaderRole {
       cache: this.#options.cache,
       core: this.#driver.core,
       nowMs: this.#options.clock.monotonicMs(),
+      wallMs: this.#options.clock.wallMs(),
       highWatermark: this.highWatermark,
       readGate: this.#readGate,
       merges: this.#upkeep.merges,

@@ -1,4 +1,4 @@
-import type { MonotonicMillis, Offset } from '../../model/numbers.ts';
+import type { EpochMillis, MonotonicMillis, Offset } from '../../model/numbers.ts';
 import type { BlockCache } from '../../storage/block-cache.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
 import type { PartitionStats } from '../leader-partition.ts';
@@ -12,6 +12,7 @@ export interface StatsSource {
   readonly core: LeaderCore;
   readonly readGate: ReadGate;
   readonly nowMs: MonotonicMillis;
+  readonly wallMs: EpochMillis;
   readonly highWatermark: Offset;
   readonly merges: number;
   readonly flushes: number;
@@ -45,7 +46,7 @@ export function partitionStats(source: StatsSource): Omit<PartitionStats, OwnSta
       byReadIndex: readGate.byReadIndex,
       byVersionCheck: readGate.byVersionCheck,
       refused: readGate.refused,
-      leaseRemainingMs: Math.max(0, core.leaseUntilMs - source.nowMs),
+      leaseRemainingMs: core.leaseValid(source.nowMs, source.wallMs) ? core.leaseUntilMs - source.nowMs : 0,
     },
   };
 }

@@ -85,10 +85,17 @@ export class ServiceCall implements CommitListener {
     return partition.confirmRead(this.#arrival);
   }
 
-  /** Offset of the newest record of the key, committed or not; -1: there is none. */
-  newestVersion(partition: LeaderPartition, key: string): number {
+  /** R12: the newest record of the key, committed or not, is the one of this offset; -1: there was none. */
+  isUnchanged(partition: LeaderPartition, key: string, version: number): boolean {
     const entry = new EntryView();
     partition.readAppended(DATABASE, this.viewOf(partition, key), entry, false);
+    return entry.offset === version;
+  }
+
+  /** Of the newest committed record of the key; -1: there is none. */
+  committedVersion(partition: LeaderPartition, key: string): number {
+    const entry = new EntryView();
+    partition.readCommitted(DATABASE, this.viewOf(partition, key), entry, false);
     return entry.offset;
   }
 
@@ -302,7 +309,7 @@ export class ServiceCall implements CommitListener {
   #setIfUnchanged(partition: LeaderPartition, key: string, version: number, value: string): ReadOutcome {
     const outcome = this.#look(partition, key);
     if (outcome !== ReadOutcome.ready) return outcome;
-    if (this.newestVersion(partition, key) !== version) return this.#reading(Replies.integer(0));
+    if (!this.isUnchanged(partition, key, version)) return this.#reading(Replies.integer(0));
     this.#put(partition, key, value, NO_EXPIRY);
     return this.#reading(Replies.integer(1));
   }

@@ -68,6 +68,8 @@ const FORWARDED_MAX = 3;
 /** Shares of the numbered commands: whose answer is taken for lost, that are sent twice, and that are sent once more long after they were done. */
 const LOST_ANSWER_SHARE = 0.03;
 const DOUBLED_SHARE = 0.1;
+/** Of the attempts, those that go to any node. */
+const ASTRAY_SHARE = 0.05;
 const LATE_COPY_SHARE = 0.05;
 const DOUBLED_AFTER_MS_MAX = 300;
 /** Share of those in doubt that are put off; and for how many requests at most. */
@@ -298,8 +300,10 @@ export class SimulatedClient {
     this.#transport.after(this.#random.fraction() * this.#options.retryMsMax, () => this.#attempt(task));
   }
 
+  /** A leader that was deposed, and does not know it, is found only by who asks others than the leader it knows. */
   #target(request: Request): NodeId {
-    const known = request.consistency === 'leader' ? this.#leaders.get(request.partition) : undefined;
+    const isKnownAsked = request.consistency === 'leader' && !this.#random.chance(ASTRAY_SHARE);
+    const known = isKnownAsked ? this.#leaders.get(request.partition) : undefined;
     return known ?? this.#random.pick(this.#transport.nodes);
   }
 

@@ -46,6 +46,9 @@ const KEYS_MAX = 60;
 /** Share of requests for a key that was just read that go on with what was read. */
 const WATCH_SHARE = 0.4;
 const DUE_AFTER_MS_MAX = 2_000;
+/** Some keys live for longer than a follower may be behind. */
+const DUE_LATE_SHARE = 0.25;
+const DUE_LATE_MS_MAX = 8_000;
 /** The due time that PERSIST leaves. */
 const NEVER = 0;
 const VALUES_REMEMBERED_MAX = 500;
@@ -187,8 +190,12 @@ export class Workload {
     ] satisfies [Action, number][]);
   }
 
+  #dueAfterMsMax(): number {
+    return this.#random.chance(DUE_LATE_SHARE) ? DUE_LATE_MS_MAX : DUE_AFTER_MS_MAX;
+  }
+
   #dueMs(): number {
-    return Math.floor(this.#options.wallMs()) + 1 + this.#random.below(DUE_AFTER_MS_MAX);
+    return Math.floor(this.#options.wallMs()) + 1 + this.#random.below(this.#dueAfterMsMax());
   }
 
   #value(): string {

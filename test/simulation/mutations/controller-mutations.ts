@@ -1,10 +1,12 @@
 import { CONTROLLER_RULES } from '../../../src/controller/rules/rules.ts';
+import type { Operation } from '../../../src/coordination/coordinator.ts';
+import { CONTROLLER_EPOCH_PATH, CONTROLLER_PATH } from '../../../src/coordination/paths.ts';
 import type { LeaderEpoch } from '../../../src/model/numbers.ts';
-import { MERGE_RULES } from '../../../src/storage/merge-rules.ts';
+import type { PartitionState } from '../../../src/model/partition-state.ts';
+import { SimulatedSessionFactory } from '../world/coordinator-session.ts';
 import { type Mutation, mutation, replaced } from './mutation.ts';
 
-type MutableMergeRules = { -readonly [Name in keyof typeof MERGE_RULES]: (typeof MERGE_RULES)[Name] };
-const mergeRules = MERGE_RULES as MutableMergeRules;
+type World = Parameters<typeof CONTROLLER_RULES.decide>[2];
 
 /** Elections and membership. */
 export const CONTROLLER_MUTATIONS: readonly Mutation[] = [
@@ -81,27 +83,60 @@ export const CONTROLLER_MUTATIONS: readonly Mutation[] = [
         }),
     },
   }),
-];
-
-/** What a merge may remove. */
-export const MERGE_MUTATIONS: readonly Mutation[] = [
-  mutation('tombstones removed by any merge', 'C4', {
-    install: () => replaced(mergeRules, 'mayRemove', () => () => true),
+  mutation('anybody alive is elected', '2.7', {
+    controller: {
+      decide: (rules, state, world) => {
+        const decision = CONTROLLER_RULES.decide(rules, state, world);
+        if (decision.kind !== 'write' || decision.next.leaderEpoch === state.leaderEpoch) return decision;
+        return { ...decision, next: ledByStranger(decision.next, world) ?? decision.next };
+      },
+    },
   }),
-  mutation('tombstones removed before all have them', 'R16', {
+  mutation('a controller writes without a look at its epoch', 'W8, KAFKA-6082', {
     install: () =>
-      replaced(
-        mergeRules,
-        'mayRemove',
-        () =>
-          ({ isPrefix }) =>
-            isPrefix,
+      sending((operations) =>
+        operations.filter(({ kind, path }) => kind !== 'check' || path !== CONTROLLER_EPOCH_PATH),
       ),
   }),
-  mutation('floor moves while a follower is rebuilt', 'C5', {
+  mutation('the place of a controller is taken whoever holds it by now', 'R7', {
     install: () =>
-      replaced(mergeRules, 'mayRemove', () => ({ isPrefix, offset, tombstoneRemoveOffset }) => {
-        return isPrefix && offset < tombstoneRemoveOffset;
-      }),
+      sending((operations) =>
+        operations.some(({ path }) => path === CONTROLLER_PATH) ? operations.map(anyVersion) : operations,
+      ),
   }),
 ];
+
+/** `next`, led by somebody who is alive, assigned and in neither ISR nor ELR; null: there is nobody. */
+function ledByStranger(next: PartitionState, { members }: World): PartitionState | null {
+  for (const node of next.replicas) {
+    const { incarnation, report } = members.get(node) ?? { incarnation: null, report: null };
+    if (next.isr.includes(node) || next.elr.includes(node) || incarnation === null) continue;
+    if (report === null || report === 'absent') continue;
+    return {
+      ...next,
+      leader: node,
+      isr: [...next.isr, node],
+      incarnations: { ...next.incarnations, [node]: incarnation },
+      directoryIds: { ...next.directoryIds, [node]: report.directoryId },
+    };
+  }
+  return null;
+}
+
+const anyVersion = (operation: Operation): Operation =>
+  'version' in operation ? { ...operation, version: -1 } : operation;
+
+/** Every session sends another multi than it was told to. */
+function sending(changed: (operations: readonly Operation[]) => readonly Operation[]): () => void {
+  return replaced(
+    SimulatedSessionFactory.prototype,
+    'open',
+    (original) =>
+      function open(this: SimulatedSessionFactory) {
+        const session = original.call(this);
+        const multi = session.multi.bind(session);
+        session.multi = (operations) => multi(changed(operations));
+        return session;
+      },
+  );
+}

@@ -1,14 +1,19 @@
-import { CONTROLLER_MUTATIONS, MERGE_MUTATIONS } from './controller-mutations.ts';
-import { LEASE_MUTATIONS } from './lease-mutations.ts';
+import { COMMAND_MUTATIONS } from './command-mutations.ts';
+import { CONTROLLER_MUTATIONS } from './controller-mutations.ts';
+import { LEASE_MUTATIONS, READ_MUTATIONS } from './lease-mutations.ts';
 import type { Mutation } from './mutation.ts';
 import { PRODUCER_MUTATIONS } from './producer-mutations.ts';
 import { REPLICATION_MUTATIONS } from './replication-mutations.ts';
+import { MERGE_MUTATIONS, RECOVERY_MUTATIONS } from './storage-mutations.ts';
 
 export const MUTATIONS: readonly Mutation[] = [
   ...REPLICATION_MUTATIONS,
   ...LEASE_MUTATIONS,
+  ...READ_MUTATIONS,
+  ...COMMAND_MUTATIONS,
   ...CONTROLLER_MUTATIONS,
   ...MERGE_MUTATIONS,
+  ...RECOVERY_MUTATIONS,
   ...PRODUCER_MUTATIONS,
 ];
 

@@ -1,0 +1,87 @@
+import { CommittedIndex } from '../../../src/storage/committed-index.ts';
+import { RecordKind } from '../../../src/storage/format/record.ts';
+import { MERGE_RULES } from '../../../src/storage/merge-rules.ts';
+import { Overlay } from '../../../src/storage/overlay.ts';
+import { SegmentedLog } from '../../../src/storage/segmented-log.ts';
+import { TAIL_RULES } from '../../../src/storage/tail-verdict.ts';
+import { type Mutation, mutation, replaced } from './mutation.ts';
+
+type MutableMergeRules = { -readonly [Name in keyof typeof MERGE_RULES]: (typeof MERGE_RULES)[Name] };
+const mergeRules = MERGE_RULES as MutableMergeRules;
+
+/** What a merge may remove. */
+export const MERGE_MUTATIONS: readonly Mutation[] = [
+  mutation('tombstones removed by any merge', 'C4', {
+    install: () => replaced(mergeRules, 'mayRemove', () => () => true),
+  }),
+  mutation('tombstones removed before all have them', 'R16', {
+    install: () =>
+      replaced(
+        mergeRules,
+        'mayRemove',
+        () =>
+          ({ isPrefix }) =>
+            isPrefix,
+      ),
+  }),
+  mutation('floor moves while a follower is rebuilt', 'C5', {
+    install: () =>
+      replaced(mergeRules, 'mayRemove', () => ({ isPrefix, offset, tombstoneRemoveOffset }) => {
+        return isPrefix && offset < tombstoneRemoveOffset;
+      }),
+  }),
+  mutation('what is not committed is merged', 'C2', {
+    install: () => replaced(mergeRules, 'isMergeable', () => () => true),
+  }),
+  mutation('a flush is dropped by any merge', 'R15, C4', {
+    install: () =>
+      replaced(mergeRules, 'mayRemove', (original) => (facts) => facts.isFlush || original(facts)),
+  }),
+  mutation('a hint leaves flushes out', 'R15', {
+    install: () =>
+      replaced(
+        CommittedIndex.prototype,
+        'isLive',
+        (original) =>
+          function isLive(this: CommittedIndex, record) {
+            return record.kind !== RecordKind.flush && original.call(this, record);
+          },
+      ),
+  }),
+  mutation('a flush leaves the keydir as it is', 'R15', {
+    install: () =>
+      replaced(
+        CommittedIndex.prototype,
+        'apply',
+        (original) =>
+          function apply(this: CommittedIndex, record, segment) {
+            if (record.kind !== RecordKind.flush) original.call(this, record, segment);
+          },
+      ),
+  }),
+  mutation('commands do not see a flush that is not committed', 'R15', {
+    install: () => replaced(Overlay.prototype, 'flushedAbove', () => () => -1),
+  }),
+];
+
+/** What a start makes of what it finds. */
+export const RECOVERY_MUTATIONS: readonly Mutation[] = [
+  mutation('a rotten tail is taken for a torn one', 'R19', {
+    install: () =>
+      replaced(TAIL_RULES, 'judgeTail', (original) => (bytes, position, nextOffset) => {
+        const verdict = original(bytes, position, nextOffset);
+        return verdict === 'clean' ? verdict : 'torn';
+      }),
+  }),
+  mutation('a sync that failed is taken for done', 'R24, KAFKA-10778', {
+    install: () =>
+      replaced(
+        SegmentedLog.prototype,
+        'sync',
+        (original) =>
+          async function sync(this: SegmentedLog) {
+            await original.call(this).catch(() => undefined);
+          },
+      ),
+  }),
+];
