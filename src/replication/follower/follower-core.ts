@@ -30,6 +30,9 @@ type ReplyEvent = Extract<FollowerEvent, { kind: 'reply' }>;
 /** What of the log is being changed now; one at a time. `failed`: nothing, for the rest of this role. */
 type Work = 'none' | 'append' | 'truncate' | 'open' | 'finish' | 'failed';
 
+/** A reply is waited for at most eight times as long as usual. */
+const PATIENCE_DOUBLINGS_MAX = 3;
+
 type Piece = Pick<DataOutcome, 'bytes' | 'nextOffset' | 'epochs'>;
 
 /**
@@ -54,6 +57,8 @@ export class FollowerCore {
   #version: PartitionVersion;
   #versionAsked: PartitionVersion;
   #reportedOffset = -1;
+  /** Fetches in a row whose reply did not come in time. */
+  #overdueCount = 0;
   /** The leader of this epoch has sent data: up to there the two logs agree. Before that what is on the disk may be a tail of others. */
   #isReconciled = false;
   #rebuildId = 0;
@@ -140,8 +145,14 @@ export class FollowerCore {
         partitionVersion: this.#version,
         rebuildId: this.#rebuildId,
       },
-      { kind: 'setTimer', delayMs: this.#options.pollMsMax + this.#options.retryMs },
+      { kind: 'setTimer', delayMs: this.#patienceMs },
     ];
+  }
+
+  /** A lost reply costs little; but where every reply takes longer than this, none would ever be heard: so it grows after every second one. */
+  get #patienceMs(): number {
+    const { pollMsMax, retryMs } = this.#options;
+    return (pollMsMax + retryMs) * 2 ** Math.min(PATIENCE_DOUBLINGS_MAX, this.#overdueCount >> 1);
   }
 
   /** A directory that does not count yet holds nothing (C6): a crash would lose it whole. */
@@ -150,6 +161,7 @@ export class FollowerCore {
   }
 
   #timer(log: FollowedLog): FollowerEffect[] {
+    if (this.#awaited !== 0) this.#overdueCount += 1;
     const mayFetch = this.#work === 'none' || (this.#work === 'append' && this.#waiting === null);
     return mayFetch ? this.#fetch(log) : [this.#retry()];
   }
@@ -161,6 +173,7 @@ export class FollowerCore {
   #reply(event: ReplyEvent, log: FollowedLog): FollowerEffect[] {
     if (event.fetchId !== this.#awaited) return [];
     this.#awaited = 0;
+    this.#overdueCount = 0;
     const { outcome } = event;
     // Only who leads in our epoch may change our log; anybody else is asked again later.
     const isOurs = event.leaderEpoch === this.#options.leaderEpoch;
