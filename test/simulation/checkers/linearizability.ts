@@ -35,24 +35,30 @@ export function checkLinearizability(
 ): readonly Verdict[] {
   const settings = { ...LINEARIZABILITY_DEFAULTS, ...options };
   const linearizable = operations.filter(({ consistency }) => consistency === 'leader');
-  return unitsOf(linearizable.map(({ action }) => action))
-    .map((keys) => checkUnit(keys, linearizable, settings))
+  const units = unitsOf(linearizable.map(({ action }) => action));
+  const byUnit = operationsOf(units, linearizable);
+  return units
+    .map((keys, unit) => new UnitSearch(new KeyModel(keys), byUnit[unit] ?? [], settings).run())
     .filter(({ kind }) => kind !== 'linearizable');
 }
 
-function checkUnit(
-  keys: readonly string[],
+/** What happened to each unit, in the order of the history. A flush is an operation of every unit of its partition. */
+function operationsOf(
+  units: readonly (readonly string[])[],
   operations: readonly Operation[],
-  options: LinearizabilityOptions,
-): Verdict {
-  const members = new Set(keys);
-  const isOfUnit = ({ action }: Operation): boolean => members.has(keysOf(action)[0] ?? '');
-  const partition = operations.find(isOfUnit)?.partition;
-  const own = operations.filter(
-    (operation) =>
-      isOfUnit(operation) || (operation.action.kind === 'flush' && operation.partition === partition),
-  );
-  return new UnitSearch(new KeyModel(keys), own, options).run();
+): readonly (readonly Operation[])[] {
+  const unitOf = new Map(units.flatMap((keys, unit) => keys.map((key) => [key, unit] as const)));
+  const indexOf = ({ action }: Operation): number => unitOf.get(keysOf(action)[0] ?? '') ?? -1;
+  const partitions: (number | undefined)[] = units.map(() => undefined);
+  for (const operation of operations) partitions[indexOf(operation)] ??= operation.partition;
+  const byUnit: Operation[][] = units.map(() => []);
+  for (const operation of operations) {
+    if (operation.action.kind !== 'flush') byUnit[indexOf(operation)]?.push(operation);
+    else
+      for (const [unit, own] of byUnit.entries())
+        if (partitions[unit] === operation.partition) own.push(operation);
+  }
+  return byUnit;
 }
 
 /** A point where everything before is decided: nothing in flight, one state possible. */
