@@ -77,15 +77,22 @@ export class CandidateWatch {
 
   #holds(state: PartitionState, node: NodeId, committed: number): void {
     const { id, incarnations, directoryIds, isr, elr, version, leader, leaderEpoch } = state;
-    const disk = this.#disks.get(nameOf(id, node, directoryIds[node] ?? '', incarnations[node] ?? 0));
+    const [directoryId, incarnation] = [directoryIds[node], incarnations[node]];
+    // Disowned (2.7).
+    if (directoryId === undefined || incarnation === undefined) return;
+    const durableOffset =
+      this.#disks.get(nameOf(id, node, directoryId, incarnation))?.durableOffset ?? NOWHERE;
     this.#findings.expect(
-      disk === undefined || disk.durableOffset >= committed,
+      durableOffset >= committed || committed === 0,
       'candidate completeness',
       () =>
-        `partition ${id}: node ${node} may be elected and has ${disk?.durableOffset} on disk; ${committed} is committed: version ${version} leader ${leader} epoch ${leaderEpoch} isr [${isr.join(' ')}] elr [${elr.join(' ')}]`,
+        `partition ${id}: node ${node} may be elected and has ${durableOffset} on disk; ${committed} is committed: version ${version} leader ${leader} epoch ${leaderEpoch} isr [${isr.join(' ')}] elr [${elr.join(' ')}]`,
     );
   }
 }
+
+/** Nobody has ever had such a directory in such a life. */
+const NOWHERE = -1;
 
 const nameOf = (partition: number, node: number, directoryId: string, incarnation: number): string =>
   `${partition}/${node}/${directoryId}/${incarnation}`;

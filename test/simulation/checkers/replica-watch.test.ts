@@ -50,6 +50,20 @@ describe('replica watch', () => {
     ]);
   });
 
+  it('KIP-101: what is committed is cut off nowhere, and what is not may be', () => {
+    const scene = new Scene().begin();
+    for (const replica of scene.replicas) replica.append(1, ['c', '1']);
+    scene.replicas[2].append(1, ['d', '1']);
+    scene.replicas[0].commit(3);
+    scene.look();
+    scene.replicas[2].remove(3);
+    scene.replicas[2].durableOffset = asOffset(3);
+    expect(scene.look().checkers).to.deep.equal([]);
+    scene.replicas[2].remove(2);
+    scene.replicas[2].durableOffset = asOffset(2);
+    expect(scene.look().checkers).to.deep.equal(['committed']);
+  });
+
   it('I3: a high watermark never goes back, and never above the log end', () => {
     const scene = new Scene().begin();
     scene.replicas[1].commit(1);

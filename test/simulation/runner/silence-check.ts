@@ -19,8 +19,11 @@ export async function checkSilence(world: World, findings: Findings): Promise<vo
   const followed = states().filter((state) => state.leader !== id && state.isr.includes(id));
   world.network.silence(id);
   machine.link.isCut = true;
-  const isGone = ({ id: partition }: PartitionState): boolean =>
-    world.partitionState(partition)?.isr.includes(id) !== true;
+  // In a new epoch, as a preferred leader's, the time begins anew.
+  const isGone = ({ id: partition, leaderEpoch }: PartitionState): boolean => {
+    const state = world.partitionState(partition);
+    return state?.leaderEpoch !== leaderEpoch || !state.isr.includes(id);
+  };
   const haveAllShrunk = await world.runUntil(
     () => followed.every(isGone),
     timingOf(world.options).lagMsMax + SLACK_MS,
