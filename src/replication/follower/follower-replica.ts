@@ -7,8 +7,8 @@ import {
   asOffset,
   type Incarnation,
   type LeaderEpoch,
-  type MonotonicMillis,
   type NodeId,
+  type Offset,
   type PartitionId,
   type PartitionVersion,
 } from '../../model/numbers.ts';
@@ -83,6 +83,20 @@ const EMPTY_LOG: FollowedLog = {
   epochEnd: (epoch) => ({ epoch, endOffset: asOffset(0) }),
 };
 
+/** One instant by both clocks: a host that sleeps stops the one and not the other (4.3-9). */
+export interface Instant {
+  readonly atMs: number;
+  /** The wall clock minus the monotonic one. */
+  readonly clockGapMs: number;
+}
+
+const NEVER: Instant = { atMs: Number.NEGATIVE_INFINITY, clockGapMs: 0 };
+
+function instantOf(clock: Clock): Instant {
+  const atMs = clock.monotonicMs();
+  return { atMs, clockGapMs: clock.wallMs() - atMs };
+}
+
 /**
  * The follower's role of one replica, for one leader in one epoch: carries out what `FollowerCore` decides. What changes the log runs through one serial
  * queue; after each await the role may be over, and then nothing more is sent or begun.
@@ -100,15 +114,18 @@ export class FollowerReplica {
   /** Grows when upkeep has to end: a merge that began before gives up (C13b). */
   #upkeepTerm = 0;
   #tombstoneRemoveOffset = asOffset(0);
-  #fetchSentAtMs: MonotonicMillis;
-  #heard = { highWatermark: asOffset(0), askedAtMs: Number.NEGATIVE_INFINITY };
-  #freshAtMs = Number.NEGATIVE_INFINITY;
+  #fetchSent: Instant;
+  #heard: { readonly highWatermark: Offset; readonly asked: Instant } = {
+    highWatermark: asOffset(0),
+    asked: NEVER,
+  };
+  #fresh = NEVER;
   #removedFloor = -1;
 
   constructor(options: FollowerReplicaOptions) {
     this.#options = options;
     this.#log = options.log;
-    this.#fetchSentAtMs = options.clock.monotonicMs();
+    this.#fetchSent = instantOf(options.clock);
     this.#core = new FollowerCore(options.rules, {
       leaderEpoch: options.leaderEpoch,
       version: options.version,
@@ -143,8 +160,8 @@ export class FollowerReplica {
   }
 
   /** What was committed at the leader at this instant is committed here, by this node's clock; -Infinity: unknown. Of the directory that counts. */
-  get caughtUpAtMs(): number {
-    return this.isRebuilding ? Number.NEGATIVE_INFINITY : this.#freshAtMs;
+  get caughtUpAt(): Instant {
+    return this.isRebuilding ? NEVER : this.#fresh;
   }
 
   receive(reply: FetchReply): void {
@@ -193,14 +210,13 @@ export class FollowerReplica {
     if (outcome.removedFloor > this.#removedFloor) this.#removedFloor = outcome.removedFloor;
     this.#tombstoneRemoveOffset = outcome.tombstoneRemoveOffset;
     // What the leader said was true at some moment after we asked, and perhaps no longer when it arrived.
-    if (outcome.isCurrent)
-      this.#heard = { highWatermark: outcome.highWatermark, askedAtMs: this.#fetchSentAtMs };
+    if (outcome.isCurrent) this.#heard = { highWatermark: outcome.highWatermark, asked: this.#fetchSent };
   }
 
   #noteFreshness(): void {
-    const { highWatermark, askedAtMs } = this.#heard;
+    const { highWatermark, asked } = this.#heard;
     if (this.#log === null || this.#log.committedOffset < highWatermark) return;
-    this.#freshAtMs = Math.max(this.#freshAtMs, askedAtMs);
+    if (asked.atMs > this.#fresh.atMs) this.#fresh = asked;
   }
 
   #step(event: FollowerEvent): void {
@@ -253,7 +269,7 @@ export class FollowerReplica {
 
   #sendFetch(effect: Extract<FollowerEffect, { kind: 'fetch' }>): void {
     const { kind: _kind, ...fields } = effect;
-    this.#fetchSentAtMs = this.#options.clock.monotonicMs();
+    this.#fetchSent = instantOf(this.#options.clock);
     this.#options.host.send(this.#options.leader, {
       kind: 'fetch',
       ...this.#sender(),

@@ -175,13 +175,16 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     return this.replica(partition)?.leader?.partition ?? null;
   }
 
-  /** Committed state of a follower, for a client that asked for it: only if it is known not to be older than `maxStalenessMs`. */
+  /** Committed state of a follower, for a client that asked for it: only if it is known not to be older than `maxStalenessMs`, by a clock that did not stand still meanwhile (4.3-9). */
   readStale(partition: PartitionId, maxStalenessMs: number): StaleReads | null {
     const replica = this.replica(partition);
     const follower = replica?.follower;
     if (follower === null || follower === undefined) return null;
-    const ageMs = this.doors.clock.monotonicMs() - follower.caughtUpAtMs;
-    return ageMs <= maxStalenessMs ? (replica?.reader.staleReads ?? null) : null;
+    const { clock } = this.doors;
+    const nowMs = clock.monotonicMs();
+    const { atMs, clockGapMs } = follower.caughtUpAt;
+    if (this.rules.clockJumped(clockGapMs, clock.wallMs() - nowMs)) return null;
+    return nowMs - atMs <= maxStalenessMs ? (replica?.reader.staleReads ?? null) : null;
   }
 
   reports(partitions: readonly PartitionId[]): readonly ReplicaReport[] {

@@ -86,6 +86,11 @@ export class NodeClock implements Clock {
     this.#rate = rate;
   }
 
+  /** The host slept for the last `ms` of true time: its wall clock went on, this one did not. */
+  stoodStill(ms: number): void {
+    this.#anchorMonotonicMs -= ms * this.#rate;
+  }
+
   wallMs(): EpochMillis {
     return asEpochMillis(this.#wall.nowMs);
   }
