@@ -3,14 +3,18 @@ import type { PartitionState } from '../../../src/model/partition-state.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
 import type { Disturbance } from '../checkers/disturbance.ts';
 import type { World } from '../world/world.ts';
-import { JOIN_PATTERN, PATTERNS, type PatternScene } from './patterns.ts';
+import { LEASE_JOIN_PATTERN, LEASE_PATTERNS } from './lease-patterns.ts';
+import type { PatternScene } from './pattern-scene.ts';
+import { JOIN_PATTERN, PATTERNS } from './patterns.ts';
 
 /** Mean time between the end of one pattern and the beginning of the next. */
 const PAUSE_MS = 1_500;
-/** Of the members that join an ISR, those that `JOIN_PATTERN` meets. */
+/** Of the members that join an ISR, those that a pattern meets. */
 const JOIN_SHARE = 0.25;
 
-const ALL = { ...PATTERNS, ...JOIN_PATTERN };
+const AT_ANY_TIME = { ...PATTERNS, ...LEASE_PATTERNS };
+const AT_A_JOIN = { ...JOIN_PATTERN, ...LEASE_JOIN_PATTERN };
+const ALL = { ...AT_ANY_TIME, ...AT_A_JOIN };
 export type PatternName = keyof typeof ALL;
 export const PATTERN_NAMES = Object.keys(ALL) as readonly PatternName[];
 
@@ -54,13 +58,14 @@ export class FaultPatterns {
     const joined = state.isr.find((node) => before?.isr.includes(node) === false);
     if (!this.#isOn || this.#isPlaying || joined === undefined || before?.leaderEpoch !== state.leaderEpoch)
       return;
-    if (this.#random.chance(JOIN_SHARE)) void this.#play('vanishesWhenJoined', state, joined);
+    const names = Object.keys(AT_A_JOIN) as (keyof typeof AT_A_JOIN)[];
+    if (this.#random.chance(JOIN_SHARE)) void this.#play(this.#random.pick(names), state, joined);
   }
 
   #pause(): void {
     this.#world.after(this.#random.fraction() * 2 * PAUSE_MS, () => {
       if (!this.#isOn) return;
-      const names = Object.keys(PATTERNS) as (keyof typeof PATTERNS)[];
+      const names = Object.keys(AT_ANY_TIME) as (keyof typeof AT_ANY_TIME)[];
       const state = this.#world.partitionState(this.#random.pick(this.#world.partitions));
       const follower = state?.isr.filter((node) => node !== state.leader) ?? [];
       if (this.#isPlaying || state?.leader == null || follower.length === 0) this.#pause();

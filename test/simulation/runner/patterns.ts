@@ -1,77 +1,18 @@
 import { nodePath } from '../../../src/coordination/paths.ts';
 import type { NodeId } from '../../../src/model/numbers.ts';
-import type { PartitionState } from '../../../src/model/partition-state.ts';
-import type { SeededRandom } from '../../support/seeded-random.ts';
-import type { World } from '../world/world.ts';
-
-export interface PatternScene {
-  readonly world: World;
-  readonly random: SeededRandom;
-  /** As the pattern found it. */
-  readonly state: PartitionState;
-  readonly leader: NodeId;
-  /** One of the ISR. */
-  readonly follower: NodeId;
-  /** False: nothing more is to be hurt. */
-  readonly isOn: () => boolean;
-}
-
-/** Plays to its end; false: it did not come to the point, since something else happened. */
-type Pattern = (scene: PatternScene) => Promise<boolean>;
-
-const waits = ({ world }: PatternScene, ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    world.after(ms, resolve);
-  });
-
-const between = ({ random }: PatternScene, min: number, max: number): number =>
-  min + random.fraction() * (max - min);
-
-const now = ({ world, state }: PatternScene): PartitionState => world.partitionState(state.id) ?? state;
-
-/** False: it did not come true within `msMax`, or the pattern is to end. */
-async function comes(
-  scene: PatternScene,
-  msMax: number,
-  condition: () => boolean,
-  everyMs = 10,
-): Promise<boolean> {
-  const untilMs = scene.world.nowMs + msMax;
-  while (scene.isOn() && scene.world.nowMs < untilMs) {
-    if (condition()) return true;
-    await waits(scene, everyMs);
-  }
-  return false;
-}
-
-/** Between every node of one group and every node of the other, in both directions; returns what takes it back. */
-function parted({ world: { network } }: PatternScene, left: readonly NodeId[], right: readonly NodeId[]) {
-  const links = left.flatMap((a) => right.flatMap((b) => [[a, b] as const, [b, a] as const]));
-  for (const [from, to] of links) network.cut(from, to);
-  return (): void => {
-    for (const [from, to] of links) network.mend(from, to);
-  };
-}
-
-const others = ({ world }: PatternScene, ...but: readonly NodeId[]): readonly NodeId[] =>
-  world.nodes.map(({ id }) => id).filter((id) => !but.includes(id));
-
-/** Ends the process, if there is one; `comeBack` starts it again. */
-function killed({ world }: PatternScene, nodes: readonly NodeId[]): void {
-  for (const id of nodes) if (world.node(id).isUp) world.node(id).kill('keepAll');
-}
-
-function comeBack({ world }: PatternScene, nodes: readonly NodeId[]): void {
-  for (const id of nodes) world.node(id).machine.start();
-}
-
-/** The coordinator serves nobody for a while, and no session ends by it. */
-function coordinatorAway({ world }: PatternScene, ms: number): void {
-  world.coordinator.isDown = true;
-  world.after(ms, () => {
-    world.coordinator.isDown = false;
-  });
-}
+import {
+  between,
+  comeBack,
+  comes,
+  coordinatorAway,
+  killed,
+  now,
+  others,
+  type Pattern,
+  type PatternScene,
+  parted,
+  waits,
+} from './pattern-scene.ts';
 
 /**
  * A follower falls behind and out of the ISR; then everybody else dies, and one of them comes back alone: it leads with the high watermark of its last start, and whoever died for longer is in the
@@ -195,8 +136,28 @@ async function vanishesWhenJoined(scene: PatternScene): Promise<boolean> {
   return true;
 }
 
+/**
+ * Who joins dies at once, and refuses: it is proposed away within milliseconds, while a double of the proposal that let it in may still be on its way (PROTOCOL 2.3, KAFKA-14144).
+ */
+async function diesWhenJoined(scene: PatternScene): Promise<boolean> {
+  const { world, leader, follower } = scene;
+  const mend = parted(scene, [follower], others(scene, follower));
+  const isOut = await comes(scene, 1_500, () => !now(scene).isr.includes(follower));
+  mend();
+  if (!isOut || now(scene).leader !== leader) return false;
+  world.network.setMood(leader, { lossShare: 0, doubledShare: 0.7, reorderedShare: 0.7, slownessMs: 0 });
+  const isIn = await comes(scene, 1_500, () => now(scene).isr.includes(follower), 0.5);
+  await waits(scene, between(scene, 0, 3));
+  if (isIn && scene.isOn()) killed(scene, [follower]);
+  await waits(scene, between(scene, 60, 400));
+  world.network.setMood(leader, null);
+  comeBack(scene, [follower]);
+  return isIn;
+}
+
 /** Played one after the other, at any time. */
 export const PATTERNS = {
+  diesWhenJoined,
   laggardAtDoubleFailover,
   shortLivedLeaders,
   leaderAndOneInACorner,

@@ -5,6 +5,10 @@ export interface RunSettings {
   readonly partitions: number;
   readonly replicationFactor: number;
   readonly minInsync: number;
+  /** D. A long one makes what a promise holds up visible, a short one what happens after it. */
+  readonly leaseMsMax: number;
+  /** Every message takes up to so much longer: in some worlds nodes are far from each other. */
+  readonly slownessMs: number;
   readonly clients: number;
   readonly operationsMin: number;
   readonly faultsMin: number;
@@ -30,6 +34,8 @@ export const RUN_DEFAULTS: Omit<RunSettings, 'seed'> = {
   partitions: 2,
   replicationFactor: 3,
   minInsync: 2,
+  leaseMsMax: 400,
+  slownessMs: 0,
   clients: 8,
   operationsMin: 2_000,
   faultsMin: 10,
@@ -47,12 +53,18 @@ export const RUN_DEFAULTS: Omit<RunSettings, 'seed'> = {
 
 const NODE_COUNTS = [3, 3, 4, 5];
 const PARTITION_COUNTS = [1, 2, 3];
+const LEASES_MS = [400, 400, 1_200, 400, 800];
+const SLOWNESSES_MS = [0, 0, 0, 12, 0, 0, 25];
 
-/** The settings of a seed: clusters of several sizes, with and without spare nodes. */
+/** The settings of a seed: clusters of several sizes, with and without spare nodes, near and far, with short and long leases. */
 export function settingsOf(seed: number, changed: Partial<RunSettings> = {}): RunSettings {
   const nodes = NODE_COUNTS[seed % NODE_COUNTS.length] as number;
   const partitions = PARTITION_COUNTS[seed % PARTITION_COUNTS.length] as number;
-  return { ...RUN_DEFAULTS, nodes, partitions, ...changed, seed };
+  const leaseMsMax = LEASES_MS[seed % LEASES_MS.length] as number;
+  const slownessMs = SLOWNESSES_MS[seed % SLOWNESSES_MS.length] as number;
+  // With five replicas less than half of them are enough to write.
+  const replicationFactor = nodes === 5 && seed % 8 === 7 ? 5 : RUN_DEFAULTS.replicationFactor;
+  return { ...RUN_DEFAULTS, nodes, partitions, replicationFactor, leaseMsMax, slownessMs, ...changed, seed };
 }
 
 /** The command that does the same run again. */

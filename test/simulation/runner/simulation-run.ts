@@ -1,6 +1,9 @@
+import { CONTROLLER_EPOCH_PATH, CONTROLLER_PATH } from '../../../src/coordination/paths.ts';
 import { asPartitionId } from '../../../src/model/numbers.ts';
+import type { PartitionState } from '../../../src/model/partition-state.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import { CandidateWatch } from '../checkers/candidate-watch.ts';
+import { ControllerWatch } from '../checkers/controller-watch.ts';
 import { Coverage } from '../checkers/coverage.ts';
 import { type DisturbanceBounds, doubtsMax, unexplained } from '../checkers/disturbance.ts';
 import { checkExactlyOnce } from '../checkers/exactly-once.ts';
@@ -17,6 +20,7 @@ import { putInForce } from '../mutations/mutation.ts';
 import { mutationNamed } from '../mutations/mutations.ts';
 import { SimulatedWorld } from '../world/simulated-world.ts';
 import type { World, WorldOptions } from '../world/world.ts';
+import { WORLD_TIMING } from '../world/world-settings.ts';
 import { sizesOf } from '../world/world-sizes.ts';
 import { Aftershocks } from './aftershocks.ts';
 import { ClientCrowd } from './client-crowd.ts';
@@ -67,9 +71,18 @@ export async function simulateRun(settings: RunSettings): Promise<RunResult> {
 }
 
 function worldOptions(settings: RunSettings): Partial<WorldOptions> {
-  const { seed, nodes, partitions, replicationFactor, minInsync } = settings;
-  const sizes = sizesOf(seed);
-  return { seed, nodeCount: nodes, partitionCount: partitions, replicationFactor, minInsync, sizes };
+  const { seed, nodes, partitions, replicationFactor, minInsync, slownessMs, leaseMsMax } = settings;
+  const timing = { ...WORLD_TIMING, leaseMsMax };
+  return {
+    seed,
+    nodeCount: nodes,
+    partitionCount: partitions,
+    replicationFactor,
+    minInsync,
+    slownessMs,
+    timing,
+    sizes: sizesOf(seed),
+  };
 }
 
 /** A node that stopped because an invariant of PROTOCOL 2.10 was about to break was caught by that invariant; anything else is a crash. */
@@ -256,6 +269,8 @@ class SimulationRun {
     const world = this.#world;
     const states = new PartitionStateWatch(this.#findings, this.#settings.minInsync);
     const coverage = new CoverageWatch(world, this.#coverage);
+    const controllers = new ControllerWatch(this.#findings);
+    const textAt = (path: string): string | null => world.coordinator.nodeAt(path)?.text ?? null;
     const candidates = new CandidateWatch(this.#probe.look, this.#findings, {
       partitions: world.partitions,
       stateOf: (partition) => world.partitionState(asPartitionId(partition)),
@@ -265,14 +280,21 @@ class SimulationRun {
     world.observe(() => {
       this.#watch.look();
       const forgets = world.faults.some(({ kind }) => kind === 'coordinatorLosesWrites');
+      const known: PartitionState[] = [];
       for (const partition of world.partitions) {
         const state = world.partitionState(partition);
         if (state === null) continue;
+        known.push(state);
         states.look(state, forgets);
         this.#aftershocks.look(state);
         this.#patterns.look(state);
       }
       candidates.look();
+      controllers.look(
+        { controller: textAt(CONTROLLER_PATH), epoch: textAt(CONTROLLER_EPOCH_PATH) },
+        known,
+        forgets,
+      );
       coverage.look();
       this.#isQuietEnough();
       if (world.nowMs < countersAtMs) return;

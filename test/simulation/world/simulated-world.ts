@@ -45,10 +45,11 @@ export class SimulatedWorld implements World {
   constructor(options: Partial<WorldOptions> = {}) {
     this.options = { ...WORLD_OPTIONS, ...options };
     const { seed, nodeCount, partitionCount, lossShare, doubledShare, reorderedShare } = this.options;
+    const { slownessMs = 0 } = this.options;
     this.#center = new DataCenter({
       seed,
       nodeCount,
-      mood: { lossShare, doubledShare, reorderedShare },
+      mood: { lossShare, doubledShare, reorderedShare, slownessMs },
       sessionMs: timingOf(this.options).sessionMs,
       boot: (doors) => this.#boot(doors),
     });

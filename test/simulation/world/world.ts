@@ -126,6 +126,8 @@ export interface WorldOptions {
   readonly lossShare: number;
   readonly doubledShare: number;
   readonly reorderedShare: number;
+  /** Added to every latency, times a chance. */
+  readonly slownessMs?: number;
   readonly timing?: WorldTiming;
   /** `WORLD_SIZES` if not given. */
   readonly sizes?: WorldSizes;
