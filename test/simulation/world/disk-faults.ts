@@ -42,8 +42,11 @@ const DAMAGES: readonly Damage[] = [
   },
 ];
 
-/** Some file of a replica is lost, cut or rots while its node is down: it must be noticed at the next start, or by a scrub. */
-export const fileDamage = (scene: FaultScene): number => damaging(scene, /^(META|MANIFEST|EPOCHS|.*\.log)$/);
+/** While the node is down: its next start must notice, and who then still counts as whole is whole. */
+export const documentDamage = (scene: FaultScene): number => damaging(scene, /^(META|MANIFEST|EPOCHS)$/);
+
+/** The next start must notice, or a scrub. */
+export const segmentDamage = (scene: FaultScene): number => damaging(scene, /\.log$/);
 
 /** A hint is only a hint: nobody may miss it. */
 export const hintDamage = (scene: FaultScene): number => damaging(scene, /\.hint$/);

@@ -17,7 +17,7 @@ export interface FaultTargets<Program extends NodeProgram> {
 const DESTRUCTIVE: ReadonlySet<FaultKind> = new Set([
   'wipe',
   'bitRot',
-  'fileDamage',
+  'segmentDamage',
   'coordinatorLosesWrites',
 ]);
 const ROLES: readonly FaultRole[] = ['leader', 'follower', 'controller'];
@@ -50,7 +50,7 @@ export class FaultInjector<Program extends NodeProgram> {
 
   /** False: it may not happen now. */
   fire(kind: FaultKind, machine: Machine<Program>): boolean {
-    if (DESTRUCTIVE.has(kind) && !this.#mayDestroy()) return false;
+    if ((DESTRUCTIVE.has(kind) || kind === 'documentDamage') && !this.#mayDestroy()) return false;
     const roles = this.#targets.rolesOf(machine);
     const atMs = this.#center.scheduler.nowMs;
     if (DESTRUCTIVE.has(kind)) this.#destroyed = { machine, copies: this.#targets.copiesOf(machine), atMs };

@@ -4,7 +4,7 @@ import type { SurvivalPolicy } from '../../../src/env/simulated-file.ts';
 import type { NodeId } from '../../../src/model/numbers.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
 import type { DataCenter } from './data-center.ts';
-import { diskError, diskFull, fileDamage, hintDamage } from './disk-faults.ts';
+import { diskError, diskFull, documentDamage, hintDamage, segmentDamage } from './disk-faults.ts';
 import type { FaultKind } from './fault.ts';
 import { CLOCK_RATE_SPREAD, type Machine, type NodeProgram } from './machine.ts';
 
@@ -74,13 +74,18 @@ const cutting = (scene: FaultScene, links: readonly (readonly [NodeId, NodeId])[
 const peersOf = ({ center, machine }: FaultScene): readonly NodeId[] =>
   center.machines.filter((other) => other !== machine).map(({ id }) => id);
 
+/** Of a name that a process dies at: any, or one of a document, a hint or an output that it replaces or puts there. */
+const CRASH_ENDINGS = ['', '', '', 'META', 'MANIFEST', 'EPOCHS', '.hint', '.log', '.tmp'];
+
 function crashAtWrite({ machine, random, after }: FaultScene): number {
   const policy = random.pick<SurvivalPolicy>(['keepAll', 'loseAll', 'random']);
   const ms = between(random, 100, 2500);
-  machine.disk.crashAtChange(1 + random.below(12), () => {
+  const crash = (): void => {
     machine.kill(policy);
     after(ms, () => machine.start());
-  });
+  };
+  const ending = random.pick(CRASH_ENDINGS);
+  machine.disk.crashAtChange(1 + random.below(ending === '' ? 12 : 3), crash, ending);
   // Where nothing is written the process dies all the same.
   after(ms, () => {
     if (machine.disk.isCrashArmed) machine.kill(policy);
@@ -109,7 +114,7 @@ function bitRot({ machine, random, center }: FaultScene): number {
   return 0;
 }
 
-/** A bit of a segment or hint file, more likely one with records than in the zeros behind them. */
+/** A bit of a segment file, more likely one with records than in the zeros behind them. */
 async function flipSomewhere(
   fileSystem: FileSystem,
   random: SeededRandom,
@@ -120,7 +125,7 @@ async function flipSomewhere(
   const paths: string[] = [];
   for (const directory of await fileSystem.list(root)) {
     for (const name of await fileSystem.list(`${root}/${directory}`)) {
-      if (/\.(log|hint)$/.test(name)) paths.push(`${root}/${directory}/${name}`);
+      if (/\.log$/.test(name)) paths.push(`${root}/${directory}/${name}`);
     }
   }
   if (paths.length === 0) return;
@@ -231,7 +236,8 @@ export const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   diskError,
   diskFull,
   bitRot,
-  fileDamage,
+  documentDamage,
+  segmentDamage,
   hintDamage,
   clockRate: ({ center, machine, random }) => {
     machine.clock?.setRate(center.rateMin * (random.chance(0.5) ? 1 : 1 + CLOCK_RATE_SPREAD));
@@ -297,7 +303,8 @@ export const FAULT_WEIGHTS: Readonly<Record<FaultKind, number>> = {
   diskError: 3,
   diskFull: 2,
   bitRot: 3,
-  fileDamage: 4,
+  documentDamage: 4,
+  segmentDamage: 3,
   hintDamage: 1,
   clockRate: 2,
   wallJump: 2,

@@ -28,6 +28,7 @@ export class MachineDisk {
   #clock: Clock | null = null;
   #isSlow = false;
   #crashIn = 0;
+  #crashEnding = '';
   #crash: (() => void) | null = null;
 
   constructor(random: SeededRandom) {
@@ -61,9 +62,10 @@ export class MachineDisk {
     this.#isSlow = slow;
   }
 
-  /** Calls `crash` at the n-th change of the disk from now on, in the middle of it. */
-  crashAtChange(n: number, crash: () => void): void {
+  /** Calls `crash` at the n-th change from now on of a file whose path ends like this, in the middle of it. */
+  crashAtChange(n: number, crash: () => void, ending = ''): void {
     this.#crashIn = n;
+    this.#crashEnding = ending;
     this.#crash = crash;
   }
 
@@ -80,8 +82,8 @@ export class MachineDisk {
   }
 
   /** True: the machine ends with this change, which the caller begins and never sees the end of. */
-  isLastChange(): boolean {
-    if (this.#crash === null) return false;
+  isLastChange(path: string): boolean {
+    if (this.#crash === null || !path.endsWith(this.#crashEnding)) return false;
     this.#crashIn -= 1;
     return this.#crashIn <= 0;
   }
@@ -158,7 +160,7 @@ class TimedFileSystem implements FileSystem {
 
   async open(path: string, mode: OpenMode): Promise<FileHandle> {
     const open = (): Promise<FileHandle> => this.#inner.open(path, mode);
-    const handle = await (mode === 'create' ? this.change(open) : this.look(open));
+    const handle = await (mode === 'create' ? this.change(path, open) : this.look(open));
     return new TimedHandle(handle, this);
   }
 
@@ -171,23 +173,23 @@ class TimedFileSystem implements FileSystem {
   }
 
   makeDirectory(path: string): Promise<void> {
-    return this.change(() => this.#inner.makeDirectory(path));
+    return this.change(path, () => this.#inner.makeDirectory(path));
   }
 
   rename(from: string, to: string): Promise<void> {
-    return this.change(() => this.#inner.rename(from, to));
+    return this.change(to, () => this.#inner.rename(from, to));
   }
 
   unlink(path: string): Promise<void> {
-    return this.change(() => this.#inner.unlink(path));
+    return this.change(path, () => this.#inner.unlink(path));
   }
 
   removeDirectory(path: string): Promise<void> {
-    return this.change(() => this.#inner.removeDirectory(path));
+    return this.change(path, () => this.#inner.removeDirectory(path));
   }
 
   syncDirectory(path: string): Promise<void> {
-    return this.timed(() => this.#inner.syncDirectory(path));
+    return this.timed(path, () => this.#inner.syncDirectory(path));
   }
 
   freeBytes(path: string): Promise<number> {
@@ -200,11 +202,11 @@ class TimedFileSystem implements FileSystem {
   }
 
   /** A change that the disk below does at once: it is done at the begin or at the end of the time it takes. */
-  async change<Result>(action: () => Promise<Result>): Promise<Result> {
+  async change<Result>(path: string, action: () => Promise<Result>): Promise<Result> {
     if (!this.#life.isAlive) return never();
     const delayMs = this.#disk.delayMs();
     const isFirst = this.#disk.happensFirst();
-    if (this.#disk.isLastChange()) {
+    if (this.#disk.isLastChange(path)) {
       if (isFirst) await action();
       this.#disk.endNow();
       return never();
@@ -216,9 +218,9 @@ class TimedFileSystem implements FileSystem {
   }
 
   /** A change whose time the disk below counts. */
-  timed<Result>(action: () => Promise<Result>): Promise<Result> {
+  timed<Result>(path: string, action: () => Promise<Result>): Promise<Result> {
     if (!this.#life.isAlive) return never();
-    if (!this.#disk.isLastChange()) return action();
+    if (!this.#disk.isLastChange(path)) return action();
     // Begun, so that a power cut may leave any part of it.
     void action();
     this.#disk.endNow();
@@ -246,15 +248,15 @@ class TimedHandle implements FileHandle {
   }
 
   writeAt(chunks: readonly Uint8Array[], position: number): Promise<void> {
-    return this.#fileSystem.timed(() => this.#inner.writeAt(chunks, position));
+    return this.#fileSystem.timed(this.path, () => this.#inner.writeAt(chunks, position));
   }
 
   sync(): Promise<void> {
-    return this.#fileSystem.timed(() => this.#inner.sync());
+    return this.#fileSystem.timed(this.path, () => this.#inner.sync());
   }
 
   truncate(length: number): Promise<void> {
-    return this.#fileSystem.change(() => this.#inner.truncate(length));
+    return this.#fileSystem.change(this.path, () => this.#inner.truncate(length));
   }
 
   close(): Promise<void> {

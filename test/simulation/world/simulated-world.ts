@@ -197,7 +197,7 @@ export class SimulatedWorld implements World {
     this.#injector.healAll();
     this.events.note('world', 'everything is healed');
     // What has rotted looks stable until somebody reads it again.
-    if (this.faults.some(({ kind }) => kind === 'bitRot' || kind === 'fileDamage'))
+    if (this.faults.some(({ kind }) => kind === 'bitRot' || kind === 'segmentDamage'))
       await this.run(SCRUB_MS * 3);
     return this.runUntil(() => this.isStable(), msMax, 50);
   }
