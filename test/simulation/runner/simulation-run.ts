@@ -28,6 +28,7 @@ import { ClusterProbe } from './cluster-probe.ts';
 import { CoverageWatch } from './coverage-watch.ts';
 import { FaultPatterns, patternOf } from './fault-patterns.ts';
 import { FinalRequests } from './final-requests.ts';
+import { strikeAlone } from './lone-faults.ts';
 import { Operator } from './operator.ts';
 import { countOverlaps } from './overlaps.ts';
 import type { RunResult } from './run-result.ts';
@@ -179,6 +180,7 @@ class SimulationRun {
     );
     this.#crowd.stop();
     await this.#world.runUntil(() => this.#crowd.isIdle, healMsMax);
+    if (isHealed) await this.#strikeAlone();
     await this.#askForLast();
     if (isHealed) await this.#compareReplicas();
     if (!this.#isBroken) await checkSilence(this.#world, this.#findings);
@@ -317,6 +319,16 @@ class SimulationRun {
     }
     this.#busyFromMs = nowMs;
     this.#eventsAtBusy = eventCount;
+  }
+
+  async #strikeAlone(): Promise<void> {
+    const { seed, healMsMax } = this.#settings;
+    const isHealed = await strikeAlone(this.#world, new SeededRandom(seed ^ 0xa10e), healMsMax);
+    this.#findings.expect(
+      isHealed,
+      'heals',
+      () => `not stable ${healMsMax} ms after a fault that came alone: ${this.#standing()}`,
+    );
   }
 
   async #askForLast(): Promise<void> {

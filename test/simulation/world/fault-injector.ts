@@ -50,7 +50,7 @@ export class FaultInjector<Program extends NodeProgram> {
 
   /** False: it may not happen now. */
   fire(kind: FaultKind, machine: Machine<Program>): boolean {
-    if ((DESTRUCTIVE.has(kind) || kind === 'documentDamage') && !this.#mayDestroy()) return false;
+    if ((DESTRUCTIVE.has(kind) || kind === 'documentDamage') && !this.#mayDestroy(machine)) return false;
     const roles = this.#targets.rolesOf(machine);
     const atMs = this.#center.scheduler.nowMs;
     if (DESTRUCTIVE.has(kind)) this.#destroyed = { machine, copies: this.#targets.copiesOf(machine), atMs };
@@ -120,10 +120,12 @@ export class FaultInjector<Program extends NodeProgram> {
     return this.#random.pick(fitting.length > 0 ? fitting : this.#center.machines);
   }
 
-  #mayDestroy(): boolean {
+  /** Who was hurt last may be hurt again: that is still one copy. */
+  #mayDestroy(target: Machine<Program>): boolean {
     if (!this.#targets.isWhole()) return false;
     if (this.#destroyed === null) return true;
     const { machine, copies, atMs } = this.#destroyed;
+    if (machine === target) return true;
     return (
       this.#targets.copiesOf(machine) !== copies && this.#center.scheduler.nowMs > atMs + DESTRUCTION_MS_MIN
     );
