@@ -145,12 +145,13 @@ async function diesWhenJoined(scene: PatternScene): Promise<boolean> {
   const isOut = await comes(scene, 1_500, () => !now(scene).isr.includes(follower));
   mend();
   if (!isOut || now(scene).leader !== leader) return false;
-  world.network.setMood(leader, { lossShare: 0, doubledShare: 0.7, reorderedShare: 0.7, slownessMs: 0 });
+  world.network.setMood(leader, { lossShare: 0, doubledShare: 0.9, reorderedShare: 0.9, slownessMs: 0 });
   const isIn = await comes(scene, 1_500, () => now(scene).isr.includes(follower), 0.5);
-  await waits(scene, between(scene, 0, 3));
+  // What comes next is to overtake what is on its way.
+  world.network.setMood(leader, null);
+  await waits(scene, between(scene, 0, 2));
   if (isIn && scene.isOn()) killed(scene, [follower]);
   await waits(scene, between(scene, 60, 400));
-  world.network.setMood(leader, null);
   comeBack(scene, [follower]);
   return isIn;
 }
