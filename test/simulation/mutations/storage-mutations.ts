@@ -37,17 +37,6 @@ export const MERGE_MUTATIONS: readonly Mutation[] = [
     install: () =>
       replaced(mergeRules, 'mayRemove', (original) => (facts) => facts.isFlush || original(facts)),
   }),
-  mutation('a hint leaves flushes out', 'R15', {
-    install: () =>
-      replaced(
-        CommittedIndex.prototype,
-        'isLive',
-        (original) =>
-          function isLive(this: CommittedIndex, record) {
-            return record.kind !== RecordKind.flush && original.call(this, record);
-          },
-      ),
-  }),
   mutation('a flush leaves the keydir as it is', 'R15', {
     install: () =>
       replaced(
