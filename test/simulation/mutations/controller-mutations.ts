@@ -68,21 +68,8 @@ export const CONTROLLER_MUTATIONS: readonly Mutation[] = [
       },
     },
   }),
-  mutation('a proposal may name an old life', 'KIP-903', {
-    controller: {
-      checkProposal: (rules, proposal, world) =>
-        CONTROLLER_RULES.checkProposal(rules, proposal, {
-          ...world,
-          member: (node) => {
-            const named = proposal.isr.find((member) => member.node === node);
-            const view = world.member(node);
-            return named === undefined || node === proposal.leader
-              ? view
-              : { ...view, incarnation: named.incarnation };
-          },
-        }),
-    },
-  }),
+  // That a proposal may name an old life (KIP-903) breaks nothing by itself: the leader commits nothing by another life, and a newer one keeps its place only where it is proved whole in the same
+  // directory (R5, R6). Those have their mutations.
   mutation('anybody alive is elected', '2.7', {
     controller: {
       decide: (rules, state, world) => {
