@@ -1,9 +1,9 @@
 import { CaskadeError, InvariantError } from '../model/errors.ts';
-import { LIMITS } from '../model/limits.ts';
 import { asOffset, type Offset } from '../model/numbers.ts';
 import type { BatchCommitter } from './batch-committer.ts';
 import { splitFetched } from './fetched-batches.ts';
 import { FlushFailure } from './flush-failure.ts';
+import type { LogMemory } from './log-memory.ts';
 import { LogReader } from './log-reader.ts';
 import { MetaKeeper } from './meta-keeper.ts';
 import type { FlushMode } from './partition-meta.ts';
@@ -33,6 +33,7 @@ export class CommitLog {
   readonly #committer: BatchCommitter;
   readonly #tail = new PendingTail();
   readonly #reader: LogReader;
+  readonly #memory: LogMemory;
   #committedOffset: Offset;
   #durableOffset: Offset;
   #sealedOffset: Offset;
@@ -49,6 +50,7 @@ export class CommitLog {
     this.log = opened.log;
     this.#directory = opened.directory;
     this.#epochs = opened.epochs;
+    this.#memory = opened.memory;
     this.#doors = doors;
     this.#flushMode = flushMode;
     this.#committer = committer;
@@ -186,7 +188,7 @@ export class CommitLog {
   /** Batches that must be read back, or so many that one turn is not enough for them. */
   #isMuch(target: Offset): boolean {
     const { bytes, isWhole } = this.#tail.heldBelow(target);
-    return !isWhole || bytes > LIMITS.commitBytesPerTurnMax;
+    return !isWhole || bytes > this.#memory.commitBytesPerTurnMax;
   }
 
   async #commitInTurns(): Promise<void> {
@@ -264,7 +266,7 @@ export class CommitLog {
     await this.#beforeWrite(batch, () => this.#epochs.assign(starts, this.lastEpoch, leaderEpoch));
     await this.reserve(batch);
     await this.#write(batch, isSynced);
-    this.#tail.push(this.#tail.heldBytes > LIMITS.pendingBytesMax ? batch.withoutImage() : batch);
+    this.#tail.push(this.#tail.heldBytes > this.#memory.pendingBytesMax ? batch.withoutImage() : batch);
     this.#sealedOffset = batch.nextOffset;
     if (!this.#isSyncDue) this.#durableOffset = batch.nextOffset;
   }

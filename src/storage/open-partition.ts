@@ -8,6 +8,7 @@ import { CommittedIndex } from './committed-index.ts';
 import { EPOCHS_NAME, EpochCache } from './epoch-cache.ts';
 import { HASH_SEED_BYTES, KeyHash } from './keydir/key-hash.ts';
 import type { KeydirSizes } from './keydir/keydir.ts';
+import { LOG_MEMORY, type LogMemory } from './log-memory.ts';
 import { EMPTY_MANIFEST, MANIFEST_NAME, type Manifest, readManifest } from './manifest.ts';
 import {
   checkPartitionMeta,
@@ -31,6 +32,8 @@ export interface OpenOptions extends MetaExpectation {
   readonly segmentBytesMax: number;
   /** Absent: those for many keys. */
   readonly keydir?: KeydirSizes;
+  /** Default `LOG_MEMORY`. */
+  readonly memory?: LogMemory;
   readonly acceptTornTail: boolean;
   /** The directory was in use before: one without META has lost it. */
   readonly mustExist: boolean;
@@ -95,7 +98,8 @@ export async function openPartition(options: OpenOptions, doors: StoreDoors): Pr
   const log = newLog(options, meta, doors, manifest ?? EMPTY_MANIFEST);
   const index = new CommittedIndex(log, hasher, options.keydir);
   const producers = options.producers ?? NO_PRODUCERS;
-  const parts = { directory, epochs, log, index, hasher, producers };
+  const memory = options.memory ?? LOG_MEMORY;
+  const parts = { directory, epochs, log, index, hasher, producers, memory };
   if (manifest === null) {
     await checkFirstStart(directory, epochs, doors);
     await log.createFirst();
@@ -119,10 +123,10 @@ type Recovered = Pick<
 async function recover(
   options: OpenOptions,
   found: PartitionMeta,
-  parts: Pick<OpenedPartition, 'directory' | 'epochs' | 'log' | 'index' | 'hasher' | 'producers'>,
+  parts: Pick<OpenedPartition, 'directory' | 'epochs' | 'log' | 'index' | 'hasher' | 'producers' | 'memory'>,
   doors: StoreDoors,
 ): Promise<Recovered> {
-  const { directory, epochs, log, index, hasher, producers } = parts;
+  const { directory, epochs, log, index, hasher, producers, memory } = parts;
   let meta = found;
   const write = async (changed: PartitionMeta): Promise<void> => {
     await writePartitionMeta(doors.fileSystem, directory, changed);
@@ -131,7 +135,8 @@ async function recover(
   const markLossy = async (): Promise<void> => write({ ...meta, lossy: true });
   const isMember = options.member !== undefined;
   const hintDoors = { ...doors, directory, hasher, hashSeed: meta.hashSeed };
-  const recovery = new Recovery(hintDoors, log, index, meta, { ...options, isMember, markLossy, producers });
+  const how = { ...options, isMember, markLossy, producers, memory };
+  const recovery = new Recovery(hintDoors, log, index, meta, how);
   const { logEndOffset, pending, report } = await recovery.run();
   // Under a weak mode only the marker of a clean shutdown proves anything; what it does not prove stays unproved in later lives.
   const isProved = meta.flush === 'always' || options.member?.closedCleanly === true;

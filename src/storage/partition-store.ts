@@ -23,6 +23,7 @@ import { ExtraId, encodeExtras } from './format/extras.ts';
 import { encodeProducerExtra, OutcomeDetail } from './format/outcome.ts';
 import { RECORD_HEADER_BYTES, RecordFlag, RecordKind, RecordView } from './format/record.ts';
 import type { KeyHash } from './keydir/key-hash.ts';
+import type { LogMemory } from './log-memory.ts';
 import { Overlay } from './overlay.ts';
 import type { FlushMode, PartitionMeta } from './partition-meta.ts';
 import type { PendingBatch } from './pending-batch.ts';
@@ -50,6 +51,7 @@ export interface OpenedPartition {
   readonly index: CommittedIndex;
   readonly hasher: KeyHash;
   readonly producers: ProducerRecords;
+  readonly memory: LogMemory;
   /** What is indexed: everything below META's high watermark. */
   readonly committedOffset: Offset;
   readonly logEndOffset: Offset;

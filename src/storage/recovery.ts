@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { CaskadeError } from '../model/errors.ts';
-import { LIMITS } from '../model/limits.ts';
 import { asOffset, type Offset } from '../model/numbers.ts';
 import { BatchScan, type ScannedBatch } from './batch-scan.ts';
 import { type CommittedIndex, IndexedRecord } from './committed-index.ts';
@@ -8,6 +7,7 @@ import { nextOffsetOf } from './format/batch.ts';
 import { endOfData } from './format/integers.ts';
 import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from './format/segment-header.ts';
 import { type HintDoors, hintPath, loadHint } from './hint-file.ts';
+import type { LogMemory } from './log-memory.ts';
 import { MANIFEST_NAME, type ManifestSegment, segmentFileName } from './manifest.ts';
 import type { PartitionMeta } from './partition-meta.ts';
 import { FetchedBatch, type PendingBatch } from './pending-batch.ts';
@@ -36,6 +36,7 @@ export interface RecoveryOptions {
   readonly acceptTornTail: boolean;
   /** A member of a cluster: a tail that may have been acknowledged is given up after `markLossy`, and fetched anew (R6, R19). */
   readonly isMember: boolean;
+  readonly memory: Pick<LogMemory, 'pendingBytesMax'>;
   /** Told of every committed record. */
   readonly producers: ProducerRecords;
   /** Durable when it resolves; called before anything is cut. */
@@ -284,7 +285,7 @@ export class Recovery {
   }
 
   #keepPending({ header, bytes, start, position }: ScannedBatch, segment: Segment): void {
-    const isHeld = this.#pendingBytes + header.length <= LIMITS.pendingBytesMax;
+    const isHeld = this.#pendingBytes + header.length <= this.#options.memory.pendingBytesMax;
     if (isHeld) this.#pendingBytes += header.length;
     const image = isHeld ? Buffer.from(bytes.subarray(start, start + header.length)) : null;
     this.#pending.push(FetchedBatch.at(header, image, { segment: segment.slot, position }));

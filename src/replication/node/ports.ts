@@ -6,6 +6,7 @@ import type { FromController, ToController } from '../../model/control-messages.
 import type { Incarnation, NodeId, PartitionId, PartitionVersion } from '../../model/numbers.ts';
 import type { ClusterFacts, NodeRegistration, PartitionState } from '../../model/partition-state.ts';
 import type { KeydirSizes } from '../../storage/keydir/keydir.ts';
+import type { LogMemory } from '../../storage/log-memory.ts';
 import type { MaintenanceSettings } from '../../storage/maintenance.ts';
 import type { EngineName } from '../../storage/partition-meta.ts';
 import type { PeerMessage } from '../messages.ts';
@@ -53,6 +54,8 @@ export interface ReplicaManagerSettings {
   readonly cacheBytesMax: number;
   /** Memory of the index of one partition. Absent: laid out for many keys. */
   readonly keydir?: KeydirSizes;
+  /** Of what is not committed. Default `LOG_MEMORY`. */
+  readonly memory?: LogMemory;
   readonly flushIntervalMs: number;
   readonly lagMsMax: number;
   readonly pollMsMax: number;

@@ -19,9 +19,10 @@ export function openerOf(
     const flush = nodeState.flushMode;
     const logger = doors.logger.child({ partition });
     const storeDoors = { fileSystem, clock, random, logger, cache };
-    const { keydir } = settings;
+    const { keydir, memory } = settings;
     const options = {
       ...(keydir === undefined ? {} : { keydir }),
+      ...(memory === undefined ? {} : { memory }),
       directory,
       partition,
       partitionUuid: uuid,

@@ -136,12 +136,15 @@ class UnitSearch {
       if (cells !== null) visit(this.#linearized(configuration, [step.index], cells));
     }
     for (const step of this.#optionalSteps) {
+      // Expiring what is due needs no count: it takes only what was put with this due time, and each put is a step of its own.
+      const isCounted = step.effect.kind === 'client';
       const used = configuration.used[step.index] as number;
       if (used >= this.#offeredOf(step)) continue;
       const cells = this.#optional(configuration.cells, step);
       const state = this.#model.textOf(cells);
       if (state === configuration.state) continue;
-      visit({ ...configuration, cells, state, used: configuration.used.with(step.index, used + 1) });
+      const usedAfter = isCounted ? configuration.used.with(step.index, used + 1) : configuration.used;
+      visit({ ...configuration, cells, state, used: usedAfter });
     }
   }
 

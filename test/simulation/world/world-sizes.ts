@@ -1,5 +1,6 @@
 import { LIMITS } from '../../../src/model/limits.ts';
 import type { KeydirSizes } from '../../../src/storage/keydir/keydir.ts';
+import { LOG_MEMORY, type LogMemory } from '../../../src/storage/log-memory.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 
 /** How much the parts of a node hold: what is rare in one size is common in another. Bytes. */
@@ -8,6 +9,7 @@ export interface WorldSizes {
   readonly cacheBytesMax: number;
   readonly fetchBytesMax: number;
   readonly keydir: KeydirSizes;
+  readonly memory: LogMemory;
 }
 
 const KiB = 1024;
@@ -20,9 +22,12 @@ export const WORLD_SIZES: WorldSizes = {
   cacheBytesMax: 64 * KiB,
   fetchBytesMax: 32 * KiB,
   keydir: KEYDIR,
+  memory: LOG_MEMORY,
 };
 
 const SEGMENTS = [LIMITS.segmentBytesMin, 16 * KiB, 16 * KiB, 64 * KiB];
+/** So little that a follower that is behind must read back what it commits, and takes turns for it. */
+const MEMORIES = [LOG_MEMORY, LOG_MEMORY, { pendingBytesMax: 2 * KiB, commitBytesPerTurnMax: 1 * KiB }];
 /** The smallest holds one block. */
 const CACHES = [0, 64 * KiB, 4096 * KiB];
 const FETCHES = [1 * KiB, 32 * KiB, 32 * KiB, 512 * KiB];
@@ -35,5 +40,6 @@ export function sizesOf(seed: number): WorldSizes {
     cacheBytesMax: random.pick(CACHES),
     fetchBytesMax: random.pick(FETCHES),
     keydir: KEYDIR,
+    memory: random.pick(MEMORIES),
   };
 }
