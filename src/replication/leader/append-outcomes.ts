@@ -59,22 +59,23 @@ export class AppendOutcomes {
   /** The write deadline is over: what waits is in doubt, and may be committed later. */
   stalled(highWatermark: Offset, reason: string): void {
     this.#listeners.doubtAll(highWatermark, reason);
-    this.#endWaits();
+    this.#endWaits(highWatermark);
   }
 
   /** What was appended from `firstOffset` on will not be committed by this leader; from `refusedFrom` on it never was (R22). */
   giveUp(firstOffset: Offset, refusedFrom: Offset, error: CaskadeError): void {
     this.#listeners.giveUp(firstOffset, refusedFrom, error);
-    this.#endWaits();
+    this.#endWaits(firstOffset);
   }
 
   stop(): void {
     this.#stallWatch.stop();
   }
 
-  #endWaits(): void {
-    this.#committed.resolveAll();
-    this.#flushed.resolveAll();
+  /** Who waits for something below `firstOffset` goes on waiting. */
+  #endWaits(firstOffset: Offset): void {
+    this.#committed.resolveFrom(firstOffset);
+    this.#flushed.resolveFrom(firstOffset);
     this.#congestion.end();
   }
 }

@@ -31,8 +31,11 @@ export class ResolutionQueue {
     for (const waiter of this.#waiters.splice(0, done)) waiter.resolve();
   }
 
-  resolveAll(): void {
-    for (const waiter of this.#waiters.splice(0)) waiter.resolve();
+  /** `offset` and everything above it is resolved. */
+  resolveFrom(offset: Offset): void {
+    let kept = this.#waiters.length;
+    while (kept > 0 && (this.#waiters[kept - 1] as Waiter).offset >= offset) kept -= 1;
+    for (const waiter of this.#waiters.splice(kept)) waiter.resolve();
   }
 }
 
