@@ -192,10 +192,12 @@ export class PartitionLeader implements LeaderRole {
     this.#handOver.look();
   }
 
+  /** What has ended, as it does in a cluster when the disk fails (R24), begins no more, whatever is committed later. */
   #mayServe(): boolean {
     if (
       this.#isOver ||
       this.#isClosing ||
+      this.partition.isOver ||
       this.#handOver.isReleased ||
       this.highWatermark < this.#epochStartOffset
     )

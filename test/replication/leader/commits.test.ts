@@ -249,4 +249,22 @@ describe('a failed disk of a leader with followers (R24)', () => {
     expect(leader.partition.highWatermark).to.equal(0);
     await leader.clock.until(leader.role.stop());
   });
+
+  it('serves no more, though what it inherited is committed only then', async () => {
+    const leader = await LeaderMachine.open({ inherited: ['a'] });
+    leader.machine.disk.slow({ syncMs: 50 });
+    leader.machine.disk.arm({ operation: 'sync', path: '.log' });
+    leader.put('k', new Outcomes());
+    await leader.clock.advance(10);
+    for (const id of [2, 3]) leader.follower(id).holds(1).fetch();
+    await leader.clock.advance(10);
+    expect([leader.peek('a'), leader.partition.highWatermark], 'behind the flush').to.deep.equal([
+      undefined,
+      0,
+    ]);
+    await leader.clock.advance(100);
+    expect(leader.troubles).to.deep.equal(['disk']);
+    expect([leader.peek('a'), leader.partition.isServing]).to.deep.equal(['tryAgain', false]);
+    await leader.clock.until(leader.role.stop());
+  });
 });
