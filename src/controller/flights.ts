@@ -86,7 +86,11 @@ function takeOver(draft: Draft, record: PartitionRecord, state: PartitionState):
   }
   const isRegressed = record.seenVersion > state.version || record.seenLeaderEpoch > state.leaderEpoch;
   const seen = seenAtLeast(record, state.leaderEpoch, state.version);
-  draft.update(record, { ...seen, state, isRegressed, flight: null, heldProposal: null, askedMs: new Map() });
+  // An epoch that has begun meanwhile, by a write whose reply was lost or by another hand, is what was wished for, or better.
+  const isLedAnew = state.leader !== null && state.leaderEpoch > record.state.leaderEpoch;
+  const wishes = isLedAnew ? { ...record.wishes, unclean: null } : record.wishes;
+  const nothingUnderWay = { flight: null, heldProposal: null, askedMs: new Map() };
+  draft.update(record, { ...seen, ...nothingUnderWay, state, isRegressed, wishes });
 }
 
 /** Something above what the coordinator said has been seen at a node: kept, since the next epoch and version must be above it (R17). */

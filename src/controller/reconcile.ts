@@ -57,7 +57,8 @@ class Round {
       startRead(draft, record, null);
       return;
     }
-    this.#act(record, draft.rules.decide(draft.rules, state, this.#world(record)));
+    const wanted = withoutStaleWish(draft, record);
+    this.#act(wanted, draft.rules.decide(draft.rules, state, this.#world(wanted)));
   }
 
   /** Everybody is asked once in a reign what it holds: only so a loss of the coordinator shows (R17). */
@@ -189,6 +190,14 @@ class Round {
     if (state.leader !== null && state.leader !== state.replicas[0])
       this.wakeAt(leaderChangedMs + this.#draft.settings.preferredMsMin);
   }
+}
+
+/** The wish for an unclean election is for the death it was given at: it does not outlive the return of the leader, to strike at the next one. */
+function withoutStaleWish(draft: Draft, record: PartitionRecord): PartitionRecord {
+  const { leader, incarnations } = record.state;
+  if (record.wishes.unclean === null || record.isRegressed || leader === null) return record;
+  if (draft.aliveAs(leader) !== incarnations[leader]) return record;
+  return draft.update(record, { wishes: { ...record.wishes, unclean: null } });
 }
 
 /**

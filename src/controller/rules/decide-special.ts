@@ -78,10 +78,11 @@ export function decideUnclean(
   node: NodeId,
 ): Decision {
   const report = reportOf(state, world, node);
-  if (report === undefined)
-    return isAlive(world, node)
-      ? { kind: 'wait', purpose: 'unclean', ask: [node], forMs: null }
-      : { kind: 'nothing' };
+  if (report === undefined) {
+    // The same wait as that of the election: its time, once over, stays over.
+    const purpose = world.isRegressed ? 'unclean' : 'election';
+    return isAlive(world, node) ? { kind: 'wait', purpose, ask: [node], forMs: null } : { kind: 'nothing' };
+  }
   const change = {
     leader: node,
     isr: [node],

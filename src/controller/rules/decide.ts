@@ -20,12 +20,20 @@ export function decide(rules: LeafRules, state: PartitionState, world: Partition
 function decideAtOnce(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
   const reason = whyElect(rules, state, world);
   const { unclean } = world.wishes;
-  if (unclean !== null && (reason !== null || world.isRegressed))
-    return decideUnclean(rules, state, world, unclean);
+  const isWanting = world.isRegressed || (reason !== null && isNobodySound(rules, state, world));
+  if (unclean !== null && isWanting) return decideUnclean(rules, state, world, unclean);
   if (world.isRegressed) return decideRegressed(rules, state, world);
   if (state.leaderEpoch === 0) return decideNewPartition(rules, state, world);
   if (reason !== null) return decideElection(rules, state, world, reason);
   return decideUpkeep(rules, state, world);
+}
+
+/** No member may lead without a loss, and none is left that might say in time that it can: only then an operator's wish for an unclean election counts (PROTOCOL 2.7). */
+function isNobodySound(rules: LeafRules, state: PartitionState, world: PartitionWorld): boolean {
+  const classes = classifyMembers(rules, state, world);
+  if (candidatesOf(state, world, classes).length > 0) return false;
+  const isTimeOver = world.waited('election') >= world.electionMsMax;
+  return isTimeOver || ![...classes.values()].includes('unknown');
 }
 
 /** Why the partition needs another leader, or the same in another epoch. Null: its leader is well, or nobody could take over. */

@@ -241,6 +241,28 @@ describe('decide: by command only', () => {
     expect(next.directoryIds).to.deep.equal({ 3: 'new' });
   });
 
+  it('2.7: nothing unclean while a member is sound, or may say in time that it is', () => {
+    const led = partitionState({ isr: [1, 2], leader: null });
+    expect(
+      written(decide(led, worldOf({ 2: reported(2), 3: reported(3) }, { wishes, ...LATE }))).next,
+    ).to.include({
+      leader: 2,
+      recovery: 'clean',
+    });
+    const unheard = { 2: bounced(2, null), 3: reported(3) };
+    expect(decide(led, worldOf(unheard, { wishes }))).to.deep.include({ kind: 'wait', purpose: 'election' });
+    expect(written(decide(led, worldOf(unheard, { wishes, ...LATE }))).reason).to.equal('unclean');
+  });
+
+  it('2.7: who is wished for and hung does not keep a sound member that came back from leading', () => {
+    const led = partitionState({ isr: [1], elr: [2], leader: null });
+    const hung = { 3: alive(3) };
+    const waiting = decide(led, worldOf(hung, { wishes, ...LATE }));
+    expect(waiting).to.deep.equal({ kind: 'wait', purpose: 'election', ask: [3], forMs: null });
+    const { next } = written(decide(led, worldOf({ ...hung, 1: bounced(1, {}) }, { wishes, ...LATE })));
+    expect(next).to.include({ leader: 1, recovery: 'clean' });
+  });
+
   it('does nothing unclean while the leader is well', () => {
     expect(decide(partitionState(), worldOf(all, { wishes })).kind).to.equal('nothing');
   });
