@@ -25,6 +25,7 @@ import type { ReplicationRules } from '../replication/rules/rules.ts';
 import { BatchedVersionCheck } from './batched-version-check.ts';
 import { ControlledShutdown } from './controlled-shutdown.ts';
 import { CoordinatorReader } from './coordinator-reader.ts';
+import { isEarlierLife } from './earlier-life.ts';
 
 /** Carries messages to other nodes, or loses them without a word. */
 export interface NodeTransport {
@@ -71,9 +72,6 @@ interface SessionParts {
   readonly campaign: Campaign;
   readonly reader: CoordinatorReader;
 }
-
-/** A twin of this directory's lives has an incarnation that differs from ours by less; that of another directory began at another time. */
-const LIVES_MAX = 1000;
 
 /**
  * One node of a cluster, whatever carries its messages: its replicas, its registration, its candidacy for controller and, while it reigns, the controller. A lost
@@ -221,10 +219,7 @@ export class ClusterNode {
 
   #registrationHost(): RegistrationHost {
     return {
-      isEarlierLife: (incarnation) => {
-        const { incarnation: own } = this.replicas;
-        return incarnation <= own && own - incarnation < LIVES_MAX;
-      },
+      isEarlierLife: (incarnation) => isEarlierLife(this.replicas.incarnation, incarnation),
       sessionLost: (above) => this.#sessionLost(above),
       sessionOpened: (session, incarnation) => this.#sessionOpened(session, incarnation),
       registered: () => this.readAgain(),
