@@ -34,6 +34,8 @@ export class HeldBlocks {
 export class LoadRound {
   outstanding = 0;
   readonly keys: string[] = [];
+  /** Of the blocks held. */
+  bytes = 0;
   readonly promise: Promise<void>;
   resolve: () => void = () => {};
 

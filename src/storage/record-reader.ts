@@ -10,7 +10,7 @@ const { blockBytes } = LIMITS;
 /**
  * Finds the bytes of a record in memory or has them loaded. `find` never waits: if something is missing it starts the load and
  * returns false; `loaded` resolves when what the last miss waits for is there. That is kept until the end of the turn after
- * it, however small the cache, so that whoever waited finds it.
+ * it, and among the last megabyte so loaded, however small the cache, so that whoever waited finds it.
  */
 export class RecordReader {
   /** The record lies in `bytes[start, start + length)`; valid for this turn. */
@@ -24,6 +24,9 @@ export class RecordReader {
   readonly #failed = new Map<string, unknown>();
   readonly #held = new HeldBlocks();
   readonly #loading = new Map<string, LoadRound>();
+  /** Rounds whose waiters have run, oldest first, with what they hold. */
+  readonly #recent: LoadRound[] = [];
+  #recentBytes = 0;
   #open: LoadRound | null = null;
   /** The round that the last miss waits for. */
   #awaited = new LoadRound();
@@ -166,15 +169,26 @@ export class RecordReader {
     if (round.outstanding > 0) return;
     round.resolve();
     // Whoever waited may run at the end of this turn only, or in the next one.
-    this.#clock.atTurnEnd(() => this.#clock.atTurnEnd(() => this.#forget(round)));
+    this.#clock.atTurnEnd(() => this.#clock.atTurnEnd(() => this.#letGo(round)));
   }
 
   #hold(round: LoadRound, key: string, block: Block): void {
     this.#held.hold(key, block);
     round.keys.push(key);
+    round.bytes += block.bytes.length;
   }
 
-  #forget(round: LoadRound): void {
-    for (const key of round.keys) this.#held.release(key);
+  /**
+   * The last rounds stay a little longer: a command that misses a second key begins anew when that has come, and then needs the first one's block again. A cache
+   * that holds less than one command reads would swap them for ever.
+   */
+  #letGo(round: LoadRound): void {
+    this.#recent.push(round);
+    this.#recentBytes += round.bytes;
+    while (this.#recentBytes > LIMITS.recentBlocksBytesMax) {
+      const oldest = this.#recent.shift() as LoadRound;
+      this.#recentBytes -= oldest.bytes;
+      for (const key of oldest.keys) this.#held.release(key);
+    }
   }
 }

@@ -5,6 +5,8 @@ import type { Segment } from '../../src/storage/segment.ts';
 import { SimulatedClock } from '../support/simulated-clock.ts';
 
 const BLOCK = 16 * 1024;
+/** More than what stays in memory for a while after it was loaded. */
+const ROUNDS = 150;
 
 describe('readers that miss all the time', () => {
   it('are each woken when their own block is there, and what was loaded for them is let go', async () => {
@@ -33,10 +35,10 @@ describe('readers that miss all the time', () => {
     };
     // There is always one more load on its way when one arrives.
     read();
-    for (let round = 0; round < 50; round += 1) {
+    for (let round = 0; round < ROUNDS; round += 1) {
       await clock.settle();
       const loaded = waiting.shift();
-      if (round < 49) {
+      if (round < ROUNDS - 1) {
         loaded?.resolve();
         await Promise.resolve();
         await Promise.resolve();
