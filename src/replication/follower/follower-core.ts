@@ -54,6 +54,8 @@ export class FollowerCore {
   #wantedOffset = asOffset(0);
   #wantedEpoch = asLeaderEpoch(0);
   #leaderHighWatermark = asOffset(0);
+  /** By the last data reply: what was committed is no more than what it said is committed, or no more than what is here already. */
+  #isCommittedKnown = false;
   #version: PartitionVersion;
   #versionAsked: PartitionVersion;
   #reportedOffset = -1;
@@ -191,6 +193,8 @@ export class FollowerCore {
     }
     this.#isReconciled = true;
     this.#leaderHighWatermark = asOffset(Math.max(this.#leaderHighWatermark, outcome.highWatermark));
+    // Empty: everything that was sealed at the leader is here, whatever of it is committed.
+    this.#isCommittedKnown = outcome.isCurrent || nextOffset === this.#wantedOffset;
     const effects = this.#askVersion(outcome.partitionVersion);
     if (nextOffset === this.#wantedOffset) return [...effects, ...this.#nothingNew(log)];
     this.#wantedOffset = nextOffset;
@@ -285,14 +289,19 @@ export class FollowerCore {
     this.#awaited = 0;
     // KAFKA-9491: the log begins anew, and so does what is known to be committed.
     this.#leaderHighWatermark = asOffset(0);
+    this.#isCommittedKnown = false;
     this.#rebuildId = this.#nextFetchId;
     this.#nextFetchId += 1;
     return [{ kind: 'openRebuild' }];
   }
 
-  /** Everything that was committed when the leader answered last is here, and so all that it had removed tombstones of. */
+  /**
+   * Everything that was committed when the leader answered last is here, and so all that it had removed tombstones of. A new leader's high watermark may be
+   * below what an earlier one has committed: alone it proves nothing (L4).
+   */
   get #isRebuildComplete(): boolean {
-    return this.#rebuildId !== 0 && this.#wantedOffset >= this.#leaderHighWatermark;
+    if (this.#rebuildId === 0 || !this.#isCommittedKnown) return false;
+    return this.#wantedOffset >= this.#leaderHighWatermark;
   }
 
   #finish(): FollowerEffect[] {

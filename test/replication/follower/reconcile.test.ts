@@ -308,6 +308,32 @@ describe('follower core: rebuild (C5, C6)', () => {
     expect(follower.fetch()).to.include({ fetchOffset: 20, durableOffset: 20, rebuildId: 0 });
   });
 
+  it('is not finished by the high watermark of a leader that may not know yet what is committed (L4)', () => {
+    const follower = rebuilding();
+    follower.reply({ ...dataTo(20, 4), isCurrent: false }, { lastEpoch: 5 });
+    follower.written();
+    expect(
+      follower.all('finishRebuild'),
+      'a part of what an earlier leader may have committed',
+    ).to.deep.equal([]);
+    expect(follower.fetch()).to.include({ fetchOffset: 20, durableOffset: 0 });
+    follower.reply({ ...dataTo(30, 4), isCurrent: false }, { lastEpoch: 5 });
+    follower.written();
+    expect(follower.all('finishRebuild')).to.deep.equal([]);
+    follower.reply({ ...dataTo(30, 4), bytes: new Uint8Array(0), isCurrent: false });
+    expect(follower.all('finishRebuild'), 'everything is here').to.have.length(1);
+  });
+
+  it('is finished by a leader that knows what is committed, though more is appended all the time', () => {
+    const follower = rebuilding();
+    follower.reply({ ...dataTo(20, 4), isCurrent: false }, { lastEpoch: 5 });
+    follower.reply(dataTo(30, 20), { lastEpoch: 5 });
+    follower.written();
+    expect(follower.all('finishRebuild'), 'a piece waits').to.deep.equal([]);
+    follower.written();
+    expect(follower.all('finishRebuild')).to.have.length(1);
+  });
+
   it('finishes at an empty leader', () => {
     const follower = rebuilding();
     follower.nothing(0);
