@@ -3,6 +3,7 @@ import {
   asLeaderEpoch,
   asPartitionVersion,
   type LeaderEpoch,
+  type NodeId,
   type PartitionId,
   type PartitionVersion,
 } from '../model/numbers.ts';
@@ -10,6 +11,7 @@ import type { PartitionState } from '../model/partition-state.ts';
 import type { WriteOutcome } from './controller-event.ts';
 import { type Flight, NO_REIGN, newRecord, type PartitionRecord } from './controller-state.ts';
 import type { Draft } from './draft.ts';
+import { isSame, targetOf } from './rules/decide-upkeep.ts';
 import { DEAD_MEMBER } from './rules/partition-world.ts';
 
 /** A version is raised by at most so much in one multi. */
@@ -59,7 +61,7 @@ function onCommitted(
     askedMs: new Map(),
     leaderChangedMs: isNewEpoch ? draft.nowMs : record.leaderChangedMs,
     wishes: {
-      reassign: flight.reason === 'reassignBegun' ? null : record.wishes.reassign,
+      reassign: isBegun(flight, record.wishes.reassign) ? null : record.wishes.reassign,
       unclean: state.leader === null ? record.wishes.unclean : null,
     },
     wantsPreferred: record.wantsPreferred && state.leader !== state.replicas[0],
@@ -68,6 +70,10 @@ function onCommitted(
   if (flight.proposal !== null) replyTo(draft, flight.proposal, flight.result, state);
   if (record.heldProposal !== null) onProposal(draft, record.heldProposal);
 }
+
+/** Not if another wish has come while the write was under way: that one has been acknowledged as well. */
+const isBegun = ({ reason, next }: WriteFlight, wish: readonly NodeId[] | null): boolean =>
+  wish !== null && reason === 'reassignBegun' && isSame(wish, targetOf(next));
 
 /** The truth about a partition, read after the question arose: what was in doubt is decided by it (W4, KAFKA-2729). */
 export function onPartitionRead(draft: Draft, partition: PartitionId, state: PartitionState | null): void {

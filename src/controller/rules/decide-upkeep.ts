@@ -79,10 +79,10 @@ function beginReassignment(rules: LeafRules, state: PartitionState, world: Parti
 }
 
 /** The replicas that a partition has in the end. */
-const targetOf = (state: PartitionState): readonly NodeId[] =>
+export const targetOf = (state: PartitionState): readonly NodeId[] =>
   state.replicas.filter((node) => !state.removing.includes(node));
 
-const isSame = (a: readonly NodeId[], b: readonly NodeId[]): boolean =>
+export const isSame = (a: readonly NodeId[], b: readonly NodeId[]): boolean =>
   a.length === b.length && a.every((node, index) => node === b[index]);
 
 /** Shrink, once every target is in the ISR and they are enough (KAFKA-15665, KAFKA-9672). */
