@@ -177,9 +177,25 @@ export class Controller {
     if (this.#isStepping) return;
     this.#isStepping = true;
     try {
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#step(next);
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift())
+        this.#stepOrFail(next);
     } finally {
       this.#isStepping = false;
+    }
+  }
+
+  /** An event that cannot be worked off ends the reign: what comes after it may rest on what it was to say. Nobody who asked for something waits for ever. */
+  #stepOrFail(event: Timeless<ControllerEvent>): void {
+    try {
+      this.#step(event);
+    } catch (error) {
+      // The end of a reign has nothing left to end.
+      if (event.kind === 'reignEnded') throw error;
+      this.#queue.length = 0;
+      for (const answer of this.#adminWaiters.values())
+        answer({ ok: false, reason: 'the controller failed' });
+      this.#adminWaiters.clear();
+      this.#fail(error);
     }
   }
 
