@@ -181,7 +181,10 @@ export class Replica {
   report(): ReplicaReport {
     const store = this.#store;
     const record = this.#node.nodeState.partition(this.id);
-    const isWhole = store?.isWhole === true && !this.#isBroken && !this.#isSuspect;
+    const applied = this.#applied;
+    // A member counts for what is committed: in this life that needs no mark on the disk (R6).
+    const isMarked = store?.isWhole === false && !(applied !== null && this.#isMember(applied));
+    const isWhole = store !== null && !isMarked && !this.#isBroken && !this.#isSuspect;
     return {
       partition: this.id,
       uuid: this.uuid,
@@ -261,6 +264,14 @@ export class Replica {
       role.follower.versionApplied(state.version);
       if (this.#isMember(state)) await role.follower.clearLossy();
     }
+    if (this.#role.kind === 'none' && this.#isMember(state)) await this.#clearLossy();
+  }
+
+  /** R6, where no role does it: the state by which it became a member again may be heard of only when the leader is gone. */
+  async #clearLossy(): Promise<void> {
+    const store = this.#store;
+    if (store === null || store.isWhole || this.#isBroken || this.#isSuspect) return;
+    await store.clearLossy().catch((error: unknown) => this.#failed(error));
   }
 
   async #begin(state: PartitionState): Promise<void> {
