@@ -29,6 +29,8 @@ export interface CampaignOptions {
   readonly logger: Logger;
   /** Between two attempts of anything that failed. */
   readonly retryMs: number;
+  /** A refused connection says for so long that the process is gone (R7), in milliseconds. */
+  readonly refusedMsMax: number;
   /** The highest controller epoch that this node remembers, durably: its own are above it, whatever the coordinator forgot (R17). */
   readonly epochKnown?: () => ControllerEpoch;
   readonly host: CampaignHost;
@@ -60,8 +62,8 @@ export class Campaign {
   #holder: string | null = null;
   /** Our next epoch is above this: a coordinator that lost writes may know less than a node (R17). */
   #epochFloor = 0;
-  /** Whose process refused a connection (R7). */
-  #refused: NodeId | null = null;
+  /** Whose process refused a connection, in which life and when (R7). A later life, or one that reigns long after, is not meant. */
+  readonly #refused = new Map<NodeId, { readonly incarnation: Incarnation; readonly atMs: number }>();
   #isStopped = false;
   readonly #rounds: CoalescedWork;
   #retry: Timer | null = null;
@@ -106,9 +108,9 @@ export class Campaign {
     if (read.ok && read.value.isMine) await session.remove(CONTROLLER_PATH, read.value.version);
   }
 
-  /** The process of this node refuses connections: if it reigns, its place is taken without waiting for its session (R7). */
-  peerRefused(node: NodeId): void {
-    this.#refused = node;
+  /** The process of this node, in the life in which it was last known, refuses connections: if that life reigns, its place is taken without waiting for its session (R7). */
+  peerRefused(node: NodeId, incarnation: Incarnation): void {
+    this.#refused.set(node, { incarnation, atMs: this.#options.clock.monotonicMs() });
     this.#run();
   }
 
@@ -162,9 +164,11 @@ export class Campaign {
 
   /** R7: whoever refuses connections; and an earlier life of this node, whose data directory is ours now. */
   #isProcessGone(controller: ControllerDocument): boolean {
-    const { nodeId, incarnation } = this.#options;
+    const { nodeId, incarnation, clock, refusedMsMax } = this.#options;
     if (controller.nodeId === nodeId) return controller.incarnation < incarnation;
-    return controller.nodeId === this.#refused;
+    const refused = this.#refused.get(controller.nodeId);
+    if (refused?.incarnation !== controller.incarnation) return false;
+    return clock.monotonicMs() - refused.atMs < refusedMsMax;
   }
 
   #holderOf(node: ReadNode): Holder {
@@ -182,8 +186,6 @@ export class Campaign {
     if (text === this.#holder) return;
     this.#holder = text;
     this.#epochFloor = Math.max(this.#epochFloor, document?.controllerEpoch ?? 0);
-    // A hint holds for the controller it was given for.
-    if (document?.nodeId !== this.#refused) this.#refused = null;
     this.#options.host.controllerChanged(document);
   }
 
@@ -240,7 +242,7 @@ export class Campaign {
     // KAFKA-16667: what is read from here on is no older than the victory.
     const barrier = await this.#options.session.barrier();
     if (!barrier.ok || this.#isStopped || this.#options.session.state !== 'connected') return false;
-    this.#refused = null;
+    this.#refused.clear();
     this.#reign = reign;
     const { controllerEpoch } = reign;
     this.#logger.info({ controllerEpoch }, `this node reigns in controller epoch ${controllerEpoch}`);

@@ -173,8 +173,9 @@ export class ClusterNode {
     if (this.#isStopped) return;
     this.replicas.peerRefused(node);
     const life = this.replicas.metadata.live.get(node);
-    if (life !== undefined) this.#parts?.controller.nodeRefused(node, life);
-    this.#parts?.campaign.peerRefused(node);
+    if (life === undefined) return;
+    this.#parts?.controller.nodeRefused(node, life);
+    this.#parts?.campaign.peerRefused(node, life);
   }
 
   /** To whoever reigns, as far as is known; lost if nobody does. */
@@ -252,7 +253,8 @@ export class ClusterNode {
     });
     const host = this.#campaignHost(controller);
     const epochKnown = (): ControllerEpoch => this.replicas.nodeState.controllerEpochMax;
-    const shared = { session, nodeId, clock, logger, retryMs };
+    const { refusedMsMax } = settings;
+    const shared = { session, nodeId, clock, logger, retryMs, refusedMsMax };
     const campaign = new Campaign({ ...shared, incarnation, epochKnown, host });
     const onRead = (read: CoordinatorRead): void => this.replicas.stateRead(read);
     const reader = new CoordinatorReader({ session, clock, logger, retryMs, onRead });

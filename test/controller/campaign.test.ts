@@ -116,7 +116,7 @@ describe('Campaign', () => {
     const epoch = old.reign?.controllerEpoch ?? 0;
     const successor = [...cluster.nodes.values()].find((node) => node !== old);
     // The hint is wrong: it lives.
-    successor?.campaign?.peerRefused(old.nodeId);
+    successor?.campaign?.peerRefused(old.nodeId, old.incarnation);
     await cluster.clock.advance(100);
     expect(cluster.reigning).to.equal(successor);
     expect(cluster.reigning.reign?.controllerEpoch).to.equal(epoch + 1);
@@ -127,7 +127,7 @@ describe('Campaign', () => {
     const cluster = await startCampaigns();
     const { reigning } = cluster;
     const [first, second] = [...cluster.nodes.values()].filter((node) => node !== reigning);
-    if (second !== undefined) first?.campaign?.peerRefused(second.nodeId);
+    if (second !== undefined) first?.campaign?.peerRefused(second.nodeId, second.incarnation);
     await cluster.clock.advance(500);
     expect(cluster.reigning).to.equal(reigning);
   });
@@ -148,7 +148,8 @@ describe('Campaign', () => {
     const old = cluster.reigning;
     const epoch = old.reign?.controllerEpoch ?? 0;
     cluster.kill(old.nodeId);
-    for (const node of cluster.nodes.values()) if (node !== old) node.campaign?.peerRefused(old.nodeId);
+    for (const node of cluster.nodes.values())
+      if (node !== old) node.campaign?.peerRefused(old.nodeId, old.incarnation);
     await cluster.clock.advance(500);
     expect(cluster.reigning).to.not.equal(old);
     expect(cluster.reigning.reign?.controllerEpoch).to.equal(epoch + 1);

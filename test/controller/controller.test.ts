@@ -54,7 +54,7 @@ describe('Controller', () => {
     for (const node of cluster.nodes.values()) {
       if (node === old) continue;
       node.controller?.nodeRefused(old.nodeId, old.incarnation);
-      node.campaign?.peerRefused(old.nodeId);
+      node.campaign?.peerRefused(old.nodeId, old.incarnation);
     }
     await cluster.clock.advance(700);
     expect(cluster.partition(led).leader).to.not.equal(old.nodeId);

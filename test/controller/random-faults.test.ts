@@ -34,7 +34,7 @@ function disturb(cluster: ControlledCluster, random: SeededRandom): void {
       if (isDead) return;
       for (const peer of cluster.nodes.values()) {
         peer.controller?.nodeRefused(node.nodeId, node.incarnation);
-        peer.campaign?.peerRefused(node.nodeId);
+        peer.campaign?.peerRefused(node.nodeId, node.incarnation);
       }
     },
     () => {

@@ -161,6 +161,7 @@ export class ScriptedNode {
       clock,
       logger,
       retryMs: RETRY_MS,
+      refusedMsMax: CONTROLLER_SETTINGS.refusedMsMax,
       host: {
         reignBegan: (reign) => {
           this.reign = reign;
