@@ -132,10 +132,8 @@ describe('reads of a partition', () => {
     const failed = await test.get('k0').catch((error: CaskadeError) => error.code);
     expect(failed).to.equal('diskIo');
     expect(await test.get('k0'), 'the next one reads again').to.equal(noise(9000));
-    machine.disk.flipBit(test.store.log.active.path, 5000, 1);
-    await test.get('k3');
-    await clock.settle();
-    const corrupt = await test.get('k0').catch((error: CaskadeError) => error);
+    machine.disk.flipBit(test.store.log.active.path, 40_000, 1);
+    const corrupt = await test.get('k4').catch((error: CaskadeError) => error);
     expect(corrupt).to.include({ code: 'corruptSegment' });
     expect(test.partition.writeRefusal()).to.equal(null);
   });
