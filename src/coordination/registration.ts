@@ -66,6 +66,8 @@ export class Registration {
   readonly #logger: Logger;
   #life: Life | null = null;
   #isStopped = false;
+  /** The present life is the last. */
+  #isLast = false;
   readonly #registering: CoalescedWork;
   readonly #readingNodes: CoalescedWork;
   #retry: Timer | null = null;
@@ -91,6 +93,11 @@ export class Registration {
   /** Opens the first session, for this life. */
   start(incarnation: Incarnation): void {
     if (!this.#isStopped) this.#open(incarnation);
+  }
+
+  /** The present life goes on until `stop`, and none follows it, whatever becomes of its session: what it would stand on is being closed. */
+  openNoFurther(): void {
+    this.#isLast = true;
   }
 
   /** Takes the registration away and ends the session. */
@@ -130,6 +137,7 @@ export class Registration {
     if (this.#life === null) return;
     this.#logger.warn({ incarnation: this.#life.incarnation }, 'the session is lost: this life is over');
     this.#endLife();
+    if (this.#isLast) return;
     this.#beginNextLife(above).catch((error: unknown) => {
       const text = 'no new life could begin: it was not made durable';
       this.#logger.error({ err: error }, text);
@@ -139,7 +147,7 @@ export class Registration {
 
   async #beginNextLife(above: Incarnation): Promise<void> {
     const incarnation = await this.#host.sessionLost(above);
-    if (!this.#isStopped) this.#open(incarnation);
+    if (!this.#isStopped && !this.#isLast) this.#open(incarnation);
   }
 
   /** Something may have changed: whether we stand there, and who else does. */

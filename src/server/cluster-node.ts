@@ -91,6 +91,8 @@ export class ClusterNode {
   /** What it is configured to expect was compared with what there is. */
   #hasAgreed = false;
   #isStopped = false;
+  /** Resolves when the last change of lives is through, well or not. */
+  #nextLife: Promise<void> = Promise.resolve();
 
   private constructor(
     settings: ClusterNodeSettings,
@@ -206,7 +208,10 @@ export class ClusterNode {
     if (remaining !== 0)
       logger.warn({ component: 'node', remaining }, 'stopping without having handed over everything');
     this.#isStopped = true;
+    this.#registration.openNoFurther();
     await this.#endParts();
+    // A life that is just beginning takes its replicas over before they are closed, not after.
+    await this.#nextLife;
     await this.replicas.close();
     await this.#registration.stop();
   }
@@ -233,7 +238,10 @@ export class ClusterNode {
   async #sessionLost(above: Incarnation): Promise<Incarnation> {
     const next = asIncarnation(Math.max(above, this.replicas.incarnation) + 1);
     const ended = this.#endParts();
-    await this.replicas.reincarnate(next);
+    const begun = this.replicas.reincarnate(next);
+    // Whoever lost the session hears of a failure.
+    this.#nextLife = begun.catch(() => {});
+    await begun;
     await ended;
     return next;
   }

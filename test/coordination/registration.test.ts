@@ -62,6 +62,20 @@ describe('Registration', () => {
     expect(only.registeredCount).to.be.greaterThan(0);
   });
 
+  it('begins no life after the one it was told is the last', async () => {
+    const cluster = await prepared();
+    const only = await start(cluster);
+    const { incarnation } = only;
+    only.registration.openNoFurther();
+    if (only.session !== null) cluster.coordinator.expire(only.session);
+    await cluster.clock.advance(500);
+    expect(only.incarnation).to.equal(incarnation);
+    expect(only.registration.session).to.equal(null);
+    expect(registeredLife(cluster)).to.equal(undefined);
+    await cluster.clock.until(only.registration.stop());
+    expect(only.fatal).to.deep.equal([]);
+  });
+
   it('W9: what an earlier life of this directory left is removed at once', async () => {
     const cluster = await prepared();
     await leaveBehind(cluster, 999);
