@@ -363,6 +363,12 @@ export class PartitionStore implements ReplicaLog {
     }));
   }
 
+  /** The log is not to be trusted, also by the next life, until `clearLossy` or another directory takes its place (R6, C11). */
+  async markLossy(): Promise<void> {
+    this.#isWhole = false;
+    await this.#commitLog.keeper.change((meta) => ({ ...meta, lossy: true }));
+  }
+
   async clearLossy(): Promise<void> {
     await this.#commitLog.keeper.change(({ lossy: _lossy, ...meta }) => meta);
     this.#isWhole = true;

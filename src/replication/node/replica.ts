@@ -393,7 +393,7 @@ export class Replica {
     return {
       send: (to, message) => doors.peers.send(to, message),
       persistVersion: (version) => nodeState.raisePartition(this.id, leaderEpoch, version),
-      openRebuild: () => this.#site.open(),
+      openRebuild: () => this.#openRebuild(),
       adoptRebuild: () => this.#adoptRebuild(),
       discardRebuild: () => this.#site.discard(),
       suspectSelf: () => this.#node.suspectSelf(),
@@ -401,6 +401,17 @@ export class Replica {
         this.#store === null ? null : this.#node.newUpkeep(this.#store, host, serial),
       trouble: (trouble) => this.#inTrouble(trouble),
     };
+  }
+
+  /** A crash before it is built anew must not make it whole (C11). Best effort: a disk that does not take the mark may still take the rebuild. */
+  async #openRebuild(): Promise<PartitionStore> {
+    if (this.#isSuspect && this.#store?.isWhole === true) {
+      await this.#store.markLossy().catch((err: unknown) => {
+        const { logger } = this.#node.doors;
+        logger.warn({ component: 'replica', partition: this.id, err }, 'the replica is not marked as lossy');
+      });
+    }
+    return this.#site.open();
   }
 
   #adoptRebuild(): Promise<void> {
