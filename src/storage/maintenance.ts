@@ -12,6 +12,10 @@ export interface MaintenanceSettings extends MergeSettings, Omit<MergePolicy, 's
   readonly enabled: boolean;
 }
 
+type KeptBytes = Pick<SegmentShape, 'deadBytes' | 'tombstoneBytes'>;
+
+const NOTHING_KEPT: KeptBytes = { deadBytes: 0, tombstoneBytes: 0 };
+
 const COMPACT_ENTRIES = 2000;
 
 /**
@@ -26,6 +30,8 @@ export class Maintenance {
   readonly #host: MergeHost;
   readonly #logger: Logger;
   readonly #rules: MergeRules;
+  /** What the last merge of a segment had to keep though it looked like a gain: notes of producers above their snapshot (C13). */
+  readonly #keptBytes = new WeakMap<Segment, KeptBytes>();
   #round: Promise<void> | null = null;
   #again = false;
   merges = 0;
@@ -84,14 +90,18 @@ export class Maintenance {
     return this.#log.segments.slice(0, -1).filter(({ end }) => this.#rules.isMergeable(end, committed));
   }
 
-  /** As the policy should see them: tombstones that may not go yet are nothing to be gained. */
+  /** As the policy should see them: tombstones that may not go yet, and what a merge has kept already, are nothing to be gained. */
   get #shapes(): readonly SegmentShape[] {
     const limit = this.#host.isFloorPinned() ? 0 : this.#host.tombstoneRemoveOffset();
-    return this.#mergeable.map(({ length, deadBytes, tombstoneBytes, end }) => ({
-      length,
-      deadBytes,
-      tombstoneBytes: end <= limit ? tombstoneBytes : 0,
-    }));
+    return this.#mergeable.map((segment) => {
+      const { length, deadBytes, tombstoneBytes, end } = segment;
+      const kept = this.#keptBytes.get(segment) ?? NOTHING_KEPT;
+      return {
+        length,
+        deadBytes: Math.max(0, deadBytes - kept.deadBytes),
+        tombstoneBytes: end <= limit ? Math.max(0, tombstoneBytes - kept.tombstoneBytes) : 0,
+      };
+    });
   }
 
   async #rounds(): Promise<void> {
@@ -122,8 +132,21 @@ export class Maintenance {
     const policy = { ...this.#settings, segmentBytesMax: this.#log.settings.segmentBytesMax };
     let plan = planMerge(this.#shapes, policy);
     while (plan !== null && !this.#host.isCancelled()) {
-      if ((await this.#merge(plan)) === null) return;
+      const outcome = await this.#merge(plan);
+      if (outcome === null) return;
+      // Each merge of a round makes the log shorter: that is why the round ends.
+      if (outcome.outputBytes >= outcome.inputBytes) {
+        this.#noteKept(plan.first, outcome.outputs);
+        return;
+      }
       plan = planMerge(this.#shapes, policy);
+    }
+  }
+
+  #noteKept(first: number, count: number): void {
+    for (const segment of this.#log.segments.slice(first, first + count)) {
+      const { deadBytes, tombstoneBytes } = segment;
+      this.#keptBytes.set(segment, { deadBytes, tombstoneBytes });
     }
   }
 

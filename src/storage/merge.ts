@@ -41,6 +41,7 @@ export interface MergeHost {
 
 export interface MergeOutcome {
   readonly inputs: number;
+  readonly outputs: number;
   readonly inputBytes: number;
   readonly outputBytes: number;
   readonly recordsKept: number;
@@ -119,6 +120,7 @@ export class Merge {
     await this.#remove(inputs);
     return {
       inputs: inputs.length,
+      outputs: outputs.length,
       inputBytes: sumLength(inputs),
       outputBytes: sumLength(outputs),
       recordsKept: this.#kept,
