@@ -65,14 +65,19 @@ export class ReplicaDirectories {
     return this.#openReplica(join(this.#root, name), id, uuid, true);
   }
 
-  /** A new and empty replica under a name that nothing has. It counts once the node's state places it. */
+  /** A new and empty replica under a name that nothing has. It counts once the node's state places it. Who fails leaves nothing behind: on a full disk it is tried again and again. */
   async fresh(id: PartitionId, uuid: string): Promise<FreshReplica> {
     const taken = new Set(await this.#fileSystem.list(this.#root));
     let name = String(id);
     for (let number = 2; taken.has(name); number += 1) name = `${id}-${number}`;
-    const found = await this.#openReplica(join(this.#root, name), id, uuid, false);
-    if (found.kind === 'unusable') throw new CaskadeError('corruptMetadata', found.reason);
-    return { name, store: found.store };
+    try {
+      const found = await this.#openReplica(join(this.#root, name), id, uuid, false);
+      if (found.kind === 'unusable') throw new CaskadeError('corruptMetadata', found.reason);
+      return { name, store: found.store };
+    } catch (error) {
+      await this.remove(name);
+      throw error;
+    }
   }
 
   /** Of a directory that counts no longer: a failure is logged, and the next start removes what is left. */

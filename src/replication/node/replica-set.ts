@@ -6,7 +6,7 @@ import type { PartitionStore } from '../../storage/partition-store.ts';
 import { type ClusterMetadata, isNewer } from './cluster-metadata.ts';
 import type { PartitionRecord } from './node-state.ts';
 import { Replica } from './replica.ts';
-import type { FoundReplica } from './replica-directories.ts';
+import type { FoundReplica, FreshReplica } from './replica-directories.ts';
 import type { ReplicaNode } from './replica-node.ts';
 
 const UNKNOWN = {
@@ -32,6 +32,8 @@ export class ReplicaSet {
   readonly #changes = new Set<Promise<boolean>>();
   /** Of replicas that were removed: who is assigned again in the same life numbers its fetches on, or its leader would take them for late ones. */
   readonly #nextFetchIds = new Map<PartitionId, number>();
+  /** Made, but it is not known whether the node's state names them: that failed. */
+  readonly #unplaced = new Map<PartitionId, FreshReplica & { readonly uuid: string }>();
   #all: readonly Replica[] = [];
   #isClosed = false;
 
@@ -86,6 +88,7 @@ export class ReplicaSet {
   async close(): Promise<boolean> {
     this.#isClosed = true;
     await Promise.all(this.#changes);
+    await Promise.all([...this.#unplaced.values()].map(({ store }) => store.abandon().catch(() => {})));
     await Promise.all(this.#all.map((replica) => replica.close()));
     return this.#all.every((replica) => !replica.isBroken);
   }
@@ -125,17 +128,22 @@ export class ReplicaSet {
 
   #create(state: PartitionState): Promise<boolean> {
     return this.#exclusively(state, async () => {
-      const { directories, nodeState } = this.#node;
-      const { name, store } = await directories.fresh(state.id, state.uuid);
-      let isPlaced = false;
-      try {
-        await nodeState.placePartition(state.id, state.uuid, name);
-        isPlaced = !this.#isClosed;
-      } finally {
-        if (!isPlaced) await store.abandon();
-      }
-      if (isPlaced) this.#add(state.id, state.uuid, store);
+      const fresh = await this.#freshFor(state);
+      // Until it is known to be placed: a write that failed may have named it all the same, so only this one may be placed next.
+      this.#unplaced.set(state.id, { ...fresh, uuid: state.uuid });
+      await this.#node.nodeState.placePartition(state.id, state.uuid, fresh.name);
+      this.#unplaced.delete(state.id);
+      if (this.#isClosed) await fresh.store.abandon();
+      else this.#add(state.id, state.uuid, fresh.store);
     });
+  }
+
+  async #freshFor({ id, uuid }: PartitionState): Promise<FreshReplica> {
+    const unplaced = this.#unplaced.get(id);
+    if (unplaced?.uuid === uuid) return unplaced;
+    await unplaced?.store.abandon();
+    this.#unplaced.delete(id);
+    return this.#node.directories.fresh(id, uuid);
   }
 
   #remove(replica: Replica, state: PartitionState): Promise<boolean> {
