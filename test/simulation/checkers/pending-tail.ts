@@ -25,7 +25,12 @@ export class PendingTail {
     if (sealedOffset === this.#endOffset) return;
     const slice = read(replica, asOffset(this.#endOffset));
     this.#endOffset = sealedOffset;
-    if (slice === null || slice instanceof Promise) return;
+    if (slice === null) return;
+    if (slice instanceof Promise) slice.catch(() => undefined);
+    else this.#add(slice);
+  }
+
+  #add(slice: LogSlice): void {
     for (const record of decodeBatches(slice.bytes)) this.#records.set(record.offset, record);
   }
 
