@@ -7,6 +7,8 @@ import type { NodeProbe, Probe, ReplicaProbe } from './probe.ts';
 interface Disk {
   readonly directoryId: string;
   readonly incarnation: number;
+  /** Still says what was on the disk when its life ended: the sync that ended in the very event in which the process died was told to others, and to no look. */
+  readonly replica: ReplicaProbe;
   durableOffset: number;
 }
 
@@ -50,7 +52,7 @@ export class CandidateWatch {
     const { directoryId, durableOffset, partition, node } = replica;
     let disk = this.#diskOf.get(replica);
     if (disk === undefined || disk.directoryId !== directoryId || disk.incarnation !== incarnation) {
-      disk = { directoryId, incarnation, durableOffset };
+      disk = { directoryId, incarnation, replica, durableOffset };
       this.#diskOf.set(replica, disk);
       this.#disks.set(nameOf(partition, node, directoryId, incarnation), disk);
       this.#shrunk.add(partition);
@@ -80,8 +82,7 @@ export class CandidateWatch {
     const [directoryId, incarnation] = [directoryIds[node], incarnations[node]];
     // Disowned (2.7).
     if (directoryId === undefined || incarnation === undefined) return;
-    const durableOffset =
-      this.#disks.get(nameOf(id, node, directoryId, incarnation))?.durableOffset ?? NOWHERE;
+    const durableOffset = onDisk(this.#disks.get(nameOf(id, node, directoryId, incarnation)));
     this.#findings.expect(
       durableOffset >= committed || committed === 0,
       'candidate completeness',
@@ -89,6 +90,12 @@ export class CandidateWatch {
         `partition ${id}: node ${node} may be elected and has ${durableOffset} on disk; ${committed} is committed: version ${version} leader ${leader} epoch ${leaderEpoch} isr [${isr.join(' ')}] elr [${elr.join(' ')}]`,
     );
   }
+}
+
+function onDisk(disk: Disk | undefined): number {
+  if (disk === undefined) return NOWHERE;
+  const { replica, directoryId, durableOffset } = disk;
+  return replica.directoryId === directoryId ? Math.max(durableOffset, replica.durableOffset) : durableOffset;
 }
 
 /** Nobody has ever had such a directory in such a life. */
