@@ -82,7 +82,7 @@ export class CandidateWatch {
     const [directoryId, incarnation] = [directoryIds[node], incarnations[node]];
     // Disowned (2.7).
     if (directoryId === undefined || incarnation === undefined) return;
-    const durableOffset = onDisk(this.#disks.get(nameOf(id, node, directoryId, incarnation)));
+    const durableOffset = this.#onDisk(this.#disks.get(nameOf(id, node, directoryId, incarnation)));
     this.#findings.expect(
       durableOffset >= committed || committed === 0,
       'candidate completeness',
@@ -90,12 +90,14 @@ export class CandidateWatch {
         `partition ${id}: node ${node} may be elected and has ${durableOffset} on disk; ${committed} is committed: version ${version} leader ${leader} epoch ${leaderEpoch} isr [${isr.join(' ')}] elr [${elr.join(' ')}]`,
     );
   }
-}
 
-function onDisk(disk: Disk | undefined): number {
-  if (disk === undefined) return NOWHERE;
-  const { replica, directoryId, durableOffset } = disk;
-  return replica.directoryId === directoryId ? Math.max(durableOffset, replica.durableOffset) : durableOffset;
+  #onDisk(disk: Disk | undefined): number {
+    if (disk === undefined) return NOWHERE;
+    const { replica, durableOffset } = disk;
+    return this.#diskOf.get(replica) === disk
+      ? Math.max(durableOffset, replica.durableOffset)
+      : durableOffset;
+  }
 }
 
 /** Nobody has ever had such a directory in such a life. */
