@@ -8,6 +8,7 @@ import type {
   SessionState,
 } from '../../src/coordination/coordinator.ts';
 import { failed, MemoryTree, ok, type TreeChange } from './memory-tree.ts';
+import { SessionByMulti } from './session-by-multi.ts';
 
 /** What a test does to one request: let it through, lose its reply (a write has happened), or lose the request. */
 export type Fate = 'pass' | 'loseReply' | 'loseRequest';
@@ -53,7 +54,7 @@ export class MemoryCoordinator implements CoordinatorFactory {
   }
 }
 
-export class MemorySession implements CoordinatorSession {
+export class MemorySession extends SessionByMulti implements CoordinatorSession {
   readonly id: number;
   readonly #coordinator: MemoryCoordinator;
   readonly #listeners: ((state: SessionState) => void)[] = [];
@@ -65,6 +66,7 @@ export class MemorySession implements CoordinatorSession {
   onCall: (call: string) => void = () => {};
 
   constructor(coordinator: MemoryCoordinator, id: number) {
+    super();
     this.#coordinator = coordinator;
     this.id = id;
     queueMicrotask(() => {
@@ -120,23 +122,6 @@ export class MemorySession implements CoordinatorSession {
     });
   }
 
-  async create(
-    path: string,
-    data: unknown,
-    options: { readonly ephemeral: boolean },
-  ): Promise<Outcome<number>> {
-    return first(await this.multi([{ kind: 'create', path, data, ephemeral: options.ephemeral }]));
-  }
-
-  async set(path: string, data: unknown, version: number): Promise<Outcome<number>> {
-    return first(await this.multi([{ kind: 'set', path, data, version }]));
-  }
-
-  async remove(path: string, version: number): Promise<Outcome<null>> {
-    const outcome = await this.multi([{ kind: 'delete', path, version }]);
-    return outcome.ok ? ok(null) : outcome;
-  }
-
   multi(operations: readonly Operation[]): Promise<Outcome<MultiResult>> {
     this.onCall(`multi ${operations.map(({ path }) => path).join(' ')}`);
     return this.#ask(() => {
@@ -181,8 +166,4 @@ export class MemorySession implements CoordinatorSession {
       if (this.#state === 'connected' && this.#observers.includes(observer)) observer.listener();
     });
   }
-}
-
-function first(outcome: Outcome<MultiResult>): Outcome<number> {
-  return outcome.ok ? ok(outcome.value[0] ?? -1) : outcome;
 }

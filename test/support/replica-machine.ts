@@ -12,7 +12,7 @@ import type { LogSlice } from '../../src/storage/replica-log.ts';
 import { CollectingLogger } from './collecting-logger.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimulatedClock } from './simulated-clock.ts';
-import { keyOf, textOf } from './store-fixture.ts';
+import { freeMergeHost, keyOf, textOf } from './store-fixture.ts';
 
 export const REPLICA_DIRECTORY = '/data/partitions/0';
 const UUID = '00112233445566778899aabbccddeeff';
@@ -152,16 +152,7 @@ export class TestReplica {
   ): Promise<MergeOutcome | null> {
     const { log, index, hasher, meta, committedOffset } = this.store;
     const sealed = log.segments.slice(0, -1).filter(({ end }) => end <= committedOffset).length;
-    const all: MergeHost = {
-      syncEvidence: () => this.store.syncEvidence(),
-      producers: this.store.producers,
-      isCancelled: () => false,
-      committedOffset: () => this.store.committedOffset,
-      tombstoneRemoveOffset: () => asOffset(Number.POSITIVE_INFINITY),
-      isFloorPinned: () => false,
-      exclusively: (change) => change(),
-      ...host,
-    };
+    const all = { ...freeMergeHost(this.store), ...host };
     const { fileSystem } = this.#machine.disk;
     const { hashSeed } = meta;
     const doors = { fileSystem, clock: this.#machine.clock, directory: REPLICA_DIRECTORY, hasher, hashSeed };

@@ -231,16 +231,7 @@ export class TestStore {
     host: Partial<MergeHost> = {},
     bytesPerSecondMax = 0,
   ): Promise<MergeOutcome | null> {
-    const all: MergeHost = {
-      syncEvidence: () => this.store.syncEvidence(),
-      producers: this.store.producers,
-      isCancelled: () => false,
-      committedOffset: () => this.store.committedOffset,
-      tombstoneRemoveOffset: () => asOffset(Number.POSITIVE_INFINITY),
-      isFloorPinned: () => false,
-      exclusively: (change) => change(),
-      ...host,
-    };
+    const all = { ...freeMergeHost(this.store), ...host };
     const { log, index } = this.store;
     return new Merge(this.hintDoors, log, index, { bytesPerSecondMax }, all).run(first, count);
   }
@@ -437,3 +428,16 @@ export async function expectCode(action: () => unknown, code: ErrorCode): Promis
 }
 
 export const offsets = (...values: readonly number[]): Offset[] => values.map(asOffset);
+
+/** Of a partition that nothing else goes on in: a merge may take all that is committed, and every tombstone. */
+export function freeMergeHost(store: PartitionStore): MergeHost {
+  return {
+    syncEvidence: () => store.syncEvidence(),
+    producers: store.producers,
+    isCancelled: () => false,
+    committedOffset: () => store.committedOffset,
+    tombstoneRemoveOffset: () => asOffset(Number.POSITIVE_INFINITY),
+    isFloorPinned: () => false,
+    exclusively: (change) => change(),
+  };
+}

@@ -10,6 +10,7 @@ import type {
 } from '../../../src/coordination/coordinator.ts';
 import type { Clock } from '../../../src/env/clock.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
+import { SessionByMulti } from '../../support/session-by-multi.ts';
 import type { CoordinatorServer, ServerSession } from './coordinator-server.ts';
 import type { Life } from './life.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -63,7 +64,7 @@ export class SimulatedSessionFactory implements CoordinatorFactory {
 /**
  * The client's side of a session: everything it does is an event of the life that owns it, so a stalled node neither hears nor pings, and a dead one is silent.
  */
-class SimulatedSession implements CoordinatorSession {
+class SimulatedSession extends SessionByMulti implements CoordinatorSession {
   readonly #doors: SessionDoors;
   readonly #listeners: ((state: SessionState) => void)[] = [];
   readonly #observers = new Set<Observer>();
@@ -76,6 +77,7 @@ class SimulatedSession implements CoordinatorSession {
   #lastReplyAtMs = 0;
 
   constructor(doors: SessionDoors) {
+    super();
     this.#doors = doors;
     this.#lastReplyMs = doors.clock.monotonicMs();
     this.#beat();
@@ -101,23 +103,6 @@ class SimulatedSession implements CoordinatorSession {
 
   list(path: string): Promise<Outcome<readonly string[]>> {
     return this.#call((session) => this.#doors.server.list(session, path), 0);
-  }
-
-  async create(
-    path: string,
-    data: unknown,
-    options: { readonly ephemeral: boolean },
-  ): Promise<Outcome<number>> {
-    return first(await this.multi([{ kind: 'create', path, data, ephemeral: options.ephemeral }]));
-  }
-
-  async set(path: string, data: unknown, version: number): Promise<Outcome<number>> {
-    return first(await this.multi([{ kind: 'set', path, data, version }]));
-  }
-
-  async remove(path: string, version: number): Promise<Outcome<null>> {
-    const outcome = await this.multi([{ kind: 'delete', path, version }]);
-    return outcome.ok ? { ok: true, value: null } : outcome;
   }
 
   multi(operations: readonly Operation[]): Promise<Outcome<MultiResult>> {
@@ -279,10 +264,6 @@ const failure = (what: Failure): { readonly ok: false; readonly failure: Failure
   ok: false,
   failure: what,
 });
-
-function first(outcome: Outcome<MultiResult>): Outcome<number> {
-  return outcome.ok ? { ok: true, value: outcome.value[0] ?? -1 } : outcome;
-}
 
 function touches({ path, of }: Observer, paths: ReadonlySet<string>): boolean {
   if (of === 'node') return paths.has(path);
