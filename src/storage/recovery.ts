@@ -56,8 +56,9 @@ const ZERO_PIECE_BYTES = 1024 * 1024;
 const KEPT_NAMES = new Set([MANIFEST_NAME, 'META', 'EPOCHS']);
 
 /**
- * Brings log and index of one partition back to what was known to be committed: nothing at or above META's high watermark is indexed. Never cuts the middle of
- * a log (C11).
+ * Brings log and index of one partition back to what was known to be committed: nothing at or above META's high watermark is indexed. A node
+ * alone never cuts the middle of a log (C11); a member of a cluster cuts its active segment at the first bad batch, after its directory was durably marked lossy
+ * (ADR 16).
  */
 export class Recovery {
   readonly #doors: HintDoors;
