@@ -191,8 +191,7 @@ export class FollowerReplica {
     await this.#serial.run(async () => {
       const log = this.#log;
       if (log === null || log.isWhole || this.#isFresh || this.hasFailed || this.#stopped) return;
-      const event = await this.#attempt(() => log.clearLossy());
-      if (event !== undefined && event !== null) this.#step(event);
+      this.#came(await this.#attempt(() => log.clearLossy().then(() => null)));
     });
   }
 
@@ -202,7 +201,8 @@ export class FollowerReplica {
     this.#timer?.cancel();
     await this.#endUpkeep();
     await this.#serial.run(async () => {
-      if (this.#isFresh) await this.#attempt(() => this.#options.host.discardRebuild());
+      if (!this.#isFresh) return;
+      this.#came(await this.#attempt(() => this.#options.host.discardRebuild().then(() => null)));
     });
   }
 
@@ -298,13 +298,23 @@ export class FollowerReplica {
   #queue(change: () => Promise<FollowerEvent | null>): void {
     void this.#serial.run(async () => {
       if (this.#stopped || this.hasFailed) return;
-      const event = await this.#attempt(change);
-      if (event !== null) this.#step(event);
+      this.#came(await this.#attempt(change));
     });
   }
 
+  /**
+   * What came of a change. If the role has ended meanwhile nothing goes on, but a failure must be known before the next role begins: that one would take the log
+   * for what it was. A fresh directory goes with its role, in whatever state it is.
+   */
+  #came(event: FollowerEvent | null): void {
+    if (event === null) return;
+    if (!this.#stopped) this.#step(event);
+    else if (event.kind === 'diskFailed') this.#options.host.trouble('disk');
+    else if (event.kind === 'logCorrupt' && !this.#isFresh) this.#options.host.trouble('corrupt');
+  }
+
   /** A failure of ours or of the disk's stops this replica and no other (KAFKA-8346). */
-  async #attempt<Result>(change: () => Promise<Result>): Promise<Result | FollowerEvent> {
+  async #attempt(change: () => Promise<FollowerEvent | null>): Promise<FollowerEvent | null> {
     try {
       return await change();
     } catch (error) {
@@ -390,7 +400,7 @@ export class FollowerReplica {
       corrupt: () => this.logIsCorrupt(),
       failed: (error) => {
         this.#options.logger.error({ component: 'follower', err: error }, 'the upkeep of the log failed');
-        this.#step({ kind: 'diskFailed' });
+        this.#came({ kind: 'diskFailed' });
       },
     };
     this.#upkeep = this.#options.host.newUpkeep(host, this.#serial);

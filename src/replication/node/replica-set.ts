@@ -151,8 +151,9 @@ export class ReplicaSet {
     this.#all = [...this.#replicas.values()];
     return this.#exclusively(state, async () => {
       const { directories, nodeState, doors } = this.#node;
-      const name = nodeState.partition(replica.id)?.directory ?? null;
       await replica.close();
+      // Not before: a rebuild may have been about to put another in its place.
+      const name = nodeState.partition(replica.id)?.directory ?? null;
       this.#nextFetchIds.set(replica.id, replica.nextFetchId);
       doors.logger.info(
         { component: 'replica', partition: replica.id },

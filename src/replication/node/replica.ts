@@ -215,6 +215,7 @@ export class Replica {
     this.#troubles.end();
     await this.#serial.run(async () => {
       await this.#ended;
+      await this.#site.close();
       await this.#closeStore(this.#store);
       this.#store = null;
     });
@@ -425,12 +426,11 @@ export class Replica {
   // Small parts
 
   #failed(error: unknown): void {
-    this.#isBroken = true;
     this.#node.doors.logger.error(
       { component: 'replica', partition: this.id, err: error },
       'the replica has failed',
     );
-    this.#troubles.begin('disk');
+    this.#inTrouble('disk');
   }
 
   async #closeStore(store: PartitionStore | null): Promise<void> {
@@ -460,7 +460,7 @@ export class Replica {
     }
     if (trouble === 'disk') this.#isBroken = true;
     else this.#isSuspect = true;
-    this.#troubles.begin(trouble);
+    if (!this.#isClosed) this.#troubles.begin(trouble);
   }
 
   /** C11: whoever follows is built anew at once; a leader says so and leads on until another can. */
