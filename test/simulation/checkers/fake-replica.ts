@@ -21,8 +21,8 @@ interface FakeBatch {
 export class FakeReplica implements ReplicaProbe {
   readonly node;
   readonly partition = asPartitionId(0);
-  readonly directoryId = 'd1';
   readonly logStartOffset = asOffset(0);
+  directoryId = 'd1';
   life = 1;
   isLeader = false;
   leaderEpoch = asLeaderEpoch(1);
@@ -65,6 +65,13 @@ export class FakeReplica implements ReplicaProbe {
   remove(base: number): this {
     this.#batches = this.#batches.filter((batch) => batch.base !== base);
     return this;
+  }
+
+  /** Throws the log away and begins an empty one in another directory, as a rebuild does. */
+  begunAnew(directoryId: string): this {
+    this.#batches = [];
+    this.directoryId = directoryId;
+    return this.commit(0);
   }
 
   commit(highWatermark: number): this {

@@ -50,6 +50,18 @@ describe('replica watch', () => {
     ]);
   });
 
+  it('what was not committed of a log that was built anew is no part of the new one', () => {
+    const scene = new Scene().begin();
+    scene.replicas[2].append(1, ['c', 'never committed']);
+    scene.look();
+    for (const replica of [scene.replicas[0], scene.replicas[1]]) replica.append(1, ['c', '1']);
+    scene.replicas[0].commit(3);
+    scene.look();
+    scene.replicas[2].begunAnew('d2').append(1, ['a', '1'], ['b', '1']).append(1, ['c', '1']).commit(3);
+    scene.look();
+    expect(scene.checkers).to.deep.equal([]);
+  });
+
   it('KIP-101: what is committed is cut off nowhere, and what is not may be', () => {
     const scene = new Scene().begin();
     for (const replica of scene.replicas) replica.append(1, ['c', '1']);

@@ -79,6 +79,8 @@ export class ReplicaWatch {
     const name = `node ${replica.node} life ${replica.life} partition ${replica.partition}`;
     this.#marksHold(replica, name);
     const isSameLog = before?.life === replica.life && before.directoryId === replica.directoryId;
+    // What was not committed of a log that was thrown away says nothing of the one that was built in its place.
+    if (!isSameLog) this.#tails.delete(replica);
     this.#tailOf(replica).look(replica, (record) => {
       if (isSameLog) this.#isNotCommitted(replica.partition, record, name);
     });
