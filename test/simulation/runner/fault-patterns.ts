@@ -3,6 +3,7 @@ import type { PartitionState } from '../../../src/model/partition-state.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
 import type { Disturbance } from '../checkers/disturbance.ts';
 import type { World } from '../world/world.ts';
+import { CONTROL_PATTERNS } from './control-patterns.ts';
 import { LEASE_JOIN_PATTERN, LEASE_PATTERNS } from './lease-patterns.ts';
 import type { PatternScene } from './pattern-scene.ts';
 import { JOIN_PATTERN, PATTERNS } from './patterns.ts';
@@ -12,7 +13,7 @@ const PAUSE_MS = 1_500;
 /** Of the members that join an ISR, those that a pattern meets. */
 const JOIN_SHARE = 0.25;
 
-const AT_ANY_TIME = { ...PATTERNS, ...LEASE_PATTERNS };
+const AT_ANY_TIME = { ...PATTERNS, ...LEASE_PATTERNS, ...CONTROL_PATTERNS };
 const AT_A_JOIN = { ...JOIN_PATTERN, ...LEASE_JOIN_PATTERN };
 const ALL = { ...AT_ANY_TIME, ...AT_A_JOIN };
 export type PatternName = keyof typeof ALL;

@@ -22,6 +22,8 @@ export interface CoordinatorLink {
   replyLossShare: number;
   /** The server that this machine talks to lags so far behind. */
   staleMs: number;
+  /** What is asked takes so much longer to get there. */
+  slownessMs: number;
 }
 
 export interface SessionDoors {
@@ -162,7 +164,7 @@ class SimulatedSession extends SessionByMulti implements CoordinatorSession {
     if (link.isCut) return;
     this.#lastRequestAtMs = Math.max(
       this.#lastRequestAtMs,
-      scheduler.nowMs + this.#latencyMs() + random.fraction() * serverMs,
+      scheduler.nowMs + this.#latencyMs() + link.slownessMs + random.fraction() * serverMs,
     );
     scheduler.at(this.#lastRequestAtMs, null, () => {
       if (link.isCut || server.isDown) return;

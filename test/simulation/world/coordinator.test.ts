@@ -34,7 +34,7 @@ class Bench {
 }
 
 class Client {
-  readonly link: CoordinatorLink = { isCut: false, replyLossShare: 0, staleMs: 0 };
+  readonly link: CoordinatorLink = { isCut: false, replyLossShare: 0, staleMs: 0, slownessMs: 0 };
   readonly life: Life;
   readonly factory: SimulatedSessionFactory;
   readonly session: CoordinatorSession;

@@ -33,6 +33,7 @@ export class FaultInjector<Program extends NodeProgram> {
   readonly #center: DataCenter<Program>;
   readonly #targets: FaultTargets<Program>;
   readonly #random: SeededRandom;
+  readonly #strikes: typeof STRIKES;
   readonly #heals = new Set<() => void>();
   #destroyed: {
     readonly machine: Machine<Program>;
@@ -42,7 +43,13 @@ export class FaultInjector<Program extends NodeProgram> {
   /** Counts starts and stops of the schedule: a timer of an earlier one is void. */
   #schedule = 0;
 
-  constructor(center: DataCenter<Program>, targets: FaultTargets<Program>, random: SeededRandom) {
+  constructor(
+    center: DataCenter<Program>,
+    targets: FaultTargets<Program>,
+    random: SeededRandom,
+    strikes = STRIKES,
+  ) {
+    this.#strikes = strikes;
     this.#center = center;
     this.#targets = targets;
     this.#random = random;
@@ -55,7 +62,7 @@ export class FaultInjector<Program extends NodeProgram> {
     const atMs = this.#center.scheduler.nowMs;
     if (DESTRUCTIVE.has(kind)) this.#destroyed = { machine, copies: this.#targets.copiesOf(machine), atMs };
     this.#center.events.note(`n${machine.id}`, `fault ${kind} (${roles.join(', ')})`);
-    const ms = STRIKES[kind](this.#scene(machine));
+    const ms = this.#strikes[kind](this.#scene(machine));
     this.records.push({ kind, target: machine.id, roles, atMs, untilMs: atMs + ms });
     return true;
   }
@@ -76,7 +83,7 @@ export class FaultInjector<Program extends NodeProgram> {
     center.network.heal();
     center.coordinator.isDown = false;
     for (const machine of center.machines) {
-      Object.assign(machine.link, { isCut: false, replyLossShare: 0, staleMs: 0 });
+      Object.assign(machine.link, { isCut: false, replyLossShare: 0, staleMs: 0, slownessMs: 0 });
       machine.disk.heal();
       machine.wake();
       machine.start();

@@ -73,7 +73,7 @@ export class Machine<Program extends NodeProgram> {
   readonly id: NodeId;
   readonly disk: MachineDisk;
   readonly wall: WallClock;
-  readonly link: CoordinatorLink = { isCut: false, replyLossShare: 0, staleMs: 0 };
+  readonly link: CoordinatorLink = { isCut: false, replyLossShare: 0, staleMs: 0, slownessMs: 0 };
   readonly #host: MachineHost<Program>;
   readonly #random: SeededRandom;
   #isOn = true;

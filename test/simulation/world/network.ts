@@ -61,6 +61,8 @@ export class Network {
   /** Of what a machine sends and receives, on top of the mood of all. */
   readonly #moods = new Map<NodeId, NetworkMood>();
   readonly #lastAtMs = new Map<string, number>();
+  /** By link: how much later what is said between controller and nodes arrives once more. */
+  readonly #repeats = new Map<number, number>();
   sentCount = 0;
 
   constructor(
@@ -78,7 +80,7 @@ export class Network {
   /** `deliver` runs at the receiver, in the life that is there when it arrives; `refused` at the sender if nobody listens. */
   send(shipment: Shipment, sender: EventHost, deliver: () => void, refused: () => void): void {
     this.sentCount += 1;
-    const { from, to } = shipment;
+    const { from, to, channel } = shipment;
     if (!this.#isOpen(from, to) || this.#random.chance(this.#worst('lossShare', from, to))) return;
     const copies = this.#random.chance(this.#worst('doubledShare', from, to)) ? 2 : 1;
     for (let copy = 0; copy < copies; copy += 1) {
@@ -86,6 +88,9 @@ export class Network {
         this.#arrive(shipment, sender, deliver, refused),
       );
     }
+    const laterMs = channel === 'control' ? this.#repeats.get(linkOf(from, to)) : undefined;
+    if (laterMs !== undefined)
+      this.#scheduler.after(laterMs, null, () => this.#arrive(shipment, sender, deliver, refused));
   }
 
   /** Cuts one direction. Cuts of several faults add up. */
@@ -95,6 +100,12 @@ export class Network {
 
   mend(from: NodeId, to: NodeId): void {
     add(this.#cuts, linkOf(from, to), -1);
+  }
+
+  /** From now on everything of the channel `control` arrives once more, so much later. Null: no more, but for what is under way. */
+  repeat(from: NodeId, to: NodeId, laterMs: number | null): void {
+    if (laterMs === null) this.#repeats.delete(linkOf(from, to));
+    else this.#repeats.set(linkOf(from, to), laterMs);
   }
 
   /** What arrives of the bytes of a log; the same ones, more often than not. */
@@ -136,6 +147,7 @@ export class Network {
     this.#cuts.clear();
     this.#silent.clear();
     this.#moods.clear();
+    this.#repeats.clear();
   }
 
   /** A latency of the day, for what is no stream. */
