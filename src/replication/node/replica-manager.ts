@@ -83,6 +83,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   readonly #acks: StateAcks;
   readonly #scrubber: Scrubber;
   #incarnation: Incarnation;
+  #isBetweenLives = false;
   #rotFound = 0;
   #lookAgainAtMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
@@ -157,9 +158,13 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
 
   // What the node asks
 
-  /** The life that this node is in now. */
+  /** The life that this node is in now, or, between two, was in last. */
   get incarnation(): Incarnation {
     return this.#incarnation;
+  }
+
+  get isBetweenLives(): boolean {
+    return this.#isBetweenLives;
   }
 
   get partitions(): readonly Replica[] {
@@ -213,7 +218,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   // What comes in
 
   receive(message: PeerMessage): void {
-    if (this.#isClosed || this.#isOfOldLife(message)) return;
+    if (this.#isClosed || this.#isBetweenLives || this.#isOfOldLife(message)) return;
     this.#noteStranger(message);
     switch (message.kind) {
       case 'fetch':
@@ -236,7 +241,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   }
 
   receiveControl(message: FromController): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#isBetweenLives) return;
     switch (message.kind) {
       case 'statePush':
         this.#pushed(message);
@@ -272,14 +277,15 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
       throw new InvariantError(`incarnation ${incarnation} does not follow ${this.#incarnation}`);
     }
     // L8: no leader of the old life answers anything once this call has begun.
+    this.#isBetweenLives = true;
+    this.#acks.forget();
     const ended = this.#replicas.all.map((replica) => replica.endLife());
-    this.#incarnation = incarnation;
-    this.exchange.reincarnate(incarnation);
     await this.nodeState.raiseIncarnation(incarnation);
     await Promise.all(ended);
-    for (const replica of this.#replicas.all) {
-      if (replica.state !== null) void replica.take(replica.state);
-    }
+    this.#incarnation = incarnation;
+    this.exchange.reincarnate(incarnation);
+    this.#isBetweenLives = false;
+    this.#replicas.takeAgain();
   }
 
   /** Ends every role, closes every log, and, if all went well, leaves the marker of a clean shutdown, last of all. */
@@ -289,7 +295,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     this.#scrubber.stop();
     const isWell = await this.#replicas.close();
     await this.nodeState.settled();
-    if (isWell) await this.#marker.leave(this.#incarnation);
+    if (isWell) await this.#marker.leave(this.nodeState.incarnation);
   }
 
   // ReplicaNode
@@ -397,11 +403,12 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
 
   #pushed(push: StatePush): void {
     if (push.targetIncarnation !== this.#incarnation || !this.#isCurrent(push.controllerEpoch)) return;
-    const { controllerEpoch, nodesSequence: sequence } = push;
+    const { controllerEpoch, targetIncarnation, nodesSequence: sequence } = push;
     this.#noteCluster(push.facts, push.nodes, { controllerEpoch, sequence });
     for (const state of push.partitions) {
-      void this.#replicas.take(state, push.controllerEpoch).then((isTaken) => {
-        if (isTaken) this.#acks.add(push.controllerEpoch, state);
+      void this.#replicas.take(state, controllerEpoch).then((isTaken) => {
+        const isSameLife = !this.#isBetweenLives && targetIncarnation === this.#incarnation;
+        if (isTaken && isSameLife) this.#acks.add(controllerEpoch, state);
       });
     }
     this.metadata.changed();

@@ -84,6 +84,11 @@ export class ReplicaSet {
     return Promise.resolve(true);
   }
 
+  /** Another life has begun: what was accepted in the one before is in force again, with roles of this one. */
+  takeAgain(): void {
+    for (const replica of this.#all) if (replica.state !== null) void this.#takeIn(replica, replica.state);
+  }
+
   /** True: everything was closed well. */
   async close(): Promise<boolean> {
     this.#isClosed = true;

@@ -205,6 +205,7 @@ export class Replica {
   /** The node goes on in another life: no role outlives the one in which it began. Leaders answer nothing any more when this returns. */
   endLife(): Promise<void> {
     this.#endRole();
+    this.#troubles.end();
     return this.#ended;
   }
 
@@ -287,7 +288,8 @@ export class Replica {
   /** Asked again after every await: a newer state, or another life, may have come. */
   #isCurrent(state: PartitionState): boolean {
     const wanted = this.#wanted;
-    return !this.#isClosed && this.#role.kind === 'none' && wanted?.leaderEpoch === state.leaderEpoch;
+    const mayBegin = !this.#isClosed && !this.#node.isBetweenLives && this.#role.kind === 'none';
+    return mayBegin && wanted?.leaderEpoch === state.leaderEpoch;
   }
 
   #isMember(state: PartitionState): boolean {
@@ -470,6 +472,7 @@ export class Replica {
   }
 
   #tell(trouble: ReplicaTrouble['trouble']): void {
+    if (this.#node.isBetweenLives) return;
     this.#node.doors.controller.send({
       kind: 'replicaTrouble',
       node: this.#node.settings.nodeId,

@@ -33,6 +33,11 @@ export class StateAcks {
     this.#versions.set(state.id, state.version);
   }
 
+  /** A life is over: what was taken over in it is not acknowledged any more. */
+  forget(): void {
+    this.#versions.clear();
+  }
+
   #send(controllerEpoch: ControllerEpoch): void {
     if (this.#versions.size === 0 || controllerEpoch !== this.#controllerEpoch) return;
     const versions = [...this.#versions];

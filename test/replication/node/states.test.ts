@@ -181,6 +181,68 @@ describe('replica manager: states', () => {
     expect(follower.replica(PARTITION)?.follower).to.not.equal(null);
   });
 
+  for (const role of ['leader', 'follower'] as const) {
+    it(`a ${role} says nothing under either life before the next one is durable`, async () => {
+      const cluster = new TestCluster(2);
+      await cluster.found(1);
+      await cluster.clock.advance(100);
+      const id = role === 'leader' ? 1 : 2;
+      const node = cluster.node(id);
+      const { manager } = node;
+      const last = manager.incarnation;
+      node.disk.slow({ syncMs: 1000 });
+      const ended = manager.reincarnate(asIncarnation(last + 1));
+      await cluster.clock.settle();
+      const told = node.told.length;
+      cluster.carried.length = 0;
+      await cluster.push(cluster.state(id, 2, 3));
+      for (const incarnation of [last, last + 1]) {
+        manager.receiveControl({
+          kind: 'replicaQuery',
+          controller: asNodeId(1),
+          controllerEpoch: asControllerEpoch(1),
+          queryId: 1,
+          partitions: [],
+        });
+        const live = [{ nodeId: node.id, incarnation: asIncarnation(incarnation), addresses: {}, rack: '' }];
+        manager.stateRead({ facts: cluster.facts, nodes: live, partitions: [cluster.state(id, 2, 3)] });
+      }
+      await cluster.clock.advance(500);
+      expect(node.told.slice(told)).to.deep.equal([]);
+      expect(cluster.carried.filter(({ from }) => from === node.id)).to.deep.equal([]);
+      expect(manager.replica(PARTITION)?.leader ?? manager.replica(PARTITION)?.follower).to.equal(null);
+      expect([manager.incarnation, manager.isBetweenLives]).to.deep.equal([last, true]);
+      node.disk.clearFaults();
+      await cluster.clock.advance(3000);
+      await cluster.clock.until(ended);
+      expect([manager.incarnation, manager.isBetweenLives]).to.deep.equal([last + 1, false]);
+      await cluster.push(cluster.state(1, 3, 4));
+      await cluster.clock.advance(500);
+      expect(node.told.slice(told).some(({ kind }) => kind === 'statePushAck')).to.equal(true);
+    });
+  }
+
+  it('a life that cannot be made durable never begins', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    const node = cluster.node(1);
+    const { manager } = node;
+    const last = manager.incarnation;
+    node.disk.arm({ operation: 'sync', path: 'STATE' });
+    const outcome = manager.reincarnate(asIncarnation(last + 1)).then(
+      () => 'began',
+      () => 'failed',
+    );
+    expect(await cluster.clock.until(outcome)).to.equal('failed');
+    const told = node.told.length;
+    await cluster.push(cluster.state(1, 2, 3));
+    expect(manager.leading(PARTITION)).to.equal(null);
+    expect(node.told).to.have.length(told);
+    await cluster.clock.until(manager.reincarnate(asIncarnation(last + 1)));
+    await cluster.push(cluster.state(1, 2, 3));
+    expect(manager.leading(PARTITION)).to.not.equal(null);
+  });
+
   it('acknowledges to the leader only a version that is durable (R17)', async () => {
     const cluster = new TestCluster(2);
     await cluster.found(1);
