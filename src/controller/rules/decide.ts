@@ -31,7 +31,7 @@ function decideAtOnce(rules: LeafRules, state: PartitionState, world: PartitionW
 /** No member may lead without a loss, and none is left that might say in time that it can: only then an operator's wish for an unclean election counts (PROTOCOL 2.7). */
 function isNobodySound(rules: LeafRules, state: PartitionState, world: PartitionWorld): boolean {
   const classes = classifyMembers(rules, state, world);
-  if (candidatesOf(state, world, classes).length > 0) return false;
+  if (candidatesOf(state, world, classes).length > 0 && rules.isWitnessed(state, world)) return false;
   const isTimeOver = world.waited('election') >= world.electionMsMax;
   return isTimeOver || ![...classes.values()].includes('unknown');
 }

@@ -2,6 +2,7 @@ import { assignReplicas } from './assign-replicas.ts';
 import { awaitHandOver } from './await-hand-over.ts';
 import { classifyMember } from './classify-member.ts';
 import { electLeader, nextLeaderEpoch } from './elect-leader.ts';
+import { isWitnessed } from './is-witnessed.ts';
 import { nextIsrElr } from './next-isr-elr.ts';
 
 /** Rules that need no other rule. */
@@ -10,6 +11,7 @@ export const LEAF_RULES = {
   awaitHandOver,
   classifyMember,
   electLeader,
+  isWitnessed,
   nextIsrElr,
   nextLeaderEpoch,
 };

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { classifyMember, type MemberClass } from '../../../src/controller/rules/classify-member.ts';
+import { isWitnessed } from '../../../src/controller/rules/is-witnessed.ts';
 import {
   DEAD_MEMBER,
   type Decision,
@@ -86,6 +87,7 @@ function brokenRule(
     return 'the leader leads under the life that is alive';
   if (
     next.leader === null &&
+    isWitnessed(state, worldOf(views)) &&
     members.some((id) => isSound(classOf(id)) && !views[id]?.isShuttingDown && !views[id]?.isTroubled)
   )
     return 'somebody could have led';
@@ -94,6 +96,8 @@ function brokenRule(
     .sort((a, b) => a - b);
   if (keys.join() !== [...next.isr, ...next.elr].sort((a, b) => a - b).join())
     return 'lives of members, and of nobody else';
+  if (isLeaderChange && next.leader !== null && !isWitnessed(state, worldOf(views)))
+    return 'R17: who knows a state that was lost has been heard';
   if (
     decision.reason === 'leaderDead' &&
     state.leader !== null &&
@@ -149,7 +153,8 @@ describe('decide, over every world of three nodes', () => {
           const view = views[id] ?? DEAD_MEMBER;
           return isSound(classifyMember(state, id, view)) && !view.isShuttingDown && !view.isTroubled;
         });
-        if (!isLed && able.length > 0) expect(decision.kind).to.equal('write');
+        if (!isLed && able.length > 0 && isWitnessed(state, worldOf(views)))
+          expect(decision.kind).to.equal('write');
       }
     }
   }).timeout(60_000);

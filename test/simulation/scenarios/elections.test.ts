@@ -298,4 +298,28 @@ describe('a coordinator that lost its last writes (R17)', () => {
       await script.untilStable();
       await write(script, 'newer');
     }));
+
+  it('may have forgotten what only the dead know: who is alone is not elected', () =>
+    ClusterScript.play({ seed: 622 }, async (script) => {
+      await script.mustSet('K', 'old');
+      const { leader } = script;
+      const [stale, other] = script.pair;
+      script.kill(stale);
+      await script.untilInSync([leader, other]);
+      await script.mustSet('K', 'new');
+      await script.untilLevel();
+      await forgetShrink(script, stale);
+      script.kill(leader);
+      script.kill(other);
+      script.start(stale);
+      await script.run(3 * sessionMs);
+      expect(script.state.leader).to.not.equal(stale);
+      script.start(other);
+      await script.run(3 * sessionMs);
+      expect(script.state.leader).to.not.equal(stale);
+      script.start(leader);
+      expect(await read(script)).to.equal('=new');
+      await script.untilStable();
+      await write(script, 'newer');
+    }));
 });

@@ -222,8 +222,11 @@ describe('no read is stale while leaders change', () => {
       expect(script.state.elr).to.deep.equal([second]);
       script.kill(leader);
       script.start(second);
-      await script.until('the eligible one leads', () => script.state.leader === second);
+      await script.run(3 * sessionMs);
+      // Alone it might be what is left of a state that the coordinator forgot (R17).
+      expect(script.state.leader).to.not.equal(second);
       script.start(first);
+      await script.until('the eligible one leads', () => script.state.leader === second);
       const { reply } = await script.untilDone({ kind: 'get', key: 'K' });
       expect(reply).to.equal('=new');
       expect(script.node(leader).live).to.equal(null);
