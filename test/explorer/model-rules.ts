@@ -14,6 +14,8 @@ export interface ModelRules {
 /**
  * Lag is left to chance instead of time: any follower may be found lagging at any moment, and none ever is kept out for it. That allows everything that time would,
  * and more, and saves the model a clock wherever leases are not looked at.
+ *
+ * The coordinator of the model forgets nothing. So nobody who would have to be heard for it (R17) is waited for: all that can happen with that wait happens without it too, and more.
  */
 export const MODEL_RULES: ModelRules = {
   replication: {
@@ -21,7 +23,7 @@ export const MODEL_RULES: ModelRules = {
     isSilent: () => false,
     isCaughtUp: (view, progress) => progress.durableOffset >= view.logEndOffset,
   },
-  controller: CONTROLLER_RULES,
+  controller: { ...CONTROLLER_RULES, isWitnessed: () => true },
   truncatesToHighWatermark: false,
   keepsEmptyEpochs: false,
 };
