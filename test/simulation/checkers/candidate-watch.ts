@@ -10,6 +10,7 @@ interface Disk {
   /** Still says what was on the disk when its life ended: the sync that ended in the very event in which the process died was told to others, and to no look. */
   readonly replica: ReplicaProbe;
   durableOffset: number;
+  durableMax: number;
 }
 
 export interface CandidateWatchOptions {
@@ -48,17 +49,28 @@ export class CandidateWatch {
     for (const partition of this.#options.partitions) this.#lookAt(partition);
   }
 
+  /** The most that any disk of the node ever held of the partition. */
+  mostOnDisk(partition: number, node: number): number {
+    let most = NOWHERE;
+    for (const disk of this.#disks.values()) {
+      if (disk.replica.partition !== partition || disk.replica.node !== node) continue;
+      most = Math.max(most, disk.durableMax, this.#onDisk(disk));
+    }
+    return most;
+  }
+
   #note({ incarnation }: NodeProbe, replica: ReplicaProbe): void {
     const { directoryId, durableOffset, partition, node } = replica;
     let disk = this.#diskOf.get(replica);
     if (disk === undefined || disk.directoryId !== directoryId || disk.incarnation !== incarnation) {
-      disk = { directoryId, incarnation, replica, durableOffset };
+      disk = { directoryId, incarnation, replica, durableOffset, durableMax: durableOffset };
       this.#diskOf.set(replica, disk);
       this.#disks.set(nameOf(partition, node, directoryId, incarnation), disk);
       this.#shrunk.add(partition);
     }
     if (durableOffset < disk.durableOffset) this.#shrunk.add(partition);
     disk.durableOffset = durableOffset;
+    if (durableOffset > disk.durableMax) disk.durableMax = durableOffset;
   }
 
   #lookAt(partition: number): void {

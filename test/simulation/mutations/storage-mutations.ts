@@ -1,3 +1,6 @@
+import type { NodeId } from '../../../src/model/numbers.ts';
+import { RULES } from '../../../src/replication/rules/rules.ts';
+import type { LeaderView } from '../../../src/replication/rules/types.ts';
 import { CommittedIndex } from '../../../src/storage/committed-index.ts';
 import { RecordKind } from '../../../src/storage/format/record.ts';
 import { MERGE_RULES } from '../../../src/storage/merge-rules.ts';
@@ -20,15 +23,21 @@ export const MERGE_MUTATIONS: readonly Mutation[] = [
         mergeRules,
         'mayRemove',
         () =>
-          ({ isPrefix }) =>
-            isPrefix,
+          ({ isPrefix, isFloorPinned }) =>
+            isPrefix && !isFloorPinned,
       ),
   }),
+  // The pin alone spares work: R16 waits for who has nothing on its disk yet, and a rebuild whose leader's floor has moved begins anew.
   mutation('floor moves while a follower is rebuilt', 'C5', {
-    install: () =>
-      replaced(mergeRules, 'mayRemove', () => ({ isPrefix, offset, tombstoneRemoveOffset }) => {
-        return isPrefix && offset < tombstoneRemoveOffset;
-      }),
+    replication: {
+      floorPinned: () => false,
+      tombstoneRemoveOffset: (view, nowMs, retentionMs) =>
+        RULES.tombstoneRemoveOffset(withoutRebuilt(view), nowMs, retentionMs),
+      checkFetch: (view, fetch, log, { progress, rebuild }) => {
+        const begunNow = rebuild && { ...rebuild, removedFloor: log.removedFloor };
+        return RULES.checkFetch(view, fetch, log, { progress, rebuild: begunNow });
+      },
+    },
   }),
   mutation('what is not committed is merged', 'C2', {
     install: () => replaced(mergeRules, 'isMergeable', () => () => true),
@@ -74,3 +83,11 @@ export const RECOVERY_MUTATIONS: readonly Mutation[] = [
       ),
   }),
 ];
+
+/** As if nobody were being built anew. */
+function withoutRebuilt(view: LeaderView): LeaderView {
+  const { state, followers } = view;
+  const stays = (node: NodeId): boolean => followers.get(node)?.isRebuilding !== true;
+  const assigned = { replicas: state.replicas.filter(stays), adding: state.adding.filter(stays) };
+  return { ...view, state: { ...state, ...assigned } };
+}

@@ -157,6 +157,25 @@ describe('a damaged disk of one replica costs nothing that was committed (PROTOC
         await expectAll(script);
       }));
 
+    it(`a sync that failed is final: nothing is promised on top of it, and it leaves the ISR (R24, KAFKA-10778): ${role}`, () =>
+      ClusterScript.play({ seed: 317 }, async (script) => {
+        await write(script);
+        const victim = victimOf(script);
+        const { disk } = script.node(victim).machine;
+        disk.faulty.arm({ operation: 'sync', path: '.log', times: Number.POSITIVE_INFINITY });
+        const asked = script.begin({ kind: 'set', key: 'late', value: 'late', dueMs: 0 });
+        await script.until('it left the ISR', without(script, victim));
+        await script.answer(asked);
+        await script.untilDone({ kind: 'set', key: 'later', value: 'later', dueMs: 0 });
+        script.kill(victim);
+        disk.heal();
+        script.start(victim);
+        await script.untilStable();
+        await script.lead(victim);
+        await expectAll(script);
+        expect(await script.get('later')).to.equal('=later');
+      }));
+
     it(`a wiped disk is nobody: its empty replica leaves the ISR before it may be elected (R5, KAFKA-14139): ${role}`, () =>
       ClusterScript.play({ seed: 316 }, async (script) => {
         await write(script);

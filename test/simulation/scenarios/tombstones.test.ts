@@ -138,6 +138,28 @@ describe('a deleted key stays deleted in a cluster (PROTOCOL 3.4)', () => {
       expect(await script.get('K')).to.equal('=old');
     }));
 
+  it('(d) a hint is written of what is committed, not before: a start that goes by it misses nothing (C2)', () =>
+    ClusterScript.play({ seed: 308 }, async (script) => {
+      await keyInOwnSegment(script, 'K', 'old');
+      const { leader } = script;
+      script.isolate(leader);
+      const end = script.store(leader).logEndOffset;
+      const first = script.begin({ kind: 'set', key: 'K', value: 'new', dueMs: 0 });
+      await script.until('it is on the disk', () => script.store(leader).durableOffset > end);
+      await script.roll(leader);
+      const second = script.begin({ kind: 'set', key: 'L', value: 'new', dueMs: 0 });
+      await script.run(50);
+      script.rejoin(leader);
+      expect([await script.answer(first), await script.answer(second)]).to.deep.equal(['OK', 'OK']);
+      // META says now that they are committed.
+      await script.run(6_000);
+      script.kill(leader);
+      script.start(leader);
+      await script.lead(leader);
+      expect(await script.get('K')).to.equal('=new');
+      expect(await script.get('L')).to.equal('=new');
+    }));
+
   it('(e) a newer version with an expiry, merged, restarted and with clocks set back, does not let the older one back', () =>
     ClusterScript.play({ seed: 306 }, async (script) => {
       await keyInOwnSegment(script, 'K', 'eternal');
