@@ -17,7 +17,7 @@ const KINDS: readonly FaultKind[] = [
 const COUNT = 3;
 const EFFECT_MS = 600;
 
-const DESTRUCTIVE: readonly FaultKind[] = ['wipe', 'bitRot', 'segmentDamage', 'coordinatorLosesWrites'];
+const DESTRUCTIVE: readonly FaultKind[] = ['wipe', 'bitRot', 'segmentDamage'];
 
 /** Strikes the disk of one machine in a quiet cluster, a few times; one that was hurt before, so that all other copies are whole. False: it was not stable again within `healMsMax` after one of them. */
 export async function strikeAlone(world: World, random: SeededRandom, healMsMax: number): Promise<boolean> {

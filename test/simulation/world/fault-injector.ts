@@ -13,18 +13,13 @@ export interface FaultTargets<Program extends NodeProgram> {
   copiesOf(machine: Machine<Program>): string;
 }
 
-/** They destroy what was on disk, or in the coordinator. More of them at a time than there are spare copies would rightly lose data. */
-const DESTRUCTIVE: ReadonlySet<FaultKind> = new Set([
-  'wipe',
-  'bitRot',
-  'segmentDamage',
-  'coordinatorLosesWrites',
-]);
+/** They destroy what was on disk. More of them at a time than there are spare copies would rightly lose data. */
+const DESTRUCTIVE: ReadonlySet<FaultKind> = new Set(['wipe', 'bitRot', 'segmentDamage']);
 const ROLES: readonly FaultRole[] = ['leader', 'follower', 'controller'];
 /** Of all faults, those that come on the heels of another. */
 const BURST_SHARE = 0.3;
 const BURST_MS_MAX = 400;
-/** Between two that destroy. */
+/** Between two that destroy: more than a scrub needs. */
 const DESTRUCTION_MS_MIN = 5_000;
 
 /** Lets faults happen: by order, or by chance with weights; and takes everything back. */
@@ -35,11 +30,13 @@ export class FaultInjector<Program extends NodeProgram> {
   readonly #random: SeededRandom;
   readonly #strikes: typeof STRIKES;
   readonly #heals = new Set<() => void>();
+  /** What was destroyed last, and where. */
   #destroyed: {
     readonly machine: Machine<Program>;
     readonly copies: string;
     readonly atMs: number;
   } | null = null;
+  #forgotAtMs = Number.NEGATIVE_INFINITY;
   /** Counts starts and stops of the schedule: a timer of an earlier one is void. */
   #schedule = 0;
 
@@ -57,10 +54,11 @@ export class FaultInjector<Program extends NodeProgram> {
 
   /** False: it may not happen now. */
   fire(kind: FaultKind, machine: Machine<Program>): boolean {
-    if ((DESTRUCTIVE.has(kind) || kind === 'documentDamage') && !this.#mayDestroy(machine)) return false;
+    if (!this.#may(kind, machine)) return false;
     const roles = this.#targets.rolesOf(machine);
     const atMs = this.#center.scheduler.nowMs;
     if (DESTRUCTIVE.has(kind)) this.#destroyed = { machine, copies: this.#targets.copiesOf(machine), atMs };
+    if (kind === 'coordinatorLosesWrites') this.#forgotAtMs = atMs;
     this.#center.events.note(`n${machine.id}`, `fault ${kind} (${roles.join(', ')})`);
     const ms = this.#strikes[kind](this.#scene(machine));
     this.records.push({ kind, target: machine.id, roles, atMs, untilMs: atMs + ms });
@@ -127,15 +125,24 @@ export class FaultInjector<Program extends NodeProgram> {
     return this.#random.pick(fitting.length > 0 ? fitting : this.#center.machines);
   }
 
-  /** Who was hurt last may be hurt again: that is still one copy. */
-  #mayDestroy(target: Machine<Program>): boolean {
-    if (!this.#targets.isWhole()) return false;
+  /**
+   * Whatever destroys needs all copies whole, and the coordinator's memory. Damaged documents are not remembered: the next start meets them, and until it has made good what they said the cluster is
+   * not whole. A rotten segment goes unseen until a scrub.
+   */
+  #may(kind: FaultKind, target: Machine<Program>): boolean {
+    const isForgetting = kind === 'coordinatorLosesWrites';
+    if (!isForgetting && kind !== 'documentDamage' && !DESTRUCTIVE.has(kind)) return true;
+    if (!this.#targets.isWhole() || !this.#isLongAgo(this.#forgotAtMs)) return false;
     if (this.#destroyed === null) return true;
     const { machine, copies, atMs } = this.#destroyed;
-    if (machine === target) return true;
-    return (
-      this.#targets.copiesOf(machine) !== copies && this.#center.scheduler.nowMs > atMs + DESTRUCTION_MS_MIN
-    );
+    if (isForgetting) return this.#isLongAgo(atMs);
+    // Who was hurt last may be hurt again: that is still one copy.
+    return machine === target || (this.#isLongAgo(atMs) && this.#targets.copiesOf(machine) !== copies);
+  }
+
+  /** Long enough for what is destroyed to be noticed. */
+  #isLongAgo(atMs: number): boolean {
+    return this.#center.scheduler.nowMs > atMs + DESTRUCTION_MS_MIN;
   }
 
   #scene(machine: Machine<Program>): FaultScene {
