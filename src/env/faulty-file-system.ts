@@ -6,7 +6,7 @@ import { bytesUsed, FaultyView, type Life, type WriteInFlight, writeChunks } fro
 import type { FileSystem } from './file-system.ts';
 import { OperationTrace } from './operation-trace.ts';
 import type { Random } from './random.ts';
-import type { SurvivalPolicy } from './simulated-file.ts';
+import { SimulatedFile, type SurvivalPolicy } from './simulated-file.ts';
 import { SimulatedNames } from './simulated-names.ts';
 
 /** The machine is gone: every operation of a life that has ended is answered with this, never with a disk error. */
@@ -142,6 +142,27 @@ export class FaultyFileSystem {
   lose(path: string): void {
     const { names } = this.#life;
     names.tree.unlink(path);
+    names.commitAll();
+  }
+
+  /** A copy of what a file holds now, in the cache; null: it is not there. */
+  contentOf(path: string): Uint8Array | null {
+    const { tree } = this.#life.names;
+    if (!tree.has(path)) return null;
+    const { cached } = tree.file(path);
+    const bytes = new Uint8Array(cached.length);
+    cached.read(bytes, 0);
+    return bytes;
+  }
+
+  /** Puts a file there with these bytes, in the cache and on the platter, as who restores a backup. */
+  restore(path: string, bytes: Uint8Array): void {
+    const { names } = this.#life;
+    if (names.tree.has(path)) names.tree.unlink(path);
+    const file = new SimulatedFile();
+    file.write(bytes, 0);
+    file.commit(file.mark());
+    names.tree.create(path, file);
     names.commitAll();
   }
 

@@ -143,18 +143,27 @@ async function recover(
   if (isMember && meta.lossy !== true && !isProved) await markLossy();
   if (meta.highWatermark > logEndOffset) await write({ ...meta, highWatermark: logEndOffset });
   refuseWithoutEpochs(directory, epochs, logEndOffset);
-  const end = await settleEnd(isMember, epochs, logEndOffset);
+  const end = await settleEnd(isMember, epochs, log, logEndOffset);
   const committedOffset = asOffset(meta.highWatermark);
   const isWhole = report.verdict !== 'lossy' && meta.lossy !== true && isProved;
   return { meta, committedOffset, logEndOffset: end, pending, report, isWhole };
 }
 
 /**
- * Alone, an epoch that begins above the log's end tells of offsets that were given out: they are not used again. A member fetches what it lost under the
- * same offsets, so it is the epoch that goes.
+ * Alone, an epoch that begins above the log's end tells of offsets that were given out: they are not used again, and a new segment remembers how far they reach, or the next
+ * start would miss what this one calls committed. A member fetches what it lost under the same offsets, so it is the epoch that goes.
  */
-async function settleEnd(isMember: boolean, epochs: EpochCache, logEndOffset: Offset): Promise<Offset> {
-  if (!isMember) return asOffset(Math.max(logEndOffset, epochs.latest?.startOffset ?? 0));
+async function settleEnd(
+  isMember: boolean,
+  epochs: EpochCache,
+  log: SegmentedLog,
+  logEndOffset: Offset,
+): Promise<Offset> {
+  if (!isMember) {
+    const end = asOffset(Math.max(logEndOffset, epochs.latest?.startOffset ?? 0));
+    if (end > logEndOffset) await log.roll(end);
+    return end;
+  }
   await epochs.trimTo(asOffset(logEndOffset + 1));
   return logEndOffset;
 }
