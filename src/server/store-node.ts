@@ -39,6 +39,7 @@ export class StoreNode {
   readonly partitions: readonly Partition[];
   readonly reports: readonly RecoveryReport[];
   readonly #leaders: readonly PartitionLeader[];
+  readonly #stores: readonly PartitionStore[];
   readonly #scrubber: Scrubber;
   readonly #scrub: ScrubState;
 
@@ -51,6 +52,7 @@ export class StoreNode {
     this.coordinator = coordinator;
     this.#leaders = led.map(({ role }) => role);
     this.partitions = this.#leaders.map((leader) => leader.partition);
+    this.#stores = led.map(({ store }) => store);
     this.reports = led.map(({ report }) => report);
     this.#scrub = scrub;
     this.#scrubber = scrubber;
@@ -90,6 +92,11 @@ export class StoreNode {
     return { rotFound: this.#scrub.rotFound, rounds: this.#scrubber.rounds };
   }
 
+  /** What stands behind each of `partitions`. */
+  get stores(): readonly PartitionStore[] {
+    return this.#stores;
+  }
+
   /** Reads everything committed here once. */
   scrubNow(): Promise<void> {
     return this.#scrubber.runNow();
@@ -120,6 +127,7 @@ type LeadDoors = NodeDoors & {
 
 interface Led extends ScrubTarget {
   readonly role: PartitionLeader;
+  readonly store: PartitionStore;
   readonly report: RecoveryReport;
 }
 
@@ -191,7 +199,7 @@ async function lead(
     const settings = { bytesPerSecondMax: rate, isCancelled: () => doors.scrub.isOver };
     if (await findsRot(store, settings, { clock: doors.clock, logger })) doors.scrub.rotFound += 1;
   };
-  return { role, report: opened.report, scrub };
+  return { role, store, report: opened.report, scrub };
 }
 
 /** An ISR of one. */

@@ -5,6 +5,9 @@ export interface Finding {
   readonly text: string;
 }
 
+/** The checker of unexpected ends of a node. */
+export const DEFECT = 'defect';
+
 const FINDINGS_MAX = 50;
 
 export class Findings {

@@ -11,15 +11,16 @@ const OVERTAKEN_MAX = 5;
 /**
  * Reads the whole committed part of a replica's log and compares it with what was committed: every record that is there is the same, every one
  * that is missing may be missing (C4, C5), and the keys it leaves alive are those that are alive (C14; no deleted key comes back), as far as nothing was committed
- * meanwhile. The reading happens in the replica's own life and time; what ends before it does says nothing.
+ * meanwhile. Only what is below `end` is looked at; default: its high watermark. The reading happens in the replica's own life and time; what ends before it does says nothing.
  */
 export async function compareReplica(
   replica: ReplicaProbe,
   reference: ReferenceLog,
   findings: Findings,
   nowMs: () => number,
+  end = replica.highWatermark,
 ): Promise<void> {
-  const { highWatermark: end, directoryId } = replica;
+  const { directoryId } = replica;
   const who = `partition ${replica.partition}: node ${replica.node} life ${replica.life} at high watermark ${end}`;
   const records = await committedRecords(replica, end);
   if (replica.directoryId !== directoryId) return;

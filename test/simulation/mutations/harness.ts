@@ -1,6 +1,7 @@
+import { DEFECT } from '../checkers/findings.ts';
 import { type PoolAnswer, type PoolRequest, RunPool } from '../runner/run-pool.ts';
 import type { RunSettings } from '../runner/run-settings.ts';
-import { DEFECT, isAtRunTime } from '../runner/simulation-run.ts';
+import { isAtRunTime } from '../runner/simulation-run.ts';
 import type { Mutation } from './mutation.ts';
 
 /** What became of one mutation. `runs`: how many it took, or how many it survived. */

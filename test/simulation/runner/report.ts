@@ -1,13 +1,19 @@
 import { COVERED, Coverage } from '../checkers/coverage.ts';
 import { FAULT_KINDS, FAULT_ROLES } from '../world/fault.ts';
+import { LONE_KINDS } from '../world/lone-faults.ts';
 import { PATTERN_NAMES, patternOf } from './fault-patterns.ts';
 import type { RunResult, Totals } from './run-result.ts';
+
+/** The operator of a node that is alone has accepted a rotten tail (R19). */
+export const TAIL_GIVEN_UP = 'torn tail accepted';
 
 /** Everything that a whole suite must have met: each fault at each role, and the rare paths. */
 export const MUST_BE_COVERED: readonly string[] = [
   ...FAULT_KINDS.flatMap((kind) => FAULT_ROLES.map((role) => faultAt(kind, role))),
+  ...LONE_KINDS.map((kind) => faultAt(kind, 'alone')),
   ...COVERED,
   ...PATTERN_NAMES.map(patternOf),
+  TAIL_GIVEN_UP,
 ];
 
 /** A suite of fewer runs need not have met everything. */

@@ -1,6 +1,12 @@
+import type { FlushMode } from '../../../src/storage/partition-meta.ts';
+
 /** One run: everything in it follows from the seed. Times are virtual milliseconds. */
 export interface RunSettings {
   readonly seed: number;
+  /** One node without a cluster, as a server starts it that has no peers: most of what follows is nothing to it. */
+  readonly isAlone: boolean;
+  /** R18: one for the whole cluster. */
+  readonly flushMode: FlushMode;
   readonly nodes: number;
   readonly partitions: number;
   readonly replicationFactor: number;
@@ -30,6 +36,8 @@ export interface RunSettings {
 }
 
 export const RUN_DEFAULTS: Omit<RunSettings, 'seed'> = {
+  isAlone: false,
+  flushMode: 'always',
   nodes: 3,
   partitions: 2,
   replicationFactor: 3,
@@ -56,16 +64,41 @@ const PARTITION_COUNTS = [1, 2, 3];
 const LEASES_MS = [400, 400, 1_200, 400, 800];
 const SLOWNESSES_MS = [0, 0, 0, 12, 0, 0, 25];
 
-/** The settings of a seed: clusters of several sizes, with and without spare nodes, near and far, with short and long leases. */
+/** Of so many seeds one is a node alone, and one a cluster under a weak flush mode. */
+const ALONE_OF = 12;
+const WEAK_OF = 10;
+const ALONE_FLUSH_MODES: readonly FlushMode[] = ['always', 'always', 'interval', 'always', 'os'];
+const WEAK_FLUSH_MODES: readonly FlushMode[] = ['interval', 'os'];
+/** Faults of a node alone are over sooner. */
+const ALONE = { isAlone: true, faultsMin: 30, faultEveryMs: 900 };
+
+/**
+ * The settings of a seed: clusters of several sizes, with and without spare nodes, near and far, with short and long leases; some that do not sync before they
+ * acknowledge, and some nodes alone. A mutation is of the rules of clusters that do sync, and is looked for there.
+ */
 export function settingsOf(seed: number, changed: Partial<RunSettings> = {}): RunSettings {
-  const nodes = NODE_COUNTS[seed % NODE_COUNTS.length] as number;
-  const partitions = PARTITION_COUNTS[seed % PARTITION_COUNTS.length] as number;
-  const leaseMsMax = LEASES_MS[seed % LEASES_MS.length] as number;
-  const slownessMs = SLOWNESSES_MS[seed % SLOWNESSES_MS.length] as number;
+  const isMutated = (changed.mutation ?? null) !== null;
+  if (!isMutated && seed % ALONE_OF === 5) {
+    const round = Math.floor(seed / ALONE_OF);
+    const kind = { partitions: of(PARTITION_COUNTS, round), flushMode: of(ALONE_FLUSH_MODES, round) };
+    return { ...RUN_DEFAULTS, ...ALONE, ...kind, slownessMs: of(SLOWNESSES_MS, seed), ...changed, seed };
+  }
+  const nodes = of(NODE_COUNTS, seed);
   // With five replicas less than half of them are enough to write.
   const replicationFactor = nodes === 5 && seed % 8 === 7 ? 5 : RUN_DEFAULTS.replicationFactor;
-  return { ...RUN_DEFAULTS, nodes, partitions, replicationFactor, leaseMsMax, slownessMs, ...changed, seed };
+  const isWeak = !isMutated && seed % WEAK_OF === 2;
+  const kind = {
+    nodes,
+    replicationFactor,
+    partitions: of(PARTITION_COUNTS, seed),
+    leaseMsMax: of(LEASES_MS, seed),
+    slownessMs: of(SLOWNESSES_MS, seed),
+    flushMode: isWeak ? of(WEAK_FLUSH_MODES, Math.floor(seed / WEAK_OF)) : RUN_DEFAULTS.flushMode,
+  };
+  return { ...RUN_DEFAULTS, ...kind, ...changed, seed };
 }
+
+const of = <Value>(values: readonly Value[], at: number): Value => values[at % values.length] as Value;
 
 /** The command that does the same run again. */
 export function replayCommand({ seed, mutation }: Pick<RunSettings, 'seed' | 'mutation'>): string {

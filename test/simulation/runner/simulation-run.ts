@@ -5,17 +5,13 @@ import { SeededRandom } from '../../support/seeded-random.ts';
 import { CandidateWatch } from '../checkers/candidate-watch.ts';
 import { ControllerWatch } from '../checkers/controller-watch.ts';
 import { Coverage } from '../checkers/coverage.ts';
-import { type DisturbanceBounds, doubtsMax, unexplained } from '../checkers/disturbance.ts';
-import { checkExactlyOnce } from '../checkers/exactly-once.ts';
-import { Findings } from '../checkers/findings.ts';
+import { DEFECT, Findings } from '../checkers/findings.ts';
+import { FloorWatch } from '../checkers/floor-watch.ts';
 import { History, type Operation } from '../checkers/history.ts';
-import { checkLinearizability } from '../checkers/linearizability.ts';
 import { PartitionStateWatch } from '../checkers/partition-state-watch.ts';
 import type { ReplicaProbe } from '../checkers/probe.ts';
 import { compareDigests, compareReplica } from '../checkers/replica-comparison.ts';
 import { ReplicaWatch } from '../checkers/replica-watch.ts';
-import { checkStaleReads } from '../checkers/stale-reads.ts';
-import { materialOf } from '../clients/material.ts';
 import { putInForce } from '../mutations/mutation.ts';
 import { mutationNamed } from '../mutations/mutations.ts';
 import { SimulatedWorld } from '../world/simulated-world.ts';
@@ -23,21 +19,19 @@ import type { World, WorldOptions } from '../world/world.ts';
 import { WORLD_TIMING } from '../world/world-settings.ts';
 import { sizesOf } from '../world/world-sizes.ts';
 import { Aftershocks } from './aftershocks.ts';
-import { ClientCrowd } from './client-crowd.ts';
+import type { ClientCrowd } from './client-crowd.ts';
+import { crowdOf, judgeClients, resultOf } from './client-verdicts.ts';
 import { ClusterProbe } from './cluster-probe.ts';
 import { CoverageWatch } from './coverage-watch.ts';
 import { FaultPatterns, patternOf } from './fault-patterns.ts';
 import { FinalRequests } from './final-requests.ts';
 import { strikeAlone } from './lone-faults.ts';
+import { simulateLone } from './lone-run.ts';
 import { Operator } from './operator.ts';
-import { countOverlaps } from './overlaps.ts';
 import type { RunResult } from './run-result.ts';
 import type { RunSettings } from './run-settings.ts';
 import { checkSilence } from './silence-check.ts';
 import { WorldTransport } from './world-transport.ts';
-
-/** The checker of unexpected ends of a node. */
-export const DEFECT = 'defect';
 
 /** Between two looks at counters. */
 const COUNTERS_EVERY_MS = 50;
@@ -45,13 +39,10 @@ const COUNTERS_EVERY_MS = 50;
 const EVENTS_PER_SECOND_MAX = 60_000;
 /** Mean time between two comparisons of a whole replica. */
 const COMPARISON_EVERY_MS = 3_000;
-/** Clients are patient at least for this share of the longest patience. */
-const PATIENCE_SHARE_MIN = 0.1;
-/** What a follower's clock and the network add to the staleness it counts. */
-const STALENESS_SLACK = 1.06;
 
 /** Runs one seed: faults and clients, then healing, then every check. Throws only when the simulator itself is broken. */
 export async function simulateRun(settings: RunSettings): Promise<RunResult> {
+  if (settings.isAlone) return simulateLone(settings);
   const startedMs = performance.now();
   const mutation = settings.mutation === null ? null : mutationNamed(settings.mutation);
   const restore = mutation === null ? null : putInForce(mutation);
@@ -128,7 +119,7 @@ class SimulationRun {
       nowMs: () => world.trueWallMs,
     });
     this.#transport = new WorldTransport(world);
-    this.#crowd = this.#newCrowd();
+    this.#crowd = crowdOf(settings, world, this.#transport, this.#history, this.#coverage);
     const random = new SeededRandom(settings.seed ^ 0x0b5e55ed);
     this.#operator = new Operator(world, random.fork());
     this.#aftershocks = new Aftershocks(world, random.fork());
@@ -191,80 +182,27 @@ class SimulationRun {
     const world = this.#world;
     this.#operations = this.#history.operations();
     for (const defect of world.defects) this.#findings.add(checkerOf(defect), defect);
-    const { wallAheadMsMax } = world;
-    for (const verdict of checkLinearizability(this.#operations, { wallAheadMsMax })) {
-      if (verdict.kind !== 'linearizable')
-        this.#findings.add(`linearizability (${verdict.kind})`, verdict.text);
-    }
-    const { stalenessMsMax } = this.#settings;
-    const stale = checkStaleReads(this.#operations, {
-      stalenessMsMax: stalenessMsMax * STALENESS_SLACK,
-      valuesOf: (partition, key) => this.#watch.reference(partition).valuesOf(key),
-    });
-    for (const text of stale) this.#findings.add('stale reads', text);
-    this.#judgeProducers();
-    this.#judgeTroubles();
+    const { faults } = world;
+    const testimony = {
+      settings: this.#settings,
+      world,
+      operations: this.#operations,
+      crowd: this.#crowd,
+      referenceOf: (partition: number) => this.#watch.reference(partition),
+      disturbances: [...faults, ...this.#operator.wishes, ...this.#patterns.disturbances],
+      servingSinceMs: this.#servingSinceMs,
+    };
+    judgeClients(testimony, this.#findings);
   }
 
   result(realMs: number, digest: string): RunResult {
-    const faults: Record<string, number> = {};
-    for (const { kind } of this.#world.faults) faults[kind] = (faults[kind] ?? 0) + 1;
-    const operations = this.#operations;
-    const count = (kind: string): number => operations.filter(({ outcome }) => outcome.kind === kind).length;
-    const followerReads = operations.filter(
-      ({ consistency, outcome }) => consistency === 'follower' && outcome.kind === 'done',
-    ).length;
-    this.#coverage.hit('follower read', followerReads);
-    return {
-      seed: this.#settings.seed,
-      operations: operations.length,
-      overlaps: countOverlaps(operations),
-      unknowns: count('unknown'),
-      refusals: count('refused'),
-      followerReads,
-      faults,
-      coverage: this.#coverage.toRecord(),
-      findings: this.#findings.list,
-      virtualMs: this.#world.nowMs,
-      realMs,
-      digest,
-      events: this.#findings.count > 0 ? this.#world.events.lines() : [],
-    };
+    const told = { operations: this.#operations, coverage: this.#coverage, findings: this.#findings };
+    return resultOf(this.#settings, this.#world, { ...told, realMs, digest });
   }
 
   /** What follows a broken state only repeats it. */
   get #isBroken(): boolean {
     return this.#findings.count > 0 || this.#world.defects.length > 0;
-  }
-
-  #newCrowd(): ClientCrowd {
-    const settings = this.#settings;
-    const world = this.#world;
-    return new ClientCrowd(
-      {
-        clients: settings.clients,
-        client: {
-          thinkMsMax: settings.thinkMsMax,
-          pauseMsMax: settings.pauseMsMax,
-          timeoutMsMax: settings.clientTimeoutMsMax,
-          stalenessMsMax: settings.stalenessMsMax,
-          attemptsMax: 8,
-          retryMsMax: 120,
-          blindRetryShare: 0.5,
-        },
-        workload: {
-          partitions: world.partitions,
-          wallMs: () => world.trueWallMs,
-          followerReadShare: settings.followerReadShare,
-          material: materialOf(settings.seed),
-        },
-        nowMs: () => world.nowMs,
-        met: (what) => this.#coverage.hit(what),
-      },
-      this.#transport,
-      this.#history,
-      new SeededRandom(settings.seed ^ 0x5eed),
-    );
   }
 
   #observe(): void {
@@ -278,16 +216,20 @@ class SimulationRun {
       stateOf: (partition) => world.partitionState(asPartitionId(partition)),
       committedOf: (partition) => this.#watch.reference(partition).endOffset,
     });
+    const floors = new FloorWatch(this.#probe.look, this.#findings, {
+      stateOf: (partition) => world.partitionState(asPartitionId(partition)),
+      mostOnDisk: (partition, node) => candidates.mostOnDisk(partition, node),
+    });
     let countersAtMs = 0;
     world.observe(() => {
       this.#watch.look();
-      const forgets = world.faults.some(({ kind }) => kind === 'coordinatorLosesWrites');
+      const { lossCount } = world.coordinator;
       const known: PartitionState[] = [];
       for (const partition of world.partitions) {
         const state = world.partitionState(partition);
         if (state === null) continue;
         known.push(state);
-        states.look(state, forgets);
+        states.look(state, lossCount);
         this.#aftershocks.look(state);
         this.#patterns.look(state);
       }
@@ -295,13 +237,14 @@ class SimulationRun {
       controllers.look(
         { controller: textAt(CONTROLLER_PATH), epoch: textAt(CONTROLLER_EPOCH_PATH) },
         known,
-        forgets,
+        lossCount,
       );
       coverage.look();
       this.#isQuietEnough();
       if (world.nowMs < countersAtMs) return;
       countersAtMs = world.nowMs + COUNTERS_EVERY_MS;
       coverage.lookAtCounters();
+      floors.look();
     });
   }
 
@@ -393,39 +336,6 @@ class SimulationRun {
       (error: unknown) => {
         if (!mayFail) this.#findings.add('replicas equal', `node ${replica.node}: ${String(error)}`);
       },
-    );
-  }
-
-  #judgeProducers(): void {
-    for (const partition of this.#world.partitions) {
-      const reference = this.#watch.reference(partition);
-      const log = { partition, endOffset: reference.endOffset, records: reference.records() };
-      for (const text of checkExactlyOnce(log, this.#crowd.tellings))
-        this.#findings.add('exactly once', text);
-    }
-  }
-
-  #judgeTroubles(): void {
-    const { recoveryMs, clients, clientTimeoutMsMax } = this.#settings;
-    const disturbances = [...this.#world.faults, ...this.#operator.wishes, ...this.#patterns.disturbances];
-    const bounds: DisturbanceBounds = { recoveryMs, startMs: this.#servingSinceMs };
-    const { refusals, doubts } = this.#crowd;
-    for (const [name, troubles] of [
-      ['refused', refusals],
-      ['in doubt', doubts],
-    ] as const) {
-      for (const { atMs, partition, reason } of unexplained(troubles, disturbances, bounds)) {
-        this.#findings.add(
-          'refusals',
-          `partition ${partition}: ${name} at ${atMs.toFixed(1)} ms without a cause: ${reason}`,
-        );
-      }
-    }
-    const most = doubtsMax(disturbances, clients, clientTimeoutMsMax * PATIENCE_SHARE_MIN, recoveryMs);
-    this.#findings.expect(
-      doubts.length <= most,
-      'doubts',
-      () => `${doubts.length} in doubt; ${most} could be in flight at faults`,
     );
   }
 

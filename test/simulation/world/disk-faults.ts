@@ -42,16 +42,24 @@ const DAMAGES: readonly Damage[] = [
   },
 ];
 
+export const DOCUMENTS = /^(META|MANIFEST|EPOCHS)$/;
+export const SEGMENTS = /\.log$/;
+
 /** While the node is down: its next start must notice, and who then still counts as whole is whole. */
-export const documentDamage = (scene: FaultScene): number => damaging(scene, /^(META|MANIFEST|EPOCHS)$/);
+export const documentDamage = (scene: FaultScene): number => damaging(scene, DOCUMENTS);
 
 /** The next start must notice, or a scrub. */
-export const segmentDamage = (scene: FaultScene): number => damaging(scene, /\.log$/);
+export const segmentDamage = (scene: FaultScene): number => damaging(scene, SEGMENTS);
 
 /** A hint is only a hint: nobody may miss it. */
 export const hintDamage = (scene: FaultScene): number => damaging(scene, /\.hint$/);
 
-function damaging({ center, machine, random, after }: FaultScene, name: RegExp): number {
+/** `witness` is there when it happens: somebody who has a backup. */
+export function damaging(
+  { center, machine, random, after }: FaultScene,
+  name: RegExp,
+  witness: (path: string, damage: () => string) => string = (_path, damage) => damage(),
+): number {
   machine.kill('keepAll');
   const ms = random.fraction() ** 2 * DOWN_MS_MAX;
   const disk = machine.disk.faulty;
@@ -60,14 +68,15 @@ function damaging({ center, machine, random, after }: FaultScene, name: RegExp):
     if (paths.length === 0) return;
     const path = random.pick(paths);
     const handle = await disk.fileSystem.open(path, 'read');
-    const how = random.pick(DAMAGES)(disk, path, await handle.size(), random);
+    const length = await handle.size();
+    const how = witness(path, () => random.pick(DAMAGES)(disk, path, length, random));
     center.events.note(`n${machine.id}`, `${path} ${how}`);
   });
   after(ms, () => machine.start());
   return ms;
 }
 
-async function pathsIn({ fileSystem }: FaultyFileSystem, name: RegExp): Promise<readonly string[]> {
+export async function pathsIn({ fileSystem }: FaultyFileSystem, name: RegExp): Promise<readonly string[]> {
   if (!(await fileSystem.exists(PARTITIONS))) return [];
   const paths: string[] = [];
   for (const directory of await fileSystem.list(PARTITIONS)) {

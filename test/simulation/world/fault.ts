@@ -38,7 +38,8 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 
 /** What the target was at that moment. A node may be controller and leader: it counts for both. */
 export const FAULT_ROLES = ['leader', 'follower', 'controller'] as const;
-export type FaultRole = (typeof FAULT_ROLES)[number];
+/** `alone`: the only node there is. */
+export type FaultRole = (typeof FAULT_ROLES)[number] | 'alone';
 
 export interface FaultRecord {
   readonly kind: FaultKind;
