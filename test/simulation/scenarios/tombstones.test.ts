@@ -117,6 +117,40 @@ describe('a deleted key stays deleted in a cluster (PROTOCOL 3.4)', () => {
       expect(await script.get('K')).to.equal('nil');
     }));
 
+  it('(c) while a follower is built anew its leader removes no tombstone (C5)', () =>
+    ClusterScript.play({ seed: 309 }, async (script) => {
+      const { leader } = script;
+      const [other, learner] = script.pair;
+      script.kill(learner);
+      script.node(learner).machine.disk.wipe();
+      await script.untilInSync([leader, other]);
+      await script.mustSet('J', 'old');
+      await script.mustDelete('J');
+      await script.untilLevel();
+      await script.roll(leader);
+      await script.merge(leader);
+      const { removedFloor } = script.store(leader);
+      await script.mustSet('K', 'old');
+      await script.fill(2 * FETCH_BYTES);
+      script.world.network.setMood(learner, SLOW);
+      script.start(learner);
+      const isRebuilding = (): boolean =>
+        script.node(learner).live?.cluster.replicas.replica(P0)?.follower?.isRebuilding === true;
+      await script.until('the learner rebuilds', isRebuilding);
+      // It writes what it has taken.
+      await script.run(60);
+      script.node(learner).machine.disk.isSlow = true;
+      await script.run(100);
+      await script.mustDelete('K');
+      await script.onNode(leader, async ({ cluster }) => cluster.replicas.leading(P0)?.mergeNow());
+      expect(isRebuilding(), 'it still rebuilds').to.equal(true);
+      expect(script.store(leader).removedFloor).to.equal(removedFloor);
+      script.node(learner).machine.disk.isSlow = false;
+      script.world.network.setMood(learner, null);
+      await script.lead(learner);
+      expect(await script.get('K')).to.equal('nil');
+    }));
+
   it('(d) an overwrite that was never committed lets nothing go: merged and truncated, the old value is there', () =>
     ClusterScript.play({ seed: 305 }, async (script) => {
       await keyInOwnSegment(script, 'K', 'old');
