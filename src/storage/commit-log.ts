@@ -6,11 +6,12 @@ import { FlushFailure } from './flush-failure.ts';
 import type { LogMemory } from './log-memory.ts';
 import { LogReader } from './log-reader.ts';
 import { MetaKeeper } from './meta-keeper.ts';
-import type { FlushMode } from './partition-meta.ts';
+import type { FlushMode, PlannedCut } from './partition-meta.ts';
 import type { OpenedPartition, StoreDoors } from './partition-store.ts';
 import type { FetchedBatch, PendingBatch } from './pending-batch.ts';
 import { PendingTail } from './pending-tail.ts';
 import type { AppendFetchedOptions, LogSlice } from './replica-log.ts';
+import type { Segment } from './segment.ts';
 import type { SegmentedLog } from './segmented-log.ts';
 import { Slices } from './slices.ts';
 
@@ -137,34 +138,53 @@ export class CommitLog {
         `${this.#directory}: a truncation to ${offset}, but ${this.#committedOffset} is committed (I3)`,
       );
     }
+    const cut = offset < this.#sealedOffset ? this.#plannedCut(offset) : null;
     try {
-      if (offset < this.#sealedOffset) await this.#cut(this.#tail.borderAt(offset));
-      else await this.#epochs.trimTo(offset);
+      if (cut === null) await this.#epochs.trimTo(offset);
+      // META names the cut first, so that a start finishes what a crash leaves half done.
+      else await this.keeper.change((meta) => ({ ...meta, cut }));
     } catch (error) {
-      this.#failure = error;
+      // A full disk is met with nothing changed.
+      if (!isFullDisk(error)) this.#failure = error;
       throw error;
     }
+    if (cut !== null) await this.#cut(cut).catch((error: unknown) => this.#halfCut(cut, error));
   }
 
-  /** META names the cut first, so that a start finishes what a crash leaves half done. */
-  async #cut(border: Offset): Promise<void> {
-    const end = asOffset(Math.max(border, this.#committedOffset));
-    const index = this.log.indexAt(end);
-    const target = this.log.segments[index];
+  #plannedCut(offset: Offset): PlannedCut {
+    const end = asOffset(Math.max(this.#tail.borderAt(offset), this.#committedOffset));
+    const target = this.log.segments[this.log.indexAt(end)];
     if (target === undefined) throw new InvariantError(`${this.#directory}: nothing holds offset ${end}`);
+    const first = this.#tail.from(end).find(({ segment }) => segment === target.slot);
+    return { offset: end, base: target.base, position: first?.position ?? target.length };
+  }
+
+  async #cut({ offset, position }: PlannedCut): Promise<void> {
+    const end = asOffset(offset);
+    const index = this.log.indexAt(end);
+    const target = this.log.segments[index] as Segment;
     const dropped = this.#tail.truncateTo(end).filter(({ segment }) => segment === target.slot);
-    const position = dropped[0]?.position ?? target.length;
     this.#cuts += 1;
     this.#reader.forget();
     this.#sealedOffset = end;
     this.#durableOffset = asOffset(Math.min(this.#durableOffset, end));
-    await this.keeper.change((meta) => ({ ...meta, cut: { offset: end, base: target.base, position } }));
     target.batchCount -= dropped.length;
     await this.log.truncate(index, position, end);
     await this.#epochs.trimTo(end);
     await this.keeper.change(({ cut: _done, ...meta }) => meta);
     this.#isSyncDue = false;
     this.#durableOffset = end;
+  }
+
+  /** Whatever the cause: what the files hold now only a start finds out. */
+  #halfCut(cut: PlannedCut, cause: unknown): never {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    this.#failure = isFullDisk(cause)
+      ? new CaskadeError('diskIo', `${this.#directory}: the cut at ${cut.offset} is half done: ${text}`, {
+          cause,
+        })
+      : cause;
+    throw this.#failure;
   }
 
   // Commit
@@ -293,7 +313,7 @@ export class CommitLog {
     try {
       await prepare();
     } catch (error) {
-      if (!(error instanceof CaskadeError) || error.code !== 'diskFull') this.#failure = error;
+      if (!isFullDisk(error)) this.#failure = error;
       throw new FlushFailure('reserve', batch, error);
     }
   }
@@ -309,6 +329,10 @@ export class CommitLog {
       throw new FlushFailure('write', batch, error);
     }
   }
+}
+
+function isFullDisk(error: unknown): boolean {
+  return error instanceof CaskadeError && error.code === 'diskFull';
 }
 
 function nothingAt(offset: Offset): LogSlice {

@@ -83,6 +83,11 @@ export class PendingTail {
     return batch === undefined ? offset : asOffset(Math.min(offset, batch.baseOffset));
   }
 
+  /** The batches from `offset`, a border, on, in order. */
+  from(offset: Offset): readonly PendingBatch[] {
+    return this.#batches.slice(this.#indexOf(offset)) as PendingBatch[];
+  }
+
   /** Forgets the batches from `offset`, a border, on; returns them in order. */
   truncateTo(offset: Offset): readonly PendingBatch[] {
     const dropped = this.#batches.splice(this.#indexOf(offset)) as PendingBatch[];

@@ -70,7 +70,7 @@ export interface ReplicaLog {
   appendFetched(bytes: Uint8Array, nextOffset: Offset, options?: AppendFetchedOptions): Promise<void>;
   /**
    * Cuts the log and the epoch cache back to `offset`, durably; the cache also when the log ends below it already (KAFKA-10706). Throws an
-   * InvariantError below `committedOffset` (I3), and `resync needed` is the caller's decision before.
+   * InvariantError below `committedOffset` (I3), and `resync needed` is the caller's decision before; `diskFull` when it has changed nothing, and may be called again.
    */
   truncateTo(offset: Offset): Promise<void>;
 

@@ -12,12 +12,12 @@ import {
   type PartitionId,
   type PartitionVersion,
 } from '../../model/numbers.ts';
-import { FlushFailure } from '../../storage/flush-failure.ts';
 import { readBatchHeader } from '../../storage/format/batch.ts';
 import type { ReplicaLog } from '../../storage/replica-log.ts';
 import { SerialQueue } from '../../storage/serial-queue.ts';
 import type { UpkeepHost } from '../leader/upkeep.ts';
 import type { FetchOutcome, FetchReply, PeerMessage } from '../messages.ts';
+import { foundNoRoom, RoomWait } from '../room-wait.ts';
 import type { ReplicationRules } from '../rules/rules.ts';
 import { FollowerCore } from './follower-core.ts';
 import type { FollowedLog, FollowerEffect, FollowerEvent } from './follower-types.ts';
@@ -105,6 +105,7 @@ export class FollowerReplica {
   readonly #options: FollowerReplicaOptions;
   readonly #core: FollowerCore;
   readonly #serial = new SerialQueue();
+  readonly #room: RoomWait;
   #log: ReplicaLog | null;
   /** Not the directory that counts yet. */
   #isFresh = false;
@@ -125,6 +126,7 @@ export class FollowerReplica {
   constructor(options: FollowerReplicaOptions) {
     this.#options = options;
     this.#log = options.log;
+    this.#room = new RoomWait(options.clock);
     this.#fetchSent = instantOf(options.clock);
     this.#core = new FollowerCore(options.rules, {
       leaderEpoch: options.leaderEpoch,
@@ -186,7 +188,7 @@ export class FollowerReplica {
     if (!this.isRebuilding) this.#step({ kind: 'logCorrupt' });
   }
 
-  /** The replica is a member again: what it lost has come anew (R6). Between two changes of the log. */
+  /** The replica is a member again: what it lost has come anew (R6). Between two changes of the log. Rejects on a full disk, which takes it another time perhaps. */
   async clearLossy(): Promise<void> {
     await this.#serial.run(async () => {
       const log = this.#log;
@@ -199,10 +201,12 @@ export class FollowerReplica {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
+    this.#room.end();
     await this.#endUpkeep();
     await this.#serial.run(async () => {
       if (!this.#isFresh) return;
-      this.#came(await this.#attempt(() => this.#options.host.discardRebuild().then(() => null)));
+      const discard = this.#attempt(() => this.#options.host.discardRebuild().then(() => null));
+      this.#came(await discard.catch(() => ({ kind: 'diskFailed' }) as const));
     });
   }
 
@@ -294,11 +298,15 @@ export class FollowerReplica {
     return { from: nodeId, fromIncarnation: incarnation, partition, uuid, directoryId, leaderEpoch };
   }
 
-  /** One change of the log after the other; what is still queued when the role ends is not begun. */
+  /** One change of the log after the other; what is still queued when the role ends is not begun. One that finds no room has changed nothing, and is tried again. */
   #queue(change: () => Promise<FollowerEvent | null>): void {
-    void this.#serial.run(async () => {
+    const attempt = this.#serial.run(async () => {
       if (this.#stopped || this.hasFailed) return;
       this.#came(await this.#attempt(change));
+    });
+    attempt.catch((error: unknown) => {
+      this.#options.logger.warn({ component: 'follower', err: error }, 'there is no room: tried again');
+      if (!this.#stopped) this.#room.again(() => this.#queue(change));
     });
   }
 
@@ -308,16 +316,18 @@ export class FollowerReplica {
    */
   #came(event: FollowerEvent | null): void {
     if (event === null) return;
+    this.#room.reset();
     if (!this.#stopped) this.#step(event);
     else if (event.kind === 'diskFailed') this.#options.host.trouble('disk');
     else if (event.kind === 'logCorrupt' && !this.#isFresh) this.#options.host.trouble('corrupt');
   }
 
-  /** A failure of ours or of the disk's stops this replica and no other (KAFKA-8346). */
+  /** A failure of ours or of the disk's stops this replica and no other (KAFKA-8346). Rejects where there was no room. */
   async #attempt(change: () => Promise<FollowerEvent | null>): Promise<FollowerEvent | null> {
     try {
       return await change();
     } catch (error) {
+      if (foundNoRoom(error)) throw error;
       this.#options.logger.error({ component: 'follower', err: error }, 'a change of the log failed');
       return isCorruption(error) ? { kind: 'logCorrupt' } : { kind: 'diskFailed' };
     }
@@ -331,7 +341,7 @@ export class FollowerReplica {
       return { kind: 'written' };
     } catch (error) {
       // A full disk may have room later; until then this replica falls behind and out of the ISR.
-      if (!isCorruption(error) && !isFullDisk(error)) throw error;
+      if (!isCorruption(error) && !foundNoRoom(error)) throw error;
       this.#options.logger.warn({ component: 'follower', err: error }, 'a fetch reply is not written');
       return { kind: 'replyCorrupt' };
     }
@@ -423,11 +433,6 @@ export class FollowerReplica {
 function isCorruption(error: unknown): boolean {
   if (!(error instanceof CaskadeError)) return false;
   return error.code === 'corruptSegment' || error.code === 'corruptMetadata' || error.code === 'futureFormat';
-}
-
-function isFullDisk(error: unknown): boolean {
-  if (!(error instanceof FlushFailure) || error.stage !== 'reserve') return false;
-  return error.cause instanceof CaskadeError && error.cause.code === 'diskFull';
 }
 
 /** Epoch of the last batch; null: no bytes, or not batches as far as their headers tell. */

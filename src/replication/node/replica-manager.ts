@@ -223,10 +223,10 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     switch (message.kind) {
       case 'fetch':
       case 'fetchProgress':
-        this.replica(message.partition)?.receive(message);
+        this.replica(message.partition)?.role.receive(message);
         break;
       case 'fetchReply':
-        this.replica(message.partition)?.receiveReply(message);
+        this.replica(message.partition)?.follower?.receive(message);
         break;
       case 'leaseStamp':
         void this.exchange.stamped(message);
@@ -368,14 +368,14 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   followedUnder(leader: NodeId, incarnation: Incarnation): readonly LeaseGrant[] {
     const grants: LeaseGrant[] = [];
     for (const replica of this.#replicas.all) {
-      const promised = replica.grantTo(leader, incarnation);
+      const promised = replica.role.grantTo(leader, incarnation);
       if (promised !== null) grants.push(promised);
     }
     return grants;
   }
 
   echoed(grant: LeaseGrant, stamp: EchoedStamp): void {
-    this.replica(grant.partition)?.echoed(grant, stamp);
+    this.replica(grant.partition)?.role.echoed(grant, stamp);
   }
 
   released(partition: PartitionId): void {
@@ -437,7 +437,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   #askedToHandOver(request: HandOverRequest): void {
     if (request.incarnation !== this.#incarnation || !this.#isCurrent(request.controllerEpoch)) return;
     const replica = this.replica(request.partition);
-    if (replica?.uuid === request.uuid) replica.handOver(request.leaderEpoch);
+    if (replica?.uuid === request.uuid) replica.role.handOver(request.leaderEpoch);
   }
 
   /** A controller that another has followed says nothing any more (KAFKA-1096). */

@@ -159,7 +159,7 @@ export class ReplicaSet {
       await replica.close();
       // Not before: a rebuild may have been about to put another in its place.
       const name = nodeState.partition(replica.id)?.directory ?? null;
-      this.#nextFetchIds.set(replica.id, replica.nextFetchId);
+      this.#nextFetchIds.set(replica.id, replica.role.nextFetchId);
       doors.logger.info(
         { component: 'replica', partition: replica.id },
         'the replica is not assigned here any more',

@@ -1,9 +1,7 @@
-import type { ReplicaTrouble } from '../../model/control-messages.ts';
 import {
   asLeaderEpoch,
   asOffset,
   asPartitionVersion,
-  type Incarnation,
   type LeaderEpoch,
   type NodeId,
   type Offset,
@@ -13,25 +11,13 @@ import type { PartitionState, ReplicaReport } from '../../model/partition-state.
 import type { PartitionStore } from '../../storage/partition-store.ts';
 import { SerialQueue } from '../../storage/serial-queue.ts';
 import { type FollowerHost, FollowerReplica } from '../follower/follower-replica.ts';
-import type { Fetch, FetchProgress, FetchReply, LeaseGrant } from '../messages.ts';
-import type { EchoedStamp, LeaderHost, LeaderRole } from './leader-role.ts';
+import { foundNoRoom, RoomWait } from '../room-wait.ts';
+import type { LeaderHost, LeaderRole } from './leader-role.ts';
 import { RebuildSite } from './rebuild-site.ts';
+import { ReplicaHealth } from './replica-health.ts';
 import type { ReplicaNode } from './replica-node.ts';
 import { ReplicaReader } from './replica-reader.ts';
-import { TroubleReporter } from './trouble-reporter.ts';
-
-type Role =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'leader'; readonly leaderEpoch: LeaderEpoch; readonly leader: LeaderRole }
-  | {
-      readonly kind: 'follower';
-      readonly leaderEpoch: LeaderEpoch;
-      readonly leader: NodeId;
-      readonly leaderIncarnation: Incarnation;
-      readonly follower: FollowerReplica;
-    };
-
-const NO_ROLE: Role = { kind: 'none' };
+import { ReplicaRole } from './replica-role.ts';
 
 /**
  * One partition on this node: owns its store and the role it has now. A role ends at once, before anything else is looked at (L8); it begins in a serial
@@ -40,25 +26,21 @@ const NO_ROLE: Role = { kind: 'none' };
 export class Replica {
   readonly id: PartitionId;
   readonly uuid: string;
+  readonly role: ReplicaRole;
+  /** Scrub, digest and reads of what is committed here. */
+  readonly reader: ReplicaReader;
   readonly #node: ReplicaNode;
   readonly #serial = new SerialQueue();
-  readonly #troubles: TroubleReporter;
+  readonly #health: ReplicaHealth;
   readonly #site: RebuildSite;
-  readonly #reader: ReplicaReader;
+  /** For what is begun without a role, or for one. */
+  readonly #room: RoomWait;
   #store: PartitionStore | null;
-  #role: Role = NO_ROLE;
-  /** Resolves when the last role that ended touches the store no more. */
-  #ended: Promise<void> = Promise.resolve();
   /** The newest state accepted; its role may still be beginning. */
   #wanted: PartitionState | null = null;
   /** The newest that is durable and in force (R17). */
   #applied: PartitionState | null = null;
-  /** Its disk failed: nothing is written any more in this life of the process. */
-  #isBroken = false;
-  /** Its log is not to be trusted until it has been built anew. */
-  #isSuspect = false;
   #isClosed = false;
-  #nextFetchId: number;
 
   /** `store` null: what the record names cannot be used. `firstFetchId`: above all that were used for the partition in this life. */
   constructor(
@@ -69,13 +51,22 @@ export class Replica {
     firstFetchId: number,
   ) {
     this.id = id;
-    this.#nextFetchId = firstFetchId;
     this.uuid = uuid;
     this.#store = store;
     this.#node = node;
     this.#site = new RebuildSite(id, uuid, node.nodeState, node.directories);
-    this.#troubles = new TroubleReporter(node.doors.clock, (trouble) => this.#tell(trouble));
-    this.#reader = new ReplicaReader(
+    this.#room = new RoomWait(node.doors.clock);
+    this.#health = new ReplicaHealth(id, node, {
+      directoryId: () => this.#store?.directoryId ?? '',
+      leaderEpoch: () => this.#wanted?.leaderEpoch ?? this.#leaderEpochMax,
+      isAlone: () => this.#wanted?.replicas.length === 1,
+    });
+    this.role = new ReplicaRole(id, uuid, firstFetchId, node, {
+      leaderEpochMax: () => this.#leaderEpochMax,
+      ending: (follower) => this.#roleEnding(follower),
+      failed: (error) => this.#health.failed(error),
+    });
+    this.reader = new ReplicaReader(
       id,
       { fit: () => (this.#isFit ? this.#store : null), rotten: () => this.#rotten() },
       node.doors,
@@ -88,24 +79,19 @@ export class Replica {
   }
 
   get leader(): LeaderRole | null {
-    return this.#role.kind === 'leader' ? this.#role.leader : null;
+    return this.role.leader;
   }
 
   get follower(): FollowerReplica | null {
-    return this.#role.kind === 'follower' ? this.#role.follower : null;
+    return this.role.follower;
   }
 
   get store(): PartitionStore | null {
     return this.#store;
   }
 
-  /** Once no role runs any more: above all fetches of this replica. */
-  get nextFetchId(): number {
-    return this.#nextFetchId;
-  }
-
   get isBroken(): boolean {
-    return this.#isBroken;
+    return this.#health.isBroken;
   }
 
   /**
@@ -116,7 +102,7 @@ export class Replica {
     if (this.#isClosed) return Promise.resolve(false);
     this.#wanted = state;
     const durable = this.#node.nodeState.raisePartition(this.id, state.leaderEpoch, state.version);
-    if (this.#role.kind !== 'none' && this.#role.leaderEpoch < state.leaderEpoch) this.#endRole();
+    if (this.#isBefore(state)) this.role.end();
     const isDurable = durable.then(
       () => true,
       (error: unknown) => this.#notDurable(error),
@@ -130,52 +116,7 @@ export class Replica {
 
   /** Facts or live nodes changed. */
   viewChanged(): void {
-    const state = this.#applied;
-    if (this.#role.kind === 'leader' && state?.leaderEpoch === this.#role.leaderEpoch) {
-      this.#role.leader.stateApplied(state, this.#node.view());
-    }
-  }
-
-  receive(message: Fetch | FetchProgress): void {
-    if (this.#role.kind === 'leader') {
-      this.#role.leader.receive(message);
-    } else if (message.kind === 'fetch') {
-      this.#node.doors.peers.send(message.from, {
-        kind: 'fetchReply',
-        from: this.#node.settings.nodeId,
-        fromIncarnation: this.#node.incarnation,
-        toIncarnation: message.fromIncarnation,
-        partition: this.id,
-        fetchId: message.fetchId,
-        leaderEpoch: this.#leaderEpochMax,
-        outcome: { result: 'notLeader' },
-      });
-    }
-  }
-
-  receiveReply(reply: FetchReply): void {
-    this.follower?.receive(reply);
-  }
-
-  /** L9: asked of the leader of this very epoch. */
-  handOver(leaderEpoch: LeaderEpoch): void {
-    if (this.#role.kind === 'leader' && this.#role.leaderEpoch === leaderEpoch) this.#role.leader.handOver();
-  }
-
-  echoed(grant: LeaseGrant, stamp: EchoedStamp): void {
-    if (this.#role.kind !== 'leader') return;
-    if (grant.uuid === this.uuid && grant.leaderEpoch === this.#role.leaderEpoch) {
-      this.#role.leader.echoed(stamp);
-    }
-  }
-
-  /** What may be promised to the leader that is followed: nothing in an epoch below the highest known (L6, 4.3-5). */
-  grantTo(leader: NodeId, incarnation: Incarnation): LeaseGrant | null {
-    const role = this.#role;
-    if (role.kind !== 'follower' || role.leader !== leader || role.leaderIncarnation !== incarnation)
-      return null;
-    if (!this.#node.rules.mayFollowEpoch(role.leaderEpoch, this.#leaderEpochMax)) return null;
-    return { partition: this.id, uuid: this.uuid, leaderEpoch: role.leaderEpoch };
+    if (this.#applied !== null) this.role.stateApplied(this.#applied);
   }
 
   report(): ReplicaReport {
@@ -183,8 +124,8 @@ export class Replica {
     const record = this.#node.nodeState.partition(this.id);
     const applied = this.#applied;
     // A member counts for what is committed: in this life that needs no mark on the disk (R6).
-    const isMarked = store?.isWhole === false && !(applied !== null && this.#isMember(applied));
-    const isWhole = store !== null && !isMarked && !this.#isBroken && !this.#isSuspect;
+    const isMarked = store?.isWhole === false && !(applied !== null && this.#isProved(applied));
+    const isWhole = store !== null && !isMarked && !this.#health.isBroken && !this.#health.isSuspect;
     return {
       partition: this.id,
       uuid: this.uuid,
@@ -197,25 +138,22 @@ export class Replica {
     };
   }
 
-  /** Scrub, digest and reads of what is committed here. */
-  get reader(): ReplicaReader {
-    return this.#reader;
-  }
-
   /** The node goes on in another life: no role outlives the one in which it began. Leaders answer nothing any more when this returns. */
   endLife(): Promise<void> {
-    this.#endRole();
-    this.#troubles.end();
-    return this.#ended;
+    this.role.end();
+    this.#room.end();
+    this.#health.sayNoMore();
+    return this.role.ended;
   }
 
   /** Ends the role and closes the files; the directory stays. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#endRole();
-    this.#troubles.end();
+    this.role.end();
+    this.#room.end();
+    this.#health.close();
     await this.#serial.run(async () => {
-      await this.#ended;
+      await this.role.ended;
       await this.#site.close();
       await this.#closeStore(this.#store);
       this.#store = null;
@@ -237,48 +175,62 @@ export class Replica {
     return false;
   }
 
-  #endRole(): void {
-    const role = this.#role;
-    if (role.kind === 'none') return;
-    this.#role = NO_ROLE;
-    this.#troubles.end();
-    const ending = role.kind === 'leader' ? role.leader.stop() : role.follower.stop();
-    if (role.kind === 'follower') this.#noteFollower(role.follower);
-    const before = this.#ended;
-    this.#ended = before.then(() => ending).catch((error: unknown) => this.#failed(error));
-    this.#log(role.leaderEpoch, `${role.kind} no more`);
-    this.#node.roleChanged(this.id);
+  #roleEnding(follower: FollowerReplica | null): void {
+    this.#health.sayNoMore();
+    if (follower?.hasFailed === true) this.#health.broke();
   }
 
-  #noteFollower(follower: FollowerReplica): void {
-    this.#nextFetchId = follower.nextFetchId;
-    if (follower.hasFailed) this.#isBroken = true;
+  /** The role that runs is of an epoch before that of the state. */
+  #isBefore(state: PartitionState): boolean {
+    const { leaderEpoch } = this.role;
+    return leaderEpoch !== null && leaderEpoch < state.leaderEpoch;
   }
 
   async #apply(state: PartitionState): Promise<void> {
-    const role = this.#role;
     this.#applied = state;
-    if (role.kind === 'none' || role.leaderEpoch < state.leaderEpoch) {
-      await this.#begin(state);
-    } else if (role.kind === 'leader') {
-      role.leader.stateApplied(state, this.#node.view());
-    } else {
-      role.follower.versionApplied(state.version);
-      if (this.#isMember(state)) await role.follower.clearLossy();
-    }
-    if (this.#role.kind === 'none' && this.#isMember(state)) await this.#clearLossy();
+    this.#room.end();
+    if (this.role.kind === 'none' || this.#isBefore(state)) await this.#begin(state);
+    else this.role.stateApplied(state);
+    this.role.follower?.versionApplied(state.version);
+    await this.#clearLossy(state);
   }
 
-  /** R6, where no role does it: the state by which it became a member again may be heard of only when the leader is gone. */
-  async #clearLossy(): Promise<void> {
-    const store = this.#store;
-    if (store === null || store.isWhole || this.#isBroken || this.#isSuspect) return;
-    await store.clearLossy().catch((error: unknown) => this.#failed(error));
+  /** R6, in whatever role but a leader's: it may hear that it is a member only when it is none any more, or when the leader is gone. */
+  async #clearLossy(state: PartitionState): Promise<void> {
+    if (this.#isClosed || this.role.kind === 'leader' || !this.#mayClearLossy(state)) return;
+    try {
+      await (this.follower ?? this.#store)?.clearLossy();
+    } catch (error) {
+      this.#tryAgain(error, () => this.#clearLossy(state), state);
+    }
+  }
+
+  /** What it lost it has again, or it would not be a member. What has rotted stays marked: a crash before it is built anew must not make it whole (C11). */
+  #mayClearLossy(state: PartitionState): boolean {
+    const { isBroken, isSuspect } = this.#health;
+    return this.#store?.isWhole === false && !isBroken && !isSuspect && this.#isProved(state);
+  }
+
+  /** On a full disk later, while nothing newer is in force; what else has failed is the end of it. */
+  #tryAgain(error: unknown, change: () => Promise<void>, state: PartitionState): void {
+    if (!foundNoRoom(error)) {
+      this.#health.failed(error);
+      return;
+    }
+    const { logger } = this.#node.doors;
+    logger.warn({ component: 'replica', partition: this.id, err: error }, 'there is no room: tried again');
+    if (this.#isClosed) return;
+    this.#room.again(() => {
+      const attempt = this.#serial.run(async () => {
+        if (this.#applied === state) await change();
+      });
+      attempt.catch((failure: unknown) => this.#health.failed(failure));
+    });
   }
 
   async #begin(state: PartitionState): Promise<void> {
-    this.#endRole();
-    await this.#ended;
+    this.role.end();
+    await this.role.ended;
     if (!this.#isCurrent(state)) return;
     const { nodeId } = this.#node.settings;
     if (state.leader === nodeId) await this.#lead(state);
@@ -288,14 +240,15 @@ export class Replica {
   /** Asked again after every await: a newer state, or another life, may have come. */
   #isCurrent(state: PartitionState): boolean {
     const wanted = this.#wanted;
-    const mayBegin = !this.#isClosed && !this.#node.isBetweenLives && this.#role.kind === 'none';
+    const mayBegin = !this.#isClosed && !this.#node.isBetweenLives && this.role.kind === 'none';
     return mayBegin && wanted?.leaderEpoch === state.leaderEpoch;
   }
 
-  #isMember(state: PartitionState): boolean {
+  /** It is, or was when it left the ISR, a member under this life and directory: it has all that was committed then (R6, KIP-966). */
+  #isProved(state: PartitionState): boolean {
     const { nodeId } = this.#node.settings;
     return (
-      state.isr.includes(nodeId) &&
+      (state.isr.includes(nodeId) || state.elr.includes(nodeId)) &&
       state.incarnations[nodeId] === this.#node.incarnation &&
       state.directoryIds[nodeId] === this.#store?.directoryId
     );
@@ -306,8 +259,8 @@ export class Replica {
     // Another life of this node was elected: the controller will meet this one and elect again (KIP-380).
     if (state.incarnations[this.#node.settings.nodeId] !== incarnation) return;
     const store = this.#store;
-    if (store === null || this.#isBroken) {
-      this.#troubles.begin(this.#isBroken ? 'disk' : 'corrupt');
+    if (store === null || this.#health.isBroken) {
+      this.#health.say(this.#health.isBroken ? 'disk' : 'corrupt');
       return;
     }
     if (state.leaderEpoch <= store.latestEpoch) {
@@ -315,10 +268,10 @@ export class Replica {
       return;
     }
     try {
-      if (this.#isMember(state) && !store.isWhole) await store.clearLossy();
+      if (this.#mayClearLossy(state)) await store.clearLossy();
       await store.beginEpoch(state.leaderEpoch);
     } catch (error) {
-      this.#failed(error);
+      this.#tryAgain(error, () => this.#begin(state), state);
       return;
     }
     if (!this.#isCurrent(state) || incarnation !== this.#node.incarnation) {
@@ -327,12 +280,9 @@ export class Replica {
       return;
     }
     const leader = this.#node.newLeader(state, store, this.#leaderHost(state.leaderEpoch));
-    this.#role = { kind: 'leader', leaderEpoch: state.leaderEpoch, leader };
-    this.#log(state.leaderEpoch, 'leads');
-    leader.start();
+    this.role.lead(state.leaderEpoch, leader);
     // Elected in spite of it: nobody else could be. It leads what it can read, and says so until another can.
-    if (this.#isSuspect) this.#troubles.begin('corrupt');
-    this.#node.roleChanged(this.id);
+    if (this.#health.isSuspect) this.#health.say('corrupt');
   }
 
   #follow(state: PartitionState, leader: NodeId): void {
@@ -340,8 +290,8 @@ export class Replica {
     const epochMax = this.#leaderEpochMax;
     if (leaderIncarnation === undefined || !this.#node.rules.mayFollowEpoch(state.leaderEpoch, epochMax))
       return;
-    if (this.#isBroken) {
-      this.#troubles.begin('disk');
+    if (this.#health.isBroken) {
+      this.#health.say('disk');
       return;
     }
     const { settings, doors, rules } = this.#node;
@@ -355,8 +305,8 @@ export class Replica {
       leaderEpoch: state.leaderEpoch,
       version: state.version,
       isUnclean: state.recovery === 'unclean',
-      log: this.#isSuspect ? null : this.#store,
-      firstFetchId: this.#nextFetchId,
+      log: this.#health.isSuspect ? null : this.#store,
+      firstFetchId: this.role.nextFetchId,
       fetchBytesMax: settings.fetchBytesMax,
       pollMsMax: settings.pollMsMax,
       rules,
@@ -365,13 +315,15 @@ export class Replica {
       logger: doors.logger.child({ partition: this.id, leaderEpoch: state.leaderEpoch }),
       host: this.#followerHost(state.leaderEpoch),
     });
-    this.#role = { kind: 'follower', leaderEpoch: state.leaderEpoch, leader, leaderIncarnation, follower };
-    this.#log(state.leaderEpoch, `follows node ${leader}`);
-    follower.start();
-    this.#node.roleChanged(this.id);
-    if (this.#isMember(state)) void follower.clearLossy();
+    this.role.follow({
+      kind: 'follower',
+      leaderEpoch: state.leaderEpoch,
+      leader,
+      leaderIncarnation,
+      follower,
+    });
     // Said in every epoch until it is built anew: the one who was told may not reign any more.
-    if (this.#isSuspect) this.#troubles.begin('corrupt');
+    if (this.#health.isSuspect) this.#health.say('corrupt');
   }
 
   #leaderHost(leaderEpoch: LeaderEpoch): LeaderHost {
@@ -386,7 +338,7 @@ export class Replica {
       requestStamps: () => exchange.requestRound(),
       leaseSetChanged: () => exchange.targetsChanged(),
       mayExpire: () => exchange.mayExpire,
-      trouble: (trouble) => this.#inTrouble(trouble),
+      trouble: (trouble) => this.#health.inTrouble(trouble),
       handedOver: (lastEpoch, logEndOffset) => this.#handedOver(leaderEpoch, lastEpoch, logEndOffset),
     };
   }
@@ -402,13 +354,13 @@ export class Replica {
       suspectSelf: () => this.#node.suspectSelf(),
       newUpkeep: (host, serial) =>
         this.#store === null ? null : this.#node.newUpkeep(this.#store, host, serial),
-      trouble: (trouble) => this.#inTrouble(trouble),
+      trouble: (trouble) => this.#health.inTrouble(trouble),
     };
   }
 
   /** A crash before it is built anew must not make it whole (C11). Best effort: a disk that does not take the mark may still take the rebuild. */
   async #openRebuild(): Promise<PartitionStore> {
-    if (this.#isSuspect && this.#store?.isWhole === true) {
+    if (this.#health.isSuspect && this.#store?.isWhole === true) {
       await this.#store.markLossy().catch((err: unknown) => {
         const { logger } = this.#node.doors;
         logger.warn({ component: 'replica', partition: this.id, err }, 'the replica is not marked as lossy');
@@ -420,28 +372,19 @@ export class Replica {
   #adoptRebuild(): Promise<void> {
     return this.#site.adopt(this.#store, (store) => {
       this.#store = store;
-      this.#isSuspect = false;
-      this.#troubles.end();
+      this.#health.rebuilt();
     });
   }
 
   // Small parts
 
-  #failed(error: unknown): void {
-    this.#node.doors.logger.error(
-      { component: 'replica', partition: this.id, err: error },
-      'the replica has failed',
-    );
-    this.#inTrouble('disk');
-  }
-
   async #closeStore(store: PartitionStore | null): Promise<void> {
     if (store === null) return;
     try {
-      if (this.#isBroken) await store.abandon();
+      if (this.#health.isBroken) await store.abandon();
       else await store.close();
     } catch (error) {
-      this.#isBroken = true;
+      this.#health.broke();
       this.#node.doors.logger.error(
         { component: 'replica', partition: this.id, err: error },
         'the log is not closed cleanly',
@@ -451,37 +394,14 @@ export class Replica {
 
   /** What is committed here may be shown, and must be readable. */
   get #isFit(): boolean {
-    return !this.#isClosed && !this.#isBroken && !this.#isSuspect && this.follower?.isRebuilding !== true;
-  }
-
-  #inTrouble(trouble: ReplicaTrouble['trouble']): void {
-    if (trouble === 'corrupt' && !this.#isSuspect) {
-      this.#node.rotFound();
-      // Nobody else has it: to be out of the way would help nobody.
-      if (this.#wanted?.replicas.length === 1) return;
-    }
-    if (trouble === 'disk') this.#isBroken = true;
-    else this.#isSuspect = true;
-    if (!this.#isClosed) this.#troubles.begin(trouble);
+    const { isBroken, isSuspect } = this.#health;
+    return !this.#isClosed && !isBroken && !isSuspect && this.follower?.isRebuilding !== true;
   }
 
   /** C11: whoever follows is built anew at once; a leader says so and leads on until another can. */
   #rotten(): void {
-    if (this.#role.kind === 'follower') this.#role.follower.logIsCorrupt();
-    else this.#inTrouble('corrupt');
-  }
-
-  #tell(trouble: ReplicaTrouble['trouble']): void {
-    if (this.#node.isBetweenLives) return;
-    this.#node.doors.controller.send({
-      kind: 'replicaTrouble',
-      node: this.#node.settings.nodeId,
-      incarnation: this.#node.incarnation,
-      partition: this.id,
-      leaderEpoch: this.#wanted?.leaderEpoch ?? this.#leaderEpochMax,
-      directoryId: this.#store?.directoryId ?? '',
-      trouble,
-    });
+    if (this.follower !== null) this.follower.logIsCorrupt();
+    else this.#health.inTrouble('corrupt');
   }
 
   #handedOver(leaderEpoch: LeaderEpoch, lastEpoch: LeaderEpoch, logEndOffset: Offset): void {
