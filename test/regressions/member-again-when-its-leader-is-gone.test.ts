@@ -37,6 +37,19 @@ describe('a lossy replica that became a member just before its leader died (R6)'
     expect(node.manager.reports([])[0]?.verdict).to.equal('whole');
   });
 
+  it('is whole also if it hears of itself only when it is eligible and no member any more (KIP-966)', async () => {
+    for (const leader of [1, null]) {
+      const cluster = await caughtUp();
+      const node = cluster.node(2);
+      await cluster.push(cluster.state(1, 2, 4, [1, 2]), [1]);
+      await cluster.push({ ...cluster.state(leader, 3, 5, [1]), elr: [node.id] }, [2]);
+      expect(node.manager.reports([])[0]?.verdict).to.equal('whole');
+      node.kill();
+      await node.start();
+      expect(node.manager.reports([])[0]?.verdict).to.equal('whole');
+    }
+  });
+
   it('stays lossy if what it hears speaks of another life, or of others', async () => {
     const cluster = await caughtUp();
     const node = cluster.node(2);

@@ -89,6 +89,21 @@ describe('a committed record that has rotted (C11)', () => {
     expect(node.manager.reports([])[0]?.verdict).to.equal('lossy');
   });
 
+  it('stays marked where the replica is elected in spite of it: a crash does not make it whole', async () => {
+    const cluster = await filled(2);
+    const node = cluster.node(2);
+    await rot(cluster, 2);
+    cluster.isLost = () => true;
+    await cluster.clock.until(node.manager.scrubNow());
+    await cluster.clock.advance(1000);
+    await cluster.push(cluster.state(2, 2, 3, [2]));
+    expect(node.manager.leading(PARTITION)).to.not.equal(null);
+    expect(node.manager.reports([])[0]?.verdict).to.equal('lossy');
+    node.kill();
+    await node.start();
+    expect(node.manager.reports([])[0]?.verdict).to.equal('lossy');
+  });
+
   it('of a partition that nobody else has is logged and counted, and nothing else', async () => {
     const cluster = await filled(1);
     const node = cluster.node(1);
