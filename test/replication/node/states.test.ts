@@ -222,6 +222,34 @@ describe('replica manager: states', () => {
     });
   }
 
+  it('who is asked to hand over before its role has begun does so when it has, and not in a later epoch (L9)', async () => {
+    for (const isLate of [false, true]) {
+      const cluster = new TestCluster(2);
+      await cluster.found(1);
+      await cluster.clock.advance(100);
+      const node = cluster.node(2);
+      const ready = () => node.told.filter(({ kind }) => kind === 'handOverReady').length;
+      node.disk.slow({ syncMs: 300 });
+      const pushed = cluster.state(2, 2, 3);
+      await cluster.push(pushed, [2]);
+      expect(node.manager.leading(PARTITION)).to.equal(null);
+      node.manager.receiveControl({
+        kind: 'handOverRequest',
+        controller: asNodeId(1),
+        controllerEpoch: asControllerEpoch(1),
+        incarnation: node.manager.incarnation,
+        partition: PARTITION,
+        uuid: pushed.uuid,
+        leaderEpoch: asLeaderEpoch(2),
+      });
+      if (isLate) await cluster.push(cluster.state(2, 3, 4));
+      node.disk.clearFaults();
+      await cluster.push(isLate ? cluster.state(2, 3, 4) : pushed);
+      await cluster.clock.advance(3000);
+      expect(ready() > 0).to.equal(!isLate);
+    }
+  });
+
   it('a life that cannot be made durable never begins', async () => {
     const cluster = new TestCluster(2);
     await cluster.found(1);
