@@ -5,6 +5,7 @@ import { CommittedIndex } from '../../../src/storage/committed-index.ts';
 import { RecordKind } from '../../../src/storage/format/record.ts';
 import { MERGE_RULES } from '../../../src/storage/merge-rules.ts';
 import { Overlay } from '../../../src/storage/overlay.ts';
+import { PartitionStore } from '../../../src/storage/partition-store.ts';
 import { SegmentedLog } from '../../../src/storage/segmented-log.ts';
 import { TAIL_RULES } from '../../../src/storage/tail-verdict.ts';
 import { type Mutation, mutation, replaced } from './mutation.ts';
@@ -39,9 +40,8 @@ export const MERGE_MUTATIONS: readonly Mutation[] = [
       },
     },
   }),
-  mutation('what is not committed is merged', 'C2', {
-    install: () => replaced(mergeRules, 'isMergeable', () => () => true),
-  }),
+  // A segment that is merged before it is committed ends the mutant: the commit does not find it. So merge takes what it may, and asks who may not be asked.
+  mutation('what is not committed is merged', 'C2', { install: uncommittedEvidence }),
   mutation('a flush is dropped by any merge', 'R15, C4', {
     install: () =>
       replaced(mergeRules, 'mayRemove', (original) => (facts) => facts.isFlush || original(facts)),
@@ -90,4 +90,28 @@ function withoutRebuilt(view: LeaderView): LeaderView {
   const stays = (node: NodeId): boolean => followers.get(node)?.isRebuilding !== true;
   const assigned = { replicas: state.replicas.filter(stays), adding: state.adding.filter(stays) };
   return { ...view, state: { ...state, ...assigned } };
+}
+
+/** A merge leaves out what a leader has appended something newer for, committed or not. */
+function uncommittedEvidence(): () => void {
+  const leaders = new WeakMap<CommittedIndex, PartitionStore>();
+  const restores = [
+    replaced(
+      PartitionStore.prototype,
+      'beginEpoch',
+      (original) =>
+        function beginEpoch(this: PartitionStore, epoch) {
+          leaders.set(this.index, this);
+          return original.call(this, epoch);
+        },
+    ),
+    replaced(mergeRules, 'isLive', (original) => (index, record) => {
+      const { bytes, keyStart: start, keyEnd: end, hash, database, kind } = record;
+      const newest = leaders.get(index)?.newestUncommitted(database, { bytes, start, end, hash }) ?? -1;
+      return original(index, record) && (kind !== RecordKind.put || newest < 0);
+    }),
+  ];
+  return () => {
+    for (const restore of restores) restore();
+  };
 }

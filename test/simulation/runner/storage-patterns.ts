@@ -1,14 +1,29 @@
-import { between, comes, now, type Pattern, type PatternScene, waits } from './pattern-scene.ts';
+import type { NodeId } from '../../../src/model/numbers.ts';
+import {
+  between,
+  comes,
+  now,
+  others,
+  type Pattern,
+  type PatternScene,
+  parted,
+  waits,
+} from './pattern-scene.ts';
 
+/** Longer than a session and an election. */
+const DEPOSED_MS_MAX = 4_500;
 const REBUILD_BEGINS_MS_MAX = 3_500;
 
 const isRebuilding = ({ world, state, follower }: PatternScene): boolean =>
   world.node(follower).live?.cluster.replicas.replica(state.id)?.follower?.isRebuilding === true;
 
-/** An operator asks whoever leads to roll and merge (BGREWRITEAOF). What becomes of it the log tells. */
-function askForMerge(scene: PatternScene): void {
-  const { world, state } = scene;
+const isDeposed = (scene: PatternScene): boolean => {
   const { leader } = now(scene);
+  return leader !== null && leader !== scene.leader;
+};
+
+/** An operator asks a leader to roll and merge (BGREWRITEAOF). What becomes of it the log tells. */
+function askForMerge({ world, state }: PatternScene, leader: NodeId | null): void {
   if (leader === null) return;
   world.request<null>({
     to: leader,
@@ -33,11 +48,29 @@ async function slowRebuild(scene: PatternScene): Promise<boolean> {
   const untilMs = world.nowMs + between(scene, 1_500, 5_000);
   while (begins && scene.isOn() && world.nowMs < untilMs && isRebuilding(scene)) {
     await waits(scene, between(scene, 150, 500));
-    if (scene.isOn()) askForMerge(scene);
+    if (scene.isOn()) askForMerge(scene, now(scene).leader);
   }
   disk.isSlow = false;
   return begins;
 }
 
+/** A leader in the dark goes on appending, and merges, until another leads: what it appended was never committed, and lets nothing go (C2). */
+async function mergesInTheDark(scene: PatternScene): Promise<boolean> {
+  const { world, leader } = scene;
+  const mend = parted(scene, [leader], others(scene, leader));
+  const { link } = world.node(leader).machine;
+  link.isCut = true;
+  const untilMs = world.nowMs + DEPOSED_MS_MAX;
+  let isOver = false;
+  while (!isOver && scene.isOn() && world.nowMs < untilMs) {
+    isOver = await comes(scene, between(scene, 150, 500), () => isDeposed(scene), 5);
+    if (scene.isOn()) askForMerge(scene, leader);
+  }
+  await waits(scene, between(scene, 0, 300));
+  mend();
+  link.isCut = false;
+  return isOver;
+}
+
 /** What stands against the rules of merge and rebuild. */
-export const STORAGE_PATTERNS = { slowRebuild } as const satisfies Record<string, Pattern>;
+export const STORAGE_PATTERNS = { slowRebuild, mergesInTheDark } as const satisfies Record<string, Pattern>;
