@@ -7,6 +7,7 @@ import { SimulatedSessionFactory } from '../world/coordinator-session.ts';
 import { type Mutation, mutation, replaced } from './mutation.ts';
 
 type World = Parameters<typeof CONTROLLER_RULES.decide>[2];
+type Decision = ReturnType<typeof CONTROLLER_RULES.decide>;
 
 /** Elections and membership. */
 export const CONTROLLER_MUTATIONS: readonly Mutation[] = [
@@ -47,10 +48,26 @@ export const CONTROLLER_MUTATIONS: readonly Mutation[] = [
       }),
     },
   }),
+  // That nobody is left out when the ELR is written is harmless alone: who stands in it is judged once more when it would be elected, and a lossy replica stays lossy, in all its lives, until it is a member
+  // again or another directory has taken its place.
   mutation('who is dropped as lossy stays eligible', 'KIP-966', {
     controller: {
       nextIsrElr: (now, nextIsr, minInsync) =>
         CONTROLLER_RULES.nextIsrElr(now, nextIsr, minInsync, new Set()),
+      classifyMember: (state, node, view) => {
+        const kind = CONTROLLER_RULES.classifyMember(state, node, view);
+        return kind === 'lossy' && state.elr.includes(node) ? 'returned' : kind;
+      },
+    },
+  }),
+  mutation('a lower min.insync leaves the ELR', 'R2', {
+    controller: {
+      decide: (rules, state, world) => {
+        const decision = CONTROLLER_RULES.decide(rules, state, world);
+        if (decision.kind !== 'write' || decision.reason !== 'minInsyncChanged') return decision;
+        const { elr, incarnations, directoryIds } = state;
+        return { ...decision, next: { ...decision.next, elr, incarnations, directoryIds } };
+      },
     },
   }),
   mutation('a coordinator that lost writes is believed', 'R17', {
@@ -59,6 +76,7 @@ export const CONTROLLER_MUTATIONS: readonly Mutation[] = [
         CONTROLLER_RULES.decide(rules, state, { ...world, isRegressed: false }),
     },
   }),
+  mutation('a lone survivor is elected', 'R17', { controller: { isWitnessed: () => true } }),
   mutation('proposals of any version are taken', '2.3', {
     controller: {
       checkProposal: (rules, proposal, world) => {
@@ -70,6 +88,18 @@ export const CONTROLLER_MUTATIONS: readonly Mutation[] = [
   }),
   // That a proposal may name an old life (KIP-903) breaks nothing by itself: the leader commits nothing by another life, and a newer one keeps its place only where it is proved whole in the same
   // directory (R5, R6). Those have their mutations.
+  mutation('the next epoch is above what the coordinator knows, and no more', 'I1, R17', {
+    controller: { nextLeaderEpoch: (committed) => CONTROLLER_RULES.nextLeaderEpoch(committed, committed) },
+  }),
+  mutation('a reassignment is done before its new replicas are in sync', '2.7, KAFKA-9672, KAFKA-15665', {
+    controller: {
+      decide: (rules, state, world) => {
+        const decision = CONTROLLER_RULES.decide(rules, state, world);
+        const isBusy = decision.kind === 'write' || state.adding.length === 0 || state.leader === null;
+        return isBusy ? decision : write(reassigned(state, world));
+      },
+    },
+  }),
   mutation('anybody alive is elected', '2.7', {
     controller: {
       decide: (rules, state, world) => {
@@ -92,6 +122,41 @@ export const CONTROLLER_MUTATIONS: readonly Mutation[] = [
       ),
   }),
 ];
+
+const write = (next: PartitionState): Extract<Decision, { kind: 'write' }> => ({
+  kind: 'write',
+  reason: 'reassignDone',
+  next,
+  versionAbove: next.version,
+  candidates: [],
+});
+
+/** Whoever was to be added is a member, as far as anything is known of it. */
+function reassigned(state: PartitionState, world: World): PartitionState {
+  const replicas = state.replicas.filter((node) => !state.removing.includes(node));
+  const incarnations = { ...state.incarnations };
+  const directoryIds = { ...state.directoryIds };
+  for (const node of replicas) {
+    const { incarnation, report } = world.members.get(node) ?? { incarnation: null, report: null };
+    if (incarnation !== null) incarnations[node] ??= incarnation;
+    if (report !== null && report !== 'absent') directoryIds[node] ??= report.directoryId;
+  }
+  const isr = replicas.filter((node) => directoryIds[node] !== undefined);
+  const leader = isr.find((node) => node === state.leader) ?? isr[0] ?? null;
+  const leaderEpoch = CONTROLLER_RULES.nextLeaderEpoch(state.leaderEpoch, world.leaderEpochMax);
+  return {
+    ...state,
+    replicas,
+    adding: [],
+    removing: [],
+    isr,
+    elr: [],
+    leader,
+    leaderEpoch,
+    incarnations,
+    directoryIds,
+  };
+}
 
 /** `next`, led by somebody who is alive, assigned and in neither ISR nor ELR; null: there is nobody. */
 function ledByStranger(next: PartitionState, { members }: World): PartitionState | null {

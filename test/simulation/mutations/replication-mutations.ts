@@ -1,6 +1,13 @@
+import type { ProposedMember } from '../../../src/model/control-messages.ts';
 import { asOffset } from '../../../src/model/numbers.ts';
+import { minInsyncOf } from '../../../src/model/partition-state.ts';
+import { LeaderCore } from '../../../src/replication/leader/leader-core.ts';
+import { releasedMessage } from '../../../src/replication/leader/leader-messages.ts';
+import { Replica } from '../../../src/replication/node/replica.ts';
+import { ReplicaManager } from '../../../src/replication/node/replica-manager.ts';
 import { RULES } from '../../../src/replication/rules/rules.ts';
-import { type Mutation, mutation } from './mutation.ts';
+import type { LeaderView } from '../../../src/replication/rules/types.ts';
+import { type Mutation, mutation, replaced } from './mutation.ts';
 
 /** In-sync replicas, high watermark, reconciliation. */
 export const REPLICATION_MUTATIONS: readonly Mutation[] = [
@@ -86,7 +93,7 @@ export const REPLICATION_MUTATIONS: readonly Mutation[] = [
         RULES.checkFetch(view, fetch, { ...log, removedFloor: -1 }, known),
     },
   }),
-  // Rule by rule each covers the others: a state is accepted by epoch and version, and a role begins in no epoch below the highest known.
+  // Rule by rule each covers the others: a state is accepted by epoch and version, a role ends only for a newer one, and begins in no epoch below the highest known.
   mutation('the last state that comes is followed, whatever its epoch', 'L6, KAFKA-1096', {
     replication: {
       mayFollowEpoch: () => true,
@@ -95,6 +102,17 @@ export const REPLICATION_MUTATIONS: readonly Mutation[] = [
         return acceptance === 'older' ? 'newer' : acceptance;
       },
     },
+    install: () =>
+      replaced(
+        Replica.prototype,
+        'take',
+        (original) =>
+          function take(this: Replica, state) {
+            const leaderEpoch = this.leader?.leaderEpoch ?? this.follower?.leaderEpoch ?? 0;
+            if (leaderEpoch > state.leaderEpoch) void this.endLife();
+            return original.call(this, state);
+          },
+      ),
   }),
   mutation('sealed records are called refused at step-down', 'R22', {
     replication: {
@@ -104,4 +122,80 @@ export const REPLICATION_MUTATIONS: readonly Mutation[] = [
   mutation('a shrink waits for silence only', 'KAFKA-7152', {
     replication: { isSilent: () => false },
   }),
+  mutation('a proposal is forgotten when it is not wanted any more', '2.3, KIP-497', {
+    install: proposalsGivenUp,
+  }),
+  mutation('a leader keeps the min.insync that its epoch began with', 'R2', { install: oldMinInsync }),
+  mutation('who was asked to hand over says that it has, and leads on', 'L9', { install: handOverBySaying }),
+  mutation('a version counts before it was echoed', 'R17', {
+    replication: {
+      countsForHighWatermark: (view, progress) =>
+        RULES.countsForHighWatermark(view, { ...progress, ackedVersion: view.state.version }),
+    },
+  }),
+  mutation('a reply to an earlier life is taken', 'KIP-380', {
+    install: () =>
+      replaced(
+        ReplicaManager.prototype,
+        'receive',
+        (original) =>
+          function receive(this: ReplicaManager, message) {
+            const toIncarnation = this.incarnation;
+            original.call(this, message.kind === 'fetchReply' ? { ...message, toIncarnation } : message);
+          },
+      ),
+  }),
 ];
+
+function proposalsGivenUp(): () => void {
+  const nodesOf = (members: readonly ProposedMember[] | null): string =>
+    String(members?.map(({ node }) => node));
+  return replaced(
+    LeaderCore.prototype,
+    'step',
+    (original) =>
+      function step(this: LeaderCore, event) {
+        const view = this.view as Omit<LeaderView, 'pending'> & { pending: LeaderView['pending'] };
+        const { pending } = view;
+        if (pending !== null) {
+          const wanted = RULES.nextIsr({ ...view, pending: null }, event.nowMs, RULES);
+          if (nodesOf(wanted) !== nodesOf(pending.members)) view.pending = null;
+        }
+        return original.call(this, event);
+      },
+  );
+}
+
+function oldMinInsync(): () => void {
+  return replaced(
+    ReplicaManager.prototype,
+    'newLeader',
+    (original) =>
+      function newLeader(this: ReplicaManager, first, store, host) {
+        const role = original.call(this, first, store, host);
+        const minInsync = minInsyncOf(first, this.view().facts);
+        const stateApplied = role.stateApplied.bind(role);
+        role.stateApplied = (state, view) => stateApplied({ ...state, minInsync }, view);
+        return role;
+      },
+  );
+}
+
+function handOverBySaying(): () => void {
+  return replaced(
+    ReplicaManager.prototype,
+    'newLeader',
+    (original) =>
+      function newLeader(this: ReplicaManager, state, store, host) {
+        const role = original.call(this, state, store, host);
+        const { settings, incarnation } = this;
+        role.handOver = () => {
+          if (!role.canAct) return;
+          const message = releasedMessage({ settings, incarnation, state });
+          for (const node of state.replicas) if (node !== settings.nodeId) host.send(node, message);
+          host.handedOver(store.lastEpoch, store.logEndOffset);
+        };
+        return role;
+      },
+  );
+}

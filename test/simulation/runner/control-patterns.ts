@@ -1,14 +1,20 @@
+import type { NodeId } from '../../../src/model/numbers.ts';
 import {
   between,
   comeBack,
   comes,
   killed,
+  moveAway,
   now,
+  others,
   type Pattern,
   type PatternScene,
   parted,
   waits,
 } from './pattern-scene.ts';
+
+/** A segment with less in it has no record yet. */
+const SEGMENT_BEGIN_BYTES = 200;
 
 /** The last word of a controller to the coordinator takes long: its process is gone, and another reigns, when it arrives (W8, KAFKA-6082). */
 async function lastWordOfAController(scene: PatternScene): Promise<boolean> {
@@ -44,9 +50,9 @@ async function joinComesOnceMore(scene: PatternScene): Promise<boolean> {
   const isOut = await comes(scene, 1_500, () => !isMember(), 1);
   mend();
   if (!isOut || now(scene).leader !== leader) return false;
-  network.repeat(leader, controller, between(scene, 640, 1_000));
+  network.repeat(leader, controller, 'control', between(scene, 640, 1_000));
   const isIn = await comes(scene, 1_500, isMember, 0.5);
-  network.repeat(leader, controller, null);
+  network.repeat(leader, controller, 'control', null);
   const mendAgain = parted(scene, [leader], [follower]);
   const isOutAgain = isIn && (await comes(scene, 1_500, () => !isMember(), 1));
   await waits(scene, between(scene, 100, 500));
@@ -54,8 +60,100 @@ async function joinComesOnceMore(scene: PatternScene): Promise<boolean> {
   return isOutAgain;
 }
 
+/**
+ * An operator moves the leadership, or stops the node: who has handed over does not hear any more that another leads, and still hears its followers (L9). Who was to stop is in the ISR no
+ * more; with another leader nothing is committed without it until it has left.
+ */
+async function handedOverAndCutOff(scene: PatternScene): Promise<boolean> {
+  const { world, random, leader } = scene;
+  const { controller } = world;
+  if (controller === null || controller === leader) return false;
+  if (random.chance(0.6)) world.fire('shutdown', leader);
+  else await moveAway(scene);
+  const isOver = await comes(scene, 2_500, () => now(scene).leader !== leader, 0.1);
+  const { link } = world.node(leader).machine;
+  if (isOver) {
+    link.isCut = true;
+    world.network.cut(controller, leader);
+    await waits(scene, between(scene, 600, 1_500));
+    link.isCut = false;
+    world.network.mend(controller, leader);
+  }
+  return isOver;
+}
+
+/** An operator raises min.insync to the whole ISR; a member leaves, and is eligible; sometimes min.insync is lowered again before it is back (R2). */
+async function minInsyncRaised(scene: PatternScene): Promise<boolean> {
+  const { world, random, follower, state } = scene;
+  const { minInsync } = world.options;
+  if (world.controller === follower || state.isr.length !== state.replicas.length) return false;
+  const isRaised = await becomesMinInsync(scene, state.isr.length);
+  if (isRaised) await waits(scene, between(scene, 20, 300));
+  const mend = parted(scene, [follower], others(scene, follower));
+  const isOut = isRaised && (await comes(scene, 1_500, () => !now(scene).isr.includes(follower), 1));
+  await waits(scene, between(scene, 50, 600));
+  if (random.chance(0.5)) mend();
+  const isLowered = await becomesMinInsync(scene, minInsync);
+  await waits(scene, between(scene, 50, 300));
+  mend();
+  // Who was told and died before it was written has forgotten it.
+  if (!isLowered) world.admin({ kind: 'setMinInsync', minInsync });
+  return isOut && isLowered;
+}
+
+/** An operator asks until it is so. */
+async function becomesMinInsync(scene: PatternScene, minInsync: number): Promise<boolean> {
+  const { world, state } = scene;
+  for (let count = 0; count < 10 && scene.isOn(); count += 1) {
+    world.admin({ kind: 'setMinInsync', minInsync });
+    if (await comes(scene, 200, () => world.partitionState(state.id)?.minInsync === minInsync, 2))
+      return true;
+  }
+  return false;
+}
+
+/**
+ * Two followers die, of which the newest records of one rot: the leader is alone in the ISR when it comes back. Then the leader dies as well (KIP-966, R6).
+ */
+async function rottenInTheElr(scene: PatternScene): Promise<boolean> {
+  const { world, leader, follower, state } = scene;
+  const rest = state.isr.filter((node) => node !== leader && node !== follower);
+  const rots = await diesWithRot(scene, follower);
+  if (!rots) return false;
+  killed(scene, rest);
+  const isAlone = await comes(scene, 2_500, () => now(scene).isr.join() === String(leader), 1);
+  comeBack(scene, [follower]);
+  await comes(scene, 500, () => world.node(follower).live !== null, 1);
+  await waits(scene, between(scene, 0, 60));
+  if (isAlone && scene.isOn()) killed(scene, [leader]);
+  await waits(scene, between(scene, 400, 1_500));
+  comeBack(scene, [leader, ...rest]);
+  return isAlone;
+}
+
+/** It is killed, and the last bytes that it wrote of the partition change. False: not now, or there is nothing to rot. */
+async function diesWithRot(scene: PatternScene, node: NodeId): Promise<boolean> {
+  const { world, random, state } = scene;
+  const { machine, live } = world.node(node);
+  const directory = live?.cluster.replicas.replica(state.id)?.store?.directory;
+  // Kills it, and counts as the fault that it is: no other copy is hurt meanwhile.
+  if (directory === undefined || !scene.isOn() || !world.fire('segmentDamage', node)) return false;
+  const disk = machine.disk.faulty;
+  if (disk.isCrashed) disk.restart();
+  const names = (await disk.fileSystem.list(directory)).filter((name) => name.endsWith('.log')).sort();
+  const path = `${directory}/${names.at(-1)}`;
+  const last = disk.contentOf(path)?.findLastIndex((byte) => byte !== 0) ?? -1;
+  if (last < SEGMENT_BEGIN_BYTES) return true;
+  disk.flipBit(path, last - random.below(8), random.below(8));
+  world.events.note(`n${node}`, `rots: the last bytes of ${path}`);
+  return true;
+}
+
 /** What is said between leaders, controller and coordinator comes late, or twice, or of a time that is over. */
 export const CONTROL_PATTERNS = {
   lastWordOfAController,
   joinComesOnceMore,
+  handedOverAndCutOff,
+  minInsyncRaised,
+  rottenInTheElr,
 } as const satisfies Record<string, Pattern>;

@@ -76,3 +76,14 @@ export function coordinatorAway({ world }: PatternScene, ms: number): void {
     world.coordinator.isDown = false;
   });
 }
+
+/** An operator wants another than the present leader to lead. */
+export async function moveAway(scene: PatternScene): Promise<void> {
+  const { world, leader, state } = scene;
+  const { id: partition, replicas } = state;
+  if (replicas[0] === leader) {
+    world.admin({ kind: 'reassign', partition, replicas: [...replicas.slice(1), leader] });
+    await waits(scene, 100);
+  }
+  world.admin({ kind: 'electPreferred', partition });
+}

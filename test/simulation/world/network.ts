@@ -61,8 +61,8 @@ export class Network {
   /** Of what a machine sends and receives, on top of the mood of all. */
   readonly #moods = new Map<NodeId, NetworkMood>();
   readonly #lastAtMs = new Map<string, number>();
-  /** By link: how much later what is said between controller and nodes arrives once more. */
-  readonly #repeats = new Map<number, number>();
+  /** By stream: how much later everything arrives once more. */
+  readonly #repeats = new Map<string, number>();
   sentCount = 0;
 
   constructor(
@@ -88,7 +88,7 @@ export class Network {
         this.#arrive(shipment, sender, deliver, refused),
       );
     }
-    const laterMs = channel === 'control' ? this.#repeats.get(linkOf(from, to)) : undefined;
+    const laterMs = this.#repeats.size === 0 ? undefined : this.#repeats.get(`${from}>${to}${channel}`);
     if (laterMs !== undefined)
       this.#scheduler.after(laterMs, null, () => this.#arrive(shipment, sender, deliver, refused));
   }
@@ -102,10 +102,11 @@ export class Network {
     add(this.#cuts, linkOf(from, to), -1);
   }
 
-  /** From now on everything of the channel `control` arrives once more, so much later. Null: no more, but for what is under way. */
-  repeat(from: NodeId, to: NodeId, laterMs: number | null): void {
-    if (laterMs === null) this.#repeats.delete(linkOf(from, to));
-    else this.#repeats.set(linkOf(from, to), laterMs);
+  /** From now on everything of this stream arrives once more, so much later. Null: no more, but for what is under way. */
+  repeat(from: NodeId, to: NodeId, channel: Channel, laterMs: number | null): void {
+    const stream = `${from}>${to}${channel}`;
+    if (laterMs === null) this.#repeats.delete(stream);
+    else this.#repeats.set(stream, laterMs);
   }
 
   /** What arrives of the bytes of a log; the same ones, more often than not. */
