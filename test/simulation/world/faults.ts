@@ -1,4 +1,5 @@
 import { PARTITIONS_PATH } from '../../../src/coordination/paths.ts';
+import { SimulatedCrash } from '../../../src/env/faulty-file-system.ts';
 import type { FileSystem } from '../../../src/env/file-system.ts';
 import type { SurvivalPolicy } from '../../../src/env/simulated-file.ts';
 import type { NodeId } from '../../../src/model/numbers.ts';
@@ -7,6 +8,7 @@ import type { DataCenter } from './data-center.ts';
 import { diskError, diskFull, documentDamage, hintDamage, segmentDamage } from './disk-faults.ts';
 import type { FaultKind } from './fault.ts';
 import { CLOCK_RATE_SPREAD, type Machine, type NodeProgram } from './machine.ts';
+import { tailDamage } from './tail-damage.ts';
 
 /** Whatever the machines run. */
 export type FaultTarget = Pick<
@@ -36,6 +38,9 @@ export interface FaultScene {
   readonly random: SeededRandom;
   readonly after: (delayMs: number, heal: () => void) => void;
 }
+
+/** Of damages to segments, those to the newest bytes. */
+const TAIL_SHARE = 0.5;
 
 /** Does it, and says for how many milliseconds. */
 type Strike = (scene: FaultScene) => number;
@@ -110,6 +115,9 @@ function bitRot({ machine, random, center }: FaultScene): number {
   void flipSomewhere(fileSystem, random, (path, position) => {
     machine.disk.faulty.flipBit(path, position, random.below(8));
     center.events.note(`n${machine.id}`, `rots: ${path} at ${position}`);
+  }).catch((error: unknown) => {
+    // The machine lost its power while the place was looked for.
+    if (!(error instanceof SimulatedCrash)) throw error;
   });
   return 0;
 }
@@ -223,7 +231,10 @@ export const STRIKES: Readonly<Record<FaultKind, Strike>> = {
     };
   }),
   syncError: ({ machine, random, after }) => {
-    machine.disk.faulty.arm({ operation: 'sync', path: '/partitions/', nth: 1 + random.below(5) });
+    const nth = 1 + random.below(5);
+    // Once, or every batch from now on.
+    if (random.chance(0.5)) machine.disk.faulty.arm({ operation: 'sync', path: '/partitions/', nth });
+    else machine.disk.faulty.arm({ operation: 'sync', path: '.log', nth, times: Number.POSITIVE_INFINITY });
     const ms = between(random, 1000, 4000);
     // The operator sees the fenced partition and starts the process anew, on another disk controller.
     after(ms, () => {
@@ -237,7 +248,8 @@ export const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   diskFull,
   bitRot,
   documentDamage,
-  segmentDamage,
+  // What a start judges is the tail of the newest segment; the rest is for a scrub.
+  segmentDamage: (scene) => (scene.random.chance(TAIL_SHARE) ? tailDamage(scene) : segmentDamage(scene)),
   hintDamage,
   clockRate: ({ center, machine, random }) => {
     machine.clock?.setRate(center.rateMin * (random.chance(0.5) ? 1 : 1 + CLOCK_RATE_SPREAD));
@@ -299,12 +311,12 @@ export const FAULT_WEIGHTS: Readonly<Record<FaultKind, number>> = {
   slowNetwork: 2,
   corruptBytes: 2,
   slowDisk: 3,
-  syncError: 2,
+  syncError: 3,
   diskError: 3,
   diskFull: 2,
   bitRot: 3,
   documentDamage: 4,
-  segmentDamage: 3,
+  segmentDamage: 5,
   hintDamage: 1,
   clockRate: 2,
   wallJump: 2,
