@@ -11,10 +11,32 @@ export interface FaultTargets<Program extends NodeProgram> {
   isWhole(): boolean;
   /** Replicas of this machine, by what changes when they are rebuilt. */
   copiesOf(machine: Machine<Program>): string;
+  /** What is acknowledged need not be synced: whoever dies has to be given again what the others have (R18). */
+  readonly isWeak?: boolean;
 }
 
 /** They destroy what was on disk. More of them at a time than there are spare copies would rightly lose data. */
 const DESTRUCTIVE: ReadonlySet<FaultKind> = new Set(['wipe', 'bitRot', 'segmentDamage']);
+/** Each ends the life of a process, now or soon. */
+const DEADLY: ReadonlySet<FaultKind> = new Set([
+  'crash',
+  'crashAtWrite',
+  'powerLoss',
+  'wipe',
+  'shutdown',
+  'bounce',
+  'syncError',
+  'diskError',
+  'diskFull',
+  'documentDamage',
+  'hintDamage',
+]);
+/** A weak flush mode promises nothing to who loses a second copy unseen, and needs an operator where a cluster that syncs does not. */
+const NEVER_WHEN_WEAK: ReadonlySet<FaultKind> = new Set([
+  'bitRot',
+  'segmentDamage',
+  'coordinatorLosesWrites',
+]);
 const ROLES: readonly FaultRole[] = ['leader', 'follower', 'controller'];
 /** Of all faults, those that come on the heels of another. */
 const BURST_SHARE = 0.3;
@@ -37,6 +59,8 @@ export class FaultInjector<Program extends NodeProgram> {
     readonly atMs: number;
   } | null = null;
   #forgotAtMs = Number.NEGATIVE_INFINITY;
+  /** Until then somebody may still die of what was done. */
+  #deadlyUntilMs = Number.NEGATIVE_INFINITY;
   /** Counts starts and stops of the schedule: a timer of an earlier one is void. */
   #schedule = 0;
 
@@ -54,13 +78,14 @@ export class FaultInjector<Program extends NodeProgram> {
 
   /** False: it may not happen now. */
   fire(kind: FaultKind, machine: Machine<Program>): boolean {
-    if (!this.#may(kind, machine)) return false;
+    if (!this.#may(kind, machine) || !this.#mayWhenWeak(kind)) return false;
     const roles = this.#targets.rolesOf(machine);
     const atMs = this.#center.scheduler.nowMs;
     if (DESTRUCTIVE.has(kind)) this.#destroyed = { machine, copies: this.#targets.copiesOf(machine), atMs };
     if (kind === 'coordinatorLosesWrites') this.#forgotAtMs = atMs;
     this.#center.events.note(`n${machine.id}`, `fault ${kind} (${roles.join(', ')})`);
     const ms = this.#strikes[kind](this.#scene(machine));
+    if (DEADLY.has(kind)) this.#deadlyUntilMs = Math.max(this.#deadlyUntilMs, atMs + ms);
     this.records.push({ kind, target: machine.id, roles, atMs, untilMs: atMs + ms });
     return true;
   }
@@ -138,6 +163,14 @@ export class FaultInjector<Program extends NodeProgram> {
     if (isForgetting) return this.#isLongAgo(atMs);
     // Who was hurt last may be hurt again: that is still one copy.
     return machine === target || (this.#isLongAgo(atMs) && this.#targets.copiesOf(machine) !== copies);
+  }
+
+  /** One death at a time, and only where all others have everything. */
+  #mayWhenWeak(kind: FaultKind): boolean {
+    if (this.#targets.isWeak !== true) return true;
+    if (NEVER_WHEN_WEAK.has(kind)) return false;
+    const isAlone = this.#center.scheduler.nowMs > this.#deadlyUntilMs && this.#targets.isWhole();
+    return isAlone || !DEADLY.has(kind);
   }
 
   /** Long enough for what is destroyed to be noticed. */

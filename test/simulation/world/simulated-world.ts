@@ -59,6 +59,7 @@ export class SimulatedWorld implements World {
       rolesOf: (machine: ClusterMachine) => this.#rolesOf(machine),
       isWhole: () => this.isStable(),
       copiesOf: (machine: ClusterMachine) => this.#copiesOf(machine),
+      isWeak: (this.options.flushMode ?? 'always') !== 'always',
     };
     this.#injector = new FaultInjector(this.#center, targets, this.#center.random.fork());
     this.#center.onTransaction((paths) => this.#noteStates(paths));

@@ -63,8 +63,8 @@ export function nodeSettings(nodeId: NodeId, options: WorldOptions): ClusterNode
 }
 
 function planOf(options: WorldOptions): ClusterPlan {
-  const { nodeCount, partitionCount, replicationFactor, minInsync } = options;
+  const { nodeCount, partitionCount, replicationFactor, minInsync, flushMode = 'always' } = options;
   const nodes = Array.from({ length: nodeCount }, (_, index) => ({ nodeId: asNodeId(index + 1), rack: '' }));
   const { leaseMsMax } = timingOf(options);
-  return { partitions: partitionCount, replicationFactor, minInsync, flushMode: 'always', leaseMsMax, nodes };
+  return { partitions: partitionCount, replicationFactor, minInsync, flushMode, leaseMsMax, nodes };
 }

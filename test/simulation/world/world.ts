@@ -4,6 +4,7 @@ import type { AdminRequest } from '../../../src/model/control-messages.ts';
 import type { NodeId, PartitionId } from '../../../src/model/numbers.ts';
 import type { ClusterFacts, PartitionState } from '../../../src/model/partition-state.ts';
 import type { ClusterNode } from '../../../src/server/cluster-node.ts';
+import type { FlushMode } from '../../../src/storage/partition-meta.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
 import type { CoordinatorServer } from './coordinator-server.ts';
 import type { FaultKind, FaultPlan, FaultRecord } from './fault.ts';
@@ -122,6 +123,8 @@ export interface WorldOptions {
   readonly partitionCount: number;
   readonly replicationFactor: number;
   readonly minInsync: number;
+  /** Default: always. */
+  readonly flushMode?: FlushMode;
   /** How bad the network is in quiet times: shares of messages in [0, 1). */
   readonly lossShare: number;
   readonly doubledShare: number;
