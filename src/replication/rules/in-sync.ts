@@ -40,7 +40,8 @@ export function memberIdentity(
 
 /**
  * It may be proposed for the ISR: assigned, fetched in this epoch (KIP-966), everything below the high watermark and below the start of the epoch (KAFKA-7128) on its disk,
- * alive under the life that fetches (KIP-841, KIP-903), in its final directory (C6), not called ineligible by the controller, and not to be removed at once again.
+ * alive under the life that fetches (KIP-841, KIP-903), in its final directory (C6), knowing of the newest version (R17), not called ineligible by the controller, and not to be removed
+ * at once again.
  */
 export function mayJoinIsr(
   view: LeaderView,
@@ -57,13 +58,17 @@ export function mayJoinIsr(
   );
 }
 
-/** All conditions of joining that do not look at offsets (KAFKA-15021). */
+/**
+ * All conditions of joining that do not look at offsets (KAFKA-15021). One that has not acknowledged the newest version would hold the high watermark up (R17), and may be the very replica that this
+ * version dropped: who has met rot acknowledges nothing any more under that directory (C11).
+ */
 export function isEligible(view: LeaderView, progress: FollowerProgress): boolean {
   const { node } = progress;
   return (
     node !== view.self &&
     view.state.replicas.includes(node) &&
     progress.fetchOffset >= 0 &&
+    progress.ackedVersion >= view.state.version &&
     !progress.isRebuilding &&
     !view.refused.has(node) &&
     view.live.get(node) === progress.incarnation &&

@@ -77,6 +77,16 @@ describe('who may join the ISR (2.4)', () => {
     expect(joins({ incarnation: life(2) })).to.equal(false);
   });
 
+  it('R17: one that has not acknowledged the version that may have dropped it does not join, and is not waited for', () => {
+    for (const version of [5, 6, 7, 8]) {
+      const progress = progressOf(3, { version });
+      const view = viewOf({ state, followers: [progressOf(2), progress] });
+      expect(state.version).to.equal(7);
+      expect(joins({ version })).to.equal(version >= 7);
+      expect(RULES.isWaitedFor(view, progress, NOW, RULES)).to.equal(version >= 7);
+    }
+  });
+
   it('C6: one that rebuilds does not join before its directory is swapped in', () => {
     expect(joins({ isRebuilding: true })).to.equal(false);
   });
