@@ -131,31 +131,12 @@ const write = (next: PartitionState): Extract<Decision, { kind: 'write' }> => ({
   candidates: [],
 });
 
-/** Whoever was to be added is a member, as far as anything is known of it. */
+/** Whoever was to be added is a member, and who was to be removed is none. */
 function reassigned(state: PartitionState, world: World): PartitionState {
   const replicas = state.replicas.filter((node) => !state.removing.includes(node));
-  const incarnations = { ...state.incarnations };
-  const directoryIds = { ...state.directoryIds };
-  for (const node of replicas) {
-    const { incarnation, report } = world.members.get(node) ?? { incarnation: null, report: null };
-    if (incarnation !== null) incarnations[node] ??= incarnation;
-    if (report !== null && report !== 'absent') directoryIds[node] ??= report.directoryId;
-  }
-  const isr = replicas.filter((node) => directoryIds[node] !== undefined);
-  const leader = isr.find((node) => node === state.leader) ?? isr[0] ?? null;
+  const leader = replicas.find((node) => node === state.leader) ?? replicas[0] ?? null;
   const leaderEpoch = CONTROLLER_RULES.nextLeaderEpoch(state.leaderEpoch, world.leaderEpochMax);
-  return {
-    ...state,
-    replicas,
-    adding: [],
-    removing: [],
-    isr,
-    elr: [],
-    leader,
-    leaderEpoch,
-    incarnations,
-    directoryIds,
-  };
+  return { ...state, replicas, adding: [], removing: [], isr: replicas, elr: [], leader, leaderEpoch };
 }
 
 /** `next`, led by somebody who is alive, assigned and in neither ISR nor ELR; null: there is nobody. */

@@ -127,6 +127,12 @@ export const REPLICATION_MUTATIONS: readonly Mutation[] = [
   }),
   mutation('a leader keeps the min.insync that its epoch began with', 'R2', { install: oldMinInsync }),
   mutation('who was asked to hand over says that it has, and leads on', 'L9', { install: handOverBySaying }),
+  mutation('a promise is over before the lease that it gave', 'L2', {
+    replication: {
+      promiseUntil: (current, receivedAtMs, leaseMs) =>
+        RULES.promiseUntil(current, receivedAtMs, leaseMs / 2),
+    },
+  }),
   mutation('a version counts before it was echoed', 'R17', {
     replication: {
       countsForHighWatermark: (view, progress) =>

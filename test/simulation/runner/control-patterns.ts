@@ -131,6 +131,39 @@ async function rottenInTheElr(scene: PatternScene): Promise<boolean> {
   return isAlone;
 }
 
+/**
+ * A follower that has just begun to follow loses its power, and with it what it has not synced; what it was answered comes once more when its next life asks for the second time (KIP-380). The
+ * controller cannot write down meanwhile that it is back.
+ */
+async function answeredInAnotherLife(scene: PatternScene): Promise<boolean> {
+  const { world, leader, state } = scene;
+  const { controller, network } = world;
+  const follower = state.isr.find((node) => node !== leader && node !== controller);
+  if (controller === null || controller === leader || follower === undefined) return false;
+  const { machine } = world.node(follower);
+  const { link } = world.node(controller).machine;
+  killed(scene, [follower]);
+  await waits(scene, between(scene, 10, 60));
+  comeBack(scene, [follower]);
+  const replica = () => world.node(follower).live?.cluster.replicas.replica(state.id);
+  if (!(await comes(scene, 1_000, () => (replica()?.follower ?? null) !== null, 0.5))) return false;
+  machine.disk.isSlow = true;
+  network.repeat(leader, follower, 'tail', between(scene, 240, 310));
+  await waits(scene, between(scene, 4, 25));
+  network.repeat(leader, follower, 'tail', null);
+  world.node(follower).kill('loseAll');
+  machine.disk.isSlow = false;
+  link.isCut = true;
+  // Its questions are heard.
+  network.cut(leader, follower);
+  comeBack(scene, [follower]);
+  await waits(scene, between(scene, 185, 240));
+  network.mend(leader, follower);
+  await waits(scene, 100);
+  link.isCut = false;
+  return true;
+}
+
 /** It is killed, and the last bytes that it wrote of the partition change. False: not now, or there is nothing to rot. */
 async function diesWithRot(scene: PatternScene, node: NodeId): Promise<boolean> {
   const { world, random, state } = scene;
@@ -156,4 +189,5 @@ export const CONTROL_PATTERNS = {
   handedOverAndCutOff,
   minInsyncRaised,
   rottenInTheElr,
+  answeredInAnotherLife,
 } as const satisfies Record<string, Pattern>;
