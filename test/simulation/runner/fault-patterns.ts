@@ -7,13 +7,21 @@ import { CONTROL_PATTERNS } from './control-patterns.ts';
 import { LEASE_JOIN_PATTERN, LEASE_PATTERNS } from './lease-patterns.ts';
 import type { PatternScene } from './pattern-scene.ts';
 import { JOIN_PATTERN, PATTERNS } from './patterns.ts';
+import { STORAGE_PATTERNS } from './storage-patterns.ts';
 
 /** Mean time between the end of one pattern and the beginning of the next. */
-const PAUSE_MS = 1_500;
+const PAUSE_MS = 800;
+/** Until another is tried after one that did not fit what is. */
+const UNFIT_MS = 10;
 /** Of the members that join an ISR, those that a pattern meets. */
-const JOIN_SHARE = 0.25;
+const JOIN_SHARE = 0.15;
 
-const AT_ANY_TIME = { ...PATTERNS, ...LEASE_PATTERNS, ...CONTROL_PATTERNS };
+const AT_ANY_TIME = {
+  ...PATTERNS,
+  ...LEASE_PATTERNS,
+  ...CONTROL_PATTERNS,
+  ...STORAGE_PATTERNS,
+};
 const AT_A_JOIN = { ...JOIN_PATTERN, ...LEASE_JOIN_PATTERN };
 const ALL = { ...AT_ANY_TIME, ...AT_A_JOIN };
 export type PatternName = keyof typeof ALL;
@@ -63,18 +71,21 @@ export class FaultPatterns {
     if (this.#random.chance(JOIN_SHARE)) void this.#play(this.#random.pick(names), state, joined);
   }
 
-  #pause(): void {
-    this.#world.after(this.#random.fraction() * 2 * PAUSE_MS, () => {
+  #pause(ms = this.#random.fraction() * 2 * PAUSE_MS): void {
+    this.#world.after(ms, () => {
       if (!this.#isOn) return;
       const names = Object.keys(AT_ANY_TIME) as (keyof typeof AT_ANY_TIME)[];
       const state = this.#world.partitionState(this.#random.pick(this.#world.partitions));
       const follower = state?.isr.filter((node) => node !== state.leader) ?? [];
       if (this.#isPlaying || state?.leader == null || follower.length === 0) this.#pause();
-      else
-        void this.#play(this.#random.pick(names), state, this.#random.pick(follower)).then(() =>
-          this.#pause(),
-        );
+      else void this.#playAndPause(this.#random.pick(names), state, this.#random.pick(follower));
     });
+  }
+
+  async #playAndPause(name: PatternName, state: PartitionState, follower: NodeId): Promise<void> {
+    const beganMs = this.#world.nowMs;
+    await this.#play(name, state, follower);
+    this.#pause(this.#world.nowMs > beganMs ? undefined : UNFIT_MS);
   }
 
   async #play(name: PatternName, state: PartitionState, follower: NodeId): Promise<void> {
