@@ -1,7 +1,9 @@
 import type { NodeId } from '../../../src/model/numbers.ts';
 import {
   between,
+  comeBack,
   comes,
+  killed,
   now,
   others,
   type Pattern,
@@ -72,5 +74,30 @@ async function mergesInTheDark(scene: PatternScene): Promise<boolean> {
   return isOver;
 }
 
+/**
+ * The disk of a follower fails all syncs for a while, or the newest of it rots; then it dies, and is back in a new life before it can fetch what it lacks (R19, R24).
+ */
+async function returnsShorter(scene: PatternScene): Promise<boolean> {
+  const { world, random, leader, follower } = scene;
+  const { machine, isUp } = world.node(follower);
+  if (!isUp || world.controller === follower) return false;
+  if (random.chance(0.5)) {
+    machine.disk.faulty.arm({ operation: 'sync', path: '.log', times: Number.POSITIVE_INFINITY });
+    await waits(scene, between(scene, 5, 150));
+    killed(scene, [follower]);
+    machine.disk.heal();
+  } else if (!world.fire('segmentDamage', follower)) return false;
+  const mend = parted(scene, [leader], [follower]);
+  await waits(scene, between(scene, 5, 100));
+  comeBack(scene, [follower]);
+  const isBack = await comes(scene, 2_000, () => world.node(follower).live !== null);
+  await waits(scene, between(scene, 100, 900));
+  mend();
+  return isBack;
+}
+
 /** What stands against the rules of merge and rebuild. */
-export const STORAGE_PATTERNS = { slowRebuild, mergesInTheDark } as const satisfies Record<string, Pattern>;
+export const STORAGE_PATTERNS = { slowRebuild, mergesInTheDark, returnsShorter } as const satisfies Record<
+  string,
+  Pattern
+>;
