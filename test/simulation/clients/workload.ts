@@ -53,6 +53,10 @@ const DUE_LATE_MS_MAX = 8_000;
 const NEVER = 0;
 const VALUES_REMEMBERED_MAX = 500;
 
+/** Keys of a partition that are read and written as a whole. */
+export const registersOf = (partition: number): readonly string[] =>
+  Array.from({ length: REGISTER_KEYS }, (_, index) => `${partition}:r${index}`);
+
 /** What one client asks next. It remembers what it saw, so that a compare-and-set has a chance. */
 export class Workload {
   readonly #random: SeededRandom;

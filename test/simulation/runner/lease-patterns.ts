@@ -1,9 +1,11 @@
 import type { NodeId } from '../../../src/model/numbers.ts';
+import { WORLD_TIMING } from '../world/world-settings.ts';
 import {
   between,
   comeBack,
   comes,
   killed,
+  moveAway,
   now,
   others,
   type Pattern,
@@ -19,6 +21,21 @@ const isDeposed = (scene: PatternScene): boolean => {
   const { leader } = now(scene);
   return leader !== null && leader !== scene.leader;
 };
+
+const leaseMs = ({ world }: PatternScene): number => (world.options.timing ?? WORLD_TIMING).leaseMsMax;
+
+/** The coordinator holds it for dead; it lives on. */
+function expireSession({ world }: PatternScene, node: NodeId): void {
+  const { session } = world.node(node).machine;
+  if (session !== null) world.coordinator.expire(session);
+}
+
+/** Puts these replicas before the others: among equals the first is elected. */
+function prefer(scene: PatternScene, first: readonly NodeId[]): void {
+  const { id: partition, replicas } = now(scene);
+  const rest = replicas.filter((node) => !first.includes(node));
+  scene.world.admin({ kind: 'reassign', partition, replicas: [...first, ...rest] });
+}
 
 /** All that these machines send and receive takes up to so much longer; returns what takes it back. */
 function slowed({ world: { network } }: PatternScene, nodes: readonly NodeId[], slownessMs: number) {
@@ -82,14 +99,10 @@ async function movedWithoutAWord(scene: PatternScene): Promise<boolean> {
   const { world, leader, state } = scene;
   if (world.controller === leader || state.replicas.length < 3) return false;
   const mend = parted(scene, [leader], others(scene, leader));
-  const { id: partition, replicas } = state;
-  if (replicas[0] === leader) {
-    world.admin({ kind: 'reassign', partition, replicas: [...replicas.slice(1), leader] });
-    await waits(scene, 100);
-  }
-  world.admin({ kind: 'electPreferred', partition });
+  await moveAway(scene);
   const isOver = await comes(scene, DEPOSED_MS_MAX, () => isDeposed(scene), 1);
-  await waits(scene, between(scene, 300, 2_000));
+  // It goes only when it was silent for long: nothing is committed before.
+  await waits(scene, between(scene, 1_200, 3_000));
   mend();
   return isOver;
 }
@@ -110,35 +123,115 @@ async function slowSuccession(scene: PatternScene): Promise<boolean> {
 async function majorityInACorner(scene: PatternScene): Promise<boolean> {
   const { world, random, leader, state } = scene;
   const followers = state.isr.filter((node) => node !== leader && node !== world.controller);
-  const first = random.pick(followers.length > 0 ? followers : [leader]);
-  const second = random.pick(followers.filter((node) => node !== first).concat(first));
-  const corner = [leader, first, second];
-  if (world.controller === leader || new Set(corner).size < 3 || state.isr.length < 5) return false;
+  if (world.controller === leader || state.isr.length < 5 || followers.length < 3) return false;
+  const first = random.pick(followers);
+  const corner = [leader, first, random.pick(followers.filter((node) => node !== first))];
   const mend = parted(scene, corner, others(scene, ...corner));
   const { link } = world.node(leader).machine;
   link.isCut = true;
+  if (random.chance(0.7)) expireSession(scene, leader);
   const isOver = await comes(scene, DEPOSED_MS_MAX, () => isDeposed(scene), 1);
-  await waits(scene, between(scene, 800, 3_000));
+  // Those in the corner go only when they were silent for long: nothing is committed before.
+  await waits(scene, between(scene, 1_500, 3_500));
   mend();
   link.isCut = false;
   return isOver;
 }
 
 /**
- * Who has just joined is elected before the leader, which proposed it, learns that it was written: the controller does not get through to the leader any more, whose other followers do (4.3-8).
+ * Who has just joined is elected before the leader, which proposed it, learns that it was written: nothing of the controller gets through to the leader any more, whose stamps the others go on echoing,
+ * since they hear late of the election (4.3-8). `follower` is who joined. Begins at the instant of the write.
  */
 async function electedBeforeItsJoinIsKnown(scene: PatternScene): Promise<boolean> {
-  const { world, leader, follower, state } = scene;
+  const { world, leader, follower } = scene;
   const { controller, network } = world;
-  if (controller === null || controller === leader) return false;
-  if (controller !== follower && state.isr.includes(controller)) return false;
+  const late = now(scene).isr.filter((node) => node !== leader && node !== follower);
+  if (controller === null || controller === leader || late.includes(controller)) return false;
   const { link } = world.node(leader).machine;
   network.cut(controller, leader);
   link.isCut = true;
-  const isOver = await comes(scene, DEPOSED_MS_MAX, () => isDeposed(scene), 1);
-  await waits(scene, between(scene, 300, 700));
+  // It hears nothing of the leader any more, and would fall behind.
+  if (follower !== controller) await waits(scene, between(scene, 0, 20));
+  if (scene.isOn()) expireSession(scene, leader);
+  const isOver = await comes(scene, DEPOSED_MS_MAX, () => isDeposed(scene), 0.1);
+  const isElected = isOver && now(scene).leader === follower;
+  for (const node of late) network.cut(controller, node);
+  await waits(scene, leaseMs(scene) * between(scene, 0.3, 1.2));
+  for (const node of late) network.mend(controller, node);
+  await waits(scene, leaseMs(scene));
   network.mend(controller, leader);
   link.isCut = false;
+  return isElected;
+}
+
+/** A follower is not heard by the leader until it is out of the ISR, joins again, and is elected at once. */
+async function joinsToBeElected(scene: PatternScene): Promise<boolean> {
+  const { world, leader, state } = scene;
+  const { controller, network } = world;
+  if (controller === null || controller === leader) return false;
+  // The others are to hear late from the controller.
+  const follower = state.isr.includes(controller) ? controller : scene.follower;
+  network.cut(follower, leader);
+  prefer(scene, [leader, follower]);
+  const isOut = await comes(scene, 1_500, () => !now(scene).isr.includes(follower));
+  network.mend(follower, leader);
+  const isIn = isOut && (await comes(scene, 1_500, () => now(scene).isr.includes(follower), 0.1));
+  if (!isIn || now(scene).leader !== leader) return false;
+  return electedBeforeItsJoinIsKnown({ ...scene, follower });
+}
+
+/**
+ * Who is elected must go again before it may act, and lives on; the next one is bound by its promise to the first leader, which does not know of either and has its lease yet (R20).
+ */
+async function reignsInWaiting(scene: PatternScene): Promise<boolean> {
+  const { world, leader } = scene;
+  const { controller, network } = world;
+  if (controller === null || controller === leader) return false;
+  const { link } = world.node(leader).machine;
+  network.cut(controller, leader);
+  link.isCut = true;
+  expireSession(scene, leader);
+  const isOver = await comes(scene, DEPOSED_MS_MAX, () => isDeposed(scene), 0.5);
+  const { leader: waiting, leaderEpoch, replicas } = now(scene);
+  if (isOver && waiting !== null) {
+    prefer(
+      scene,
+      replicas.filter((node) => node !== waiting),
+    );
+    await waits(scene, between(scene, 5, 40));
+    if (scene.isOn()) expireSession(scene, waiting);
+  }
+  const isFollowed = await comes(
+    scene,
+    leaseMs(scene),
+    () => now(scene).leaderEpoch > leaderEpoch && ![leader, waiting, null].includes(now(scene).leader),
+    1,
+  );
+  await waits(scene, leaseMs(scene));
+  network.mend(controller, leader);
+  link.isCut = false;
+  return isFollowed;
+}
+
+/**
+ * What the controller says of a state arrives only when another epoch has begun: the states of a partition come in any order (L6). The late word goes to everybody, and so does the new one.
+ */
+async function stateComesLate(scene: PatternScene): Promise<boolean> {
+  const { world, leader, state } = scene;
+  const { controller, network } = world;
+  if (controller === null || state.replicas.length < 3) return false;
+  prefer(scene, [leader, ...state.replicas.filter((node) => node !== leader).reverse()]);
+  const { version } = now(scene);
+  const isWritten = await comes(scene, 500, () => now(scene).version > version, 0.1);
+  network.setMood(controller, { reorderedShare: 1, slownessMs: between(scene, 300, 1_500) });
+  await waits(scene, between(scene, 1, 10));
+  // What comes next is to overtake what is on its way.
+  network.setMood(controller, null);
+  if (!isWritten || !scene.isOn() || !world.node(leader).isUp) return false;
+  world.fire(controller === leader ? 'sessionExpiry' : 'bounce', leader);
+  const { leaderEpoch } = now(scene);
+  const isOver = await comes(scene, 1_500, () => now(scene).leaderEpoch > leaderEpoch, 1);
+  await waits(scene, 1_000);
   return isOver;
 }
 
@@ -165,6 +258,9 @@ export const LEASE_PATTERNS = {
   slowSuccession,
   majorityInACorner,
   sleepingHost,
+  joinsToBeElected,
+  reignsInWaiting,
+  stateComesLate,
 } as const satisfies Record<string, Pattern>;
 
 /** Played when a member joins. */
