@@ -93,7 +93,8 @@ function stateOf(records: readonly LogRecord[]): ReadonlyMap<string, LogRecord> 
   return state;
 }
 
-async function committedRecords(replica: ReplicaProbe, end: number): Promise<readonly LogRecord[]> {
+/** What is there below `end`. */
+export async function committedRecords(replica: ReplicaProbe, end: number): Promise<readonly LogRecord[]> {
   const records: LogRecord[] = [];
   let overtaken = 0;
   for (let offset = replica.logStartOffset; offset < end && overtaken < OVERTAKEN_MAX; ) {

@@ -7,6 +7,9 @@ import type { RunResult, Totals } from './run-result.ts';
 /** The operator of a node that is alone has accepted a rotten tail (R19). */
 export const TAIL_GIVEN_UP = 'torn tail accepted';
 
+/** A node alone under a weak flush mode lost by a power cut what was not synced, and nothing else (R18). */
+export const UNSYNCED_LOST = 'unsynced lost';
+
 /** Everything that a whole suite must have met: each fault at each role, and the rare paths. */
 export const MUST_BE_COVERED: readonly string[] = [
   ...FAULT_KINDS.flatMap((kind) => FAULT_ROLES.map((role) => faultAt(kind, role))),
@@ -14,6 +17,7 @@ export const MUST_BE_COVERED: readonly string[] = [
   ...COVERED,
   ...PATTERN_NAMES.map(patternOf),
   TAIL_GIVEN_UP,
+  UNSYNCED_LOST,
 ];
 
 /** A suite of fewer runs need not have met everything. */
@@ -36,7 +40,7 @@ export function describeTotals(totals: Totals, elapsedMs: number): string {
     `${totals.runs} runs, ${Math.round(totals.virtualMs / 1_000)} s of virtual time in ${(elapsedMs / 1_000).toFixed(1)} s`,
     `${totals.operations} operations checked (${rate} a second), ${totals.overlaps} overlapping, ${totals.unknowns} in doubt, ${totals.refusals} refused, ${totals.followerReads} read from followers`,
     `${faults} faults: ${listOf(totals.faults)}`,
-    `covered: ${listOf(Object.fromEntries([...COVERED, ...PATTERN_NAMES.map(patternOf)].map((name) => [name, totals.coverage[name] ?? 0])))}`,
+    `covered: ${listOf(Object.fromEntries([...COVERED, ...PATTERN_NAMES.map(patternOf), TAIL_GIVEN_UP, UNSYNCED_LOST].map((name) => [name, totals.coverage[name] ?? 0])))}`,
   ].join('\n');
 }
 

@@ -1,5 +1,6 @@
 import type { Config } from '../../../src/config/table.ts';
 import type { Clock } from '../../../src/env/clock.ts';
+import type { SurvivalPolicy } from '../../../src/env/simulated-file.ts';
 import { CaskadeError, type ErrorCode } from '../../../src/model/errors.ts';
 import {
   asNodeId,
@@ -212,7 +213,9 @@ export class LoneWorld {
     this.#watch();
   }
 
+  /** False: it may not happen now, or not under this flush mode. */
   fire(kind: FaultKind): boolean {
+    if (loneWeights(this.#isWeak)[kind] === 0) return false;
     return this.#injector.fire(kind, this.#machine);
   }
 
@@ -256,6 +259,13 @@ export class LoneWorld {
     this.#expectsRefusal = false;
     const verdict = this.live?.node.reports[partition]?.verdict ?? null;
     return batch === null ? null : { refusedWith, verdict, lostFrom: batch.baseOffset };
+  }
+
+  /** False: it does not serve again within `msMax`. */
+  cutPower(policy: SurvivalPolicy, msMax: number): Promise<boolean> {
+    this.#machine.kill(policy);
+    this.#machine.start();
+    return this.runUntil(() => this.isStable(), msMax);
   }
 
   /** A clean end and a start. */
