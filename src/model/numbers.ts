@@ -32,7 +32,6 @@ export type ProducerSequence = Branded<'ProducerSequence'>;
 export type Slot = Branded<'Slot'>;
 
 export const asOffset = (value: number): Offset => value as Offset;
-export const asFilePosition = (value: number): FilePosition => value as FilePosition;
 export const asLeaderEpoch = (value: number): LeaderEpoch => value as LeaderEpoch;
 export const asPartitionId = (value: number): PartitionId => value as PartitionId;
 export const asNodeId = (value: number): NodeId => value as NodeId;

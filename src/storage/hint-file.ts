@@ -41,6 +41,18 @@ export interface HintDoors {
   readonly hashSeed: string;
 }
 
+/** Of the partition that has these parts. */
+export function hintDoorsOf(
+  { fileSystem, clock }: Pick<HintDoors, 'fileSystem' | 'clock'>,
+  {
+    directory,
+    hasher,
+    meta,
+  }: Pick<HintDoors, 'directory' | 'hasher'> & { readonly meta: Pick<HintDoors, 'hashSeed'> },
+): HintDoors {
+  return { fileSystem, clock, directory, hasher, hashSeed: meta.hashSeed };
+}
+
 /** Writes a hint file beside its final name and moves it there when it is whole and synced. */
 export class HintWriter {
   readonly #doors: HintDoors;

@@ -6,6 +6,7 @@ import { asOffset, type Offset } from '../model/numbers.ts';
 import { BatchScan } from './batch-scan.ts';
 import { CommittedIndex } from './committed-index.ts';
 import { EPOCHS_NAME, EpochCache } from './epoch-cache.ts';
+import { hintDoorsOf } from './hint-file.ts';
 import { HASH_SEED_BYTES, KeyHash } from './keydir/key-hash.ts';
 import type { KeydirSizes } from './keydir/keydir.ts';
 import { LOG_MEMORY, type LogMemory } from './log-memory.ts';
@@ -134,7 +135,7 @@ async function recover(
   };
   const markLossy = async (): Promise<void> => write({ ...meta, lossy: true });
   const isMember = options.member !== undefined;
-  const hintDoors = { ...doors, directory, hasher, hashSeed: meta.hashSeed };
+  const hintDoors = hintDoorsOf(doors, { directory, hasher, meta });
   const how = { ...options, isMember, markLossy, producers, memory };
   const recovery = new Recovery(hintDoors, log, index, meta, how);
   const { logEndOffset, pending, report } = await recovery.run();

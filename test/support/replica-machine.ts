@@ -3,6 +3,7 @@ import { asLeaderEpoch, asNodeId, asOffset, asPartitionId, type Offset } from '.
 import { EntryView, type KeyView } from '../../src/replication/leader-partition.ts';
 import { ProducerTable } from '../../src/replication/producers/producer-table.ts';
 import { BlockCache } from '../../src/storage/block-cache.ts';
+import { hintDoorsOf } from '../../src/storage/hint-file.ts';
 import { Merge, type MergeHost, type MergeOutcome } from '../../src/storage/merge.ts';
 import { MERGE_RULES, type MergeRules } from '../../src/storage/merge-rules.ts';
 import { hashSeedOf, type OpenedReplica, openReplica } from '../../src/storage/open-partition.ts';
@@ -150,12 +151,11 @@ export class TestReplica {
     host: Partial<MergeHost> = {},
     rules: MergeRules = MERGE_RULES,
   ): Promise<MergeOutcome | null> {
-    const { log, index, hasher, meta, committedOffset } = this.store;
+    const { log, index, committedOffset } = this.store;
     const sealed = log.segments.slice(0, -1).filter(({ end }) => end <= committedOffset).length;
     const all = { ...freeMergeHost(this.store), ...host };
     const { fileSystem } = this.#machine.disk;
-    const { hashSeed } = meta;
-    const doors = { fileSystem, clock: this.#machine.clock, directory: REPLICA_DIRECTORY, hasher, hashSeed };
+    const doors = hintDoorsOf({ fileSystem, clock: this.#machine.clock }, this.store);
     const taken = count ?? sealed - first;
     if (taken <= 0) return null;
     return new Merge(doors, log, index, { bytesPerSecondMax: 0 }, all, rules).run(first, taken);

@@ -25,7 +25,7 @@ import { ProducerTable } from '../../src/replication/producers/producer-table.ts
 import { RULES } from '../../src/replication/rules/rules.ts';
 import { BlockCache } from '../../src/storage/block-cache.ts';
 import { FlushScheduler } from '../../src/storage/flush-scheduler.ts';
-import { type HintDoors, writeHint } from '../../src/storage/hint-file.ts';
+import { type HintDoors, hintDoorsOf, writeHint } from '../../src/storage/hint-file.ts';
 import type { MaintenanceSettings } from '../../src/storage/maintenance.ts';
 import { Merge, type MergeHost, type MergeOutcome } from '../../src/storage/merge.ts';
 import { openPartition } from '../../src/storage/open-partition.ts';
@@ -211,9 +211,7 @@ export class TestStore {
   }
 
   get hintDoors(): HintDoors {
-    const { fileSystem, clock } = this.#machine;
-    const { hasher, meta } = this.store;
-    return { fileSystem, clock, directory: DIRECTORY, hasher, hashSeed: meta.hashSeed };
+    return hintDoorsOf(this.#machine, this.store);
   }
 
   async writeHints(): Promise<void> {

@@ -3,6 +3,7 @@ import type { FileSystem } from '../../env/file-system.ts';
 import type { Logger } from '../../env/logger.ts';
 import { CaskadeError } from '../../model/errors.ts';
 import type { Offset } from '../../model/numbers.ts';
+import { hintDoorsOf } from '../../storage/hint-file.ts';
 import { Maintenance, type MaintenanceSettings } from '../../storage/maintenance.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
 import type { SerialQueue } from '../../storage/serial-queue.ts';
@@ -156,13 +157,6 @@ function newMaintenance(
   serial: SerialQueue,
   doors: UpkeepDoors,
 ): Maintenance {
-  const hintDoors = {
-    fileSystem: doors.fileSystem,
-    clock: doors.clock,
-    directory: store.directory,
-    hasher: store.hasher,
-    hashSeed: store.meta.hashSeed,
-  };
   const mergeHost = {
     syncEvidence: () => serial.run(() => store.syncEvidence()),
     committedOffset: () => store.committedOffset,
@@ -173,5 +167,12 @@ function newMaintenance(
     producers: store.producers,
     exclusively: (change: () => Promise<void>) => serial.run(change),
   };
-  return new Maintenance(hintDoors, store.log, store.index, settings, mergeHost, doors.logger);
+  return new Maintenance(
+    hintDoorsOf(doors, store),
+    store.log,
+    store.index,
+    settings,
+    mergeHost,
+    doors.logger,
+  );
 }
