@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { readDocument, writeDocument } from '../../env/checked-document.ts';
 import type { Clock } from '../../env/clock.ts';
 import type { FileSystem } from '../../env/file-system.ts';
-import { CaskadeError } from '../../model/errors.ts';
+import { CaskadeError, invariant } from '../../model/errors.ts';
 import {
   asControllerEpoch,
   asIncarnation,
@@ -81,6 +81,9 @@ export class NodeState {
       );
     }
     const state = new NodeState(fileSystem, path, stored ?? emptyContent());
+    const twice = heldTwice(Object.values(state.#content.partitions));
+    if (twice !== null)
+      throw new CaskadeError('corruptMetadata', `${path}: ${twice} (I8); restore it from a backup`);
     const first = Math.max(1, Math.floor(clock.wallMs()));
     await state.raiseIncarnation(asIncarnation(stored === null ? first : stored.incarnation + 1));
     return state;
@@ -147,6 +150,9 @@ export class NodeState {
    */
   placePartition(id: PartitionId, uuid: string, directory: string | null): Promise<void> {
     const known = this.partition(id);
+    const others = this.partitionIds.filter((other) => other !== id).map((other) => this.partition(other));
+    const twice = heldTwice([...others.filter((other) => other !== undefined), { uuid, directory }]);
+    invariant(twice === null, `partition ${id}: ${twice} (I8)`);
     const kept = known?.uuid === uuid ? known : NOTHING_SEEN;
     return this.#change({ partitions: this.#with(id, { ...kept, uuid, directory }) });
   }
@@ -200,6 +206,20 @@ const NOTHING_SEEN = {
   leaderEpochMax: asLeaderEpoch(0),
   versionMax: asPartitionVersion(-1),
 };
+
+/** I8: one directory for each partition, and none for two. Null: so it is. */
+function heldTwice(records: readonly Pick<PartitionRecord, 'uuid' | 'directory'>[]): string | null {
+  const held = records.filter(({ directory }) => directory !== null);
+  const uuids = new Set<string>();
+  const directories = new Set<string | null>();
+  for (const { uuid, directory } of held) {
+    if (uuids.has(uuid)) return `two directories hold partition ${uuid}`;
+    if (directories.has(directory)) return `two partitions have directory ${directory}`;
+    uuids.add(uuid);
+    directories.add(directory);
+  }
+  return null;
+}
 
 function emptyContent(): Content {
   const counters = { incarnation: 0, controllerEpochMax: 0, promiseMsMax: 0 };

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { writeDocument } from '../../../src/env/checked-document.ts';
 import { FaultyFileSystem } from '../../../src/env/faulty-file-system.ts';
 import { makeDirectoryDurably } from '../../../src/env/make-directory.ts';
 import { readWholeFile, replaceFile } from '../../../src/env/replace-file.ts';
@@ -75,6 +76,30 @@ describe('node state (ADR 4)', () => {
     await machine.clock.until(state.raisePartition(P, asLeaderEpoch(4), asPartitionVersion(9)));
     await machine.clock.until(state.raisePartition(P, asLeaderEpoch(6), asPartitionVersion(2)));
     expect(state.partition(P)).to.include({ leaderEpochMax: 6, versionMax: 2 });
+  });
+
+  it('names no two directories of one partition, and no two partitions in one directory (I8)', async () => {
+    const machine = new Disk();
+    const state = await placed(machine);
+    const other = asPartitionId(4);
+    expect(() => state.placePartition(other, UUID, '4')).to.throw('I8');
+    expect(() => state.placePartition(other, 'b'.repeat(32), '3')).to.throw('I8');
+    await machine.clock.until(state.placePartition(P, UUID, '3-2'));
+    await machine.clock.until(state.placePartition(P, UUID, null));
+    await machine.clock.until(state.placePartition(other, UUID, '4'));
+    expect(state.partition(other)).to.include({ uuid: UUID, directory: '4' });
+  });
+
+  it('is not believed where it names two directories of one partition (I8)', async () => {
+    const machine = new Disk();
+    const { incarnation } = await placed(machine);
+    const record = { uuid: UUID, leaderEpochMax: 1, versionMax: 1 };
+    const partitions = { 3: { ...record, directory: '3' }, 4: { ...record, directory: '4' } };
+    const { fileSystem } = machine.disk;
+    const fields = { format: 1, incarnation, controllerEpochMax: 0, promiseMsMax: 0, flushMode: 'always' };
+    await machine.clock.until(writeDocument(fileSystem, '/data/STATE', { ...fields, partitions }));
+    const outcome = machine.open().catch((error: unknown) => error);
+    expect(await outcome).to.include({ code: 'corruptMetadata' });
   });
 
   it('keeps the epochs of a replica that is gone (hole 5), and forgets those of another partition', async () => {
