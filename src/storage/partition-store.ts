@@ -4,24 +4,14 @@ import type { Logger } from '../env/logger.ts';
 import type { Random } from '../env/random.ts';
 import { InvariantError } from '../model/errors.ts';
 import { LIMITS } from '../model/limits.ts';
-import {
-  asLeaderEpoch,
-  asOffset,
-  asProducerSequence,
-  type LeaderEpoch,
-  type Offset,
-} from '../model/numbers.ts';
+import { asLeaderEpoch, type LeaderEpoch, type Offset } from '../model/numbers.ts';
 import type { Producer, ProducerNote } from '../model/producer.ts';
 import { AppendQueue } from './append-queue.ts';
-import { type BatchBuilder, EMPTY } from './batch-builder.ts';
 import { BatchCommitter } from './batch-committer.ts';
 import type { BlockCache } from './block-cache.ts';
 import { CommitLog } from './commit-log.ts';
 import type { CommittedIndex } from './committed-index.ts';
 import type { EpochCache, EpochEnd } from './epoch-cache.ts';
-import { ExtraId, encodeExtras } from './format/extras.ts';
-import { encodeProducerExtra, OutcomeDetail } from './format/outcome.ts';
-import { RECORD_HEADER_BYTES, RecordFlag, RecordKind, RecordView } from './format/record.ts';
 import type { KeyHash } from './keydir/key-hash.ts';
 import type { LogMemory } from './log-memory.ts';
 import { Overlay } from './overlay.ts';
@@ -31,6 +21,7 @@ import type { ProducerRecords } from './producer-records.ts';
 import type { RecoveryReport } from './recovery.ts';
 import type { AppendFetchedOptions, LogSlice, ReplicaLog } from './replica-log.ts';
 import type { SegmentedLog } from './segmented-log.ts';
+import { StoreAppends } from './store-appends.ts';
 import { type StoreEntry, type StoreKey, StoreLookups } from './store-lookups.ts';
 
 /** The doors and shared parts that every partition of a node is given. */
@@ -62,7 +53,6 @@ export interface OpenedPartition {
   readonly isWhole: boolean;
 }
 
-const NO_KEY: StoreKey = { bytes: EMPTY, start: 0, end: 0, hash: 0 };
 const NO_EPOCH = asLeaderEpoch(0);
 const nothing = (): void => {};
 
@@ -81,12 +71,9 @@ export class PartitionStore implements ReplicaLog {
   readonly #commitLog: CommitLog;
   readonly #overlay: Overlay;
   readonly #queue: AppendQueue;
+  readonly #appends: StoreAppends;
   readonly #lookups: StoreLookups;
-  readonly #view = new RecordView();
   #isWhole: boolean;
-  #groupHasRecord = false;
-  /** The command whose first record comes next. */
-  #note: ProducerNote | null = null;
   /** Grows when what was appended is forgotten: a flush that is only making room then writes nothing. */
   #term = 0;
 
@@ -101,6 +88,7 @@ export class PartitionStore implements ReplicaLog {
     this.#isWhole = opened.isWhole;
     this.#overlay = new Overlay(opened.logEndOffset);
     this.#queue = new AppendQueue(doors.clock, NO_EPOCH, opened.logEndOffset);
+    this.#appends = new StoreAppends(this.#queue, this.#overlay, opened.producers);
     this.#lookups = new StoreLookups(this.log, this.index, this.#overlay, doors.cache, doors.clock);
     const committer = new BatchCommitter(opened, this.#overlay, (batch) => this.#queue.release(batch));
     this.#commitLog = new CommitLog(opened, doors, flushMode, committer);
@@ -174,29 +162,26 @@ export class PartitionStore implements ReplicaLog {
   // Appends: synchronous, into the open batch.
 
   beginGroup(): void {
-    if (!this.#queue.inGroup) this.#groupHasRecord = false;
-    this.#queue.beginGroup();
+    this.#appends.beginGroup();
   }
 
   endGroup(): void {
-    this.#queue.endGroup();
+    this.#appends.endGroup();
   }
 
   /** The next record is the first of this command (R14): it carries the note. Forgotten where no record follows; then call `appendOutcome`. */
   beginCommand(note: ProducerNote | null): void {
-    this.#note = note;
+    this.#appends.beginCommand(note);
   }
 
   /** A numbered command that appended nothing, and whose outcome must be remembered. */
   appendOutcome(note: ProducerNote): Offset {
-    this.#note = note;
-    return this.#keyOnly(RecordKind.outcome, OutcomeDetail.outcome, 0, NO_KEY, -1);
+    return this.#appends.outcome(note);
   }
 
   /** The log forgets a producer: a decision of the leader, so that all replicas agree. */
   forgetProducer(producer: Producer): Offset {
-    this.#note = { producer, sequence: asProducerSequence(0), outcome: null };
-    return this.#keyOnly(RecordKind.outcome, OutcomeDetail.forgotten, 0, NO_KEY, -1);
+    return this.#appends.forgetProducer(producer);
   }
 
   put(
@@ -207,36 +192,19 @@ export class PartitionStore implements ReplicaLog {
     end: number,
     expiresAtMs: number,
   ): Offset {
-    const batch = this.#queue.batchFor(end - start);
-    const expiry = expiresAtMs > 0 ? expiresAtMs : -1;
-    const flags = this.#groupFlags();
-    const at = batch.append(
-      RecordKind.put,
-      flags,
-      0,
-      database,
-      expiry,
-      key.bytes,
-      key.start,
-      key.end,
-      value,
-      start,
-      end,
-      this.#note === null ? EMPTY : extrasOf(this.#note),
-    );
-    return this.#noted(batch, RecordKind.put, database, key, at, expiry);
+    return this.#appends.put(database, key, value, start, end, expiresAtMs);
   }
 
   remove(database: number, key: StoreKey, reason: number): Offset {
-    return this.#keyOnly(RecordKind.tombstone, reason, database, key, -1);
+    return this.#appends.remove(database, key, reason);
   }
 
   changeExpiry(database: number, key: StoreKey, expiresAtMs: number): Offset {
-    return this.#keyOnly(RecordKind.expiryChange, 0, database, key, expiresAtMs);
+    return this.#appends.changeExpiry(database, key, expiresAtMs);
   }
 
   flushDatabase(database: number): Offset {
-    return this.#keyOnly(RecordKind.flush, 0, database, NO_KEY, -1);
+    return this.#appends.flushDatabase(database);
   }
 
   // Look-ups. `false` from those with a value: it is not in memory; wait for `loaded` and ask again.
@@ -387,74 +355,8 @@ export class PartitionStore implements ReplicaLog {
 
   // Inside
 
-  #keyOnly(kind: RecordKind, detail: number, database: number, key: StoreKey, expiresAtMs: number): Offset {
-    const batch = this.#queue.batchFor(0);
-    const flags = this.#groupFlags();
-    const { bytes, start, end } = key;
-    const at = batch.append(
-      kind,
-      flags,
-      detail,
-      database,
-      expiresAtMs,
-      bytes,
-      start,
-      end,
-      EMPTY,
-      0,
-      0,
-      this.#note === null ? EMPTY : extrasOf(this.#note),
-    );
-    return this.#noted(batch, kind, database, key, at, expiresAtMs);
-  }
-
-  #groupFlags(): number {
-    if (!this.#queue.inGroup) return 0;
-    const flags = this.#groupHasRecord ? RecordFlag.continues : 0;
-    this.#groupHasRecord = true;
-    return flags;
-  }
-
-  #noted(
-    batch: BatchBuilder,
-    kind: RecordKind,
-    database: number,
-    key: StoreKey,
-    at: number,
-    expiry: number,
-  ): Offset {
-    if (this.#note !== null) return this.#notedCommand(batch, kind, database, key, at, expiry);
-    const keyStart = at + RECORD_HEADER_BYTES + (expiry >= 0 ? 8 : 0);
-    const keyEnd = keyStart + key.end - key.start;
-    return asOffset(this.#overlay.add(batch, kind, database, key.hash, at, keyStart, keyEnd, expiry));
-  }
-
-  /** The record carries extras; the table of producers is told what it says, as it will be told of it by the log. */
-  #notedCommand(
-    batch: BatchBuilder,
-    kind: RecordKind,
-    database: number,
-    key: StoreKey,
-    at: number,
-    expiry: number,
-  ): Offset {
-    this.#note = null;
-    const view = this.#view;
-    const fault = view.decode(batch.bytes, at, batch.length, false);
-    if (fault !== null)
-      throw new InvariantError(`a record that was just appended does not add up (${fault})`);
-    const { keyStart, keyEnd } = view;
-    const offset = asOffset(this.#overlay.add(batch, kind, database, key.hash, at, keyStart, keyEnd, expiry));
-    this.producers.recordAppended(offset, batch.bytes, at, view);
-    return offset;
-  }
-
   #refuseAsLeader(what: string): void {
     if (this.#queue.epoch === NO_EPOCH) return;
     throw new InvariantError(`${this.directory}: the leader of epoch ${this.#queue.epoch} ${what}`);
   }
-}
-
-function extrasOf(note: ProducerNote): Buffer {
-  return encodeExtras([{ id: ExtraId.producer, bytes: encodeProducerExtra(note) }]);
 }

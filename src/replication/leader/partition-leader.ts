@@ -8,10 +8,12 @@ import { SerialQueue } from '../../storage/serial-queue.ts';
 import type { PartitionStats } from '../leader-partition.ts';
 import type { Fetch, FetchOutcome, FetchProgress } from '../messages.ts';
 import type { ClusterView, EchoedStamp, LeaderRole, LeaderRoleOptions } from '../node/leader-role.ts';
+import { CommitSide } from './commit-side.ts';
 import { FetchServer } from './fetch-server.ts';
 import { FlushSide } from './flush-side.ts';
 import { HandOver } from './hand-over.ts';
 import { LeaderDriver } from './leader-driver.ts';
+import { LeaderFailure } from './leader-failure.ts';
 import { fetchReplyMessage, releasedMessage } from './leader-messages.ts';
 import { type OwnStat, Partition } from './partition.ts';
 import { partitionStats } from './partition-stats.ts';
@@ -34,16 +36,15 @@ export class PartitionLeader implements LeaderRole {
   readonly #readGate: ReadGate;
   readonly #fetches: FetchServer;
   readonly #driver: LeaderDriver;
+  readonly #commitSide: CommitSide;
   readonly #flushSide: FlushSide;
+  readonly #failure: LeaderFailure;
   readonly #upkeep: Upkeep;
   readonly #handOver: HandOver;
   /** Nobody else is assigned. */
   #isAlone = false;
   /** LESO. */
   readonly #epochStartOffset: Offset;
-  /** Where the core wants the high watermark: above the partition's while what was inherited is read from the disk. */
-  #commitTarget: Offset;
-  #isCommitting = false;
   #isClosing = false;
   #isOver = false;
   #stopped: Promise<void> | null = null;
@@ -52,11 +53,12 @@ export class PartitionLeader implements LeaderRole {
     this.#options = options;
     this.#store = options.store;
     this.#epochStartOffset = options.store.logEndOffset;
-    this.#commitTarget = options.store.committedOffset;
     this.#writeGate = this.#newWriteGate();
     this.#readGate = this.#newReadGate();
     this.#fetches = this.#newFetchServer();
     this.#driver = this.#newDriver();
+    this.#commitSide = this.#newCommitSide();
+    this.#failure = this.#newFailure();
     this.#flushSide = this.#newFlushSide();
     this.partition = this.#newPartition();
     this.#upkeep = this.#newUpkeep();
@@ -154,29 +156,6 @@ export class PartitionLeader implements LeaderRole {
 
   // What follows from the core's decisions
 
-  /**
-   * What was inherited may have to be read from the disk first: then in turn with the flushes. What this leader appended is committed on the spot.
-   */
-  #commit(highWatermark: Offset): void {
-    this.#commitTarget = highWatermark;
-    if (this.#isCommitting) return;
-    if (this.highWatermark >= this.#epochStartOffset && this.#store.commitTo(highWatermark) === null) {
-      this.#committed(highWatermark);
-      return;
-    }
-    this.#isCommitting = true;
-    this.#serial.run(() => this.#commitInherited()).catch((error: unknown) => this.#fence(error));
-  }
-
-  async #commitInherited(): Promise<void> {
-    while (this.highWatermark < this.#commitTarget && !this.#isOver) {
-      const target = this.#commitTarget;
-      await this.#store.commitTo(target);
-      if (!this.#isOver) this.#committed(target);
-    }
-    this.#isCommitting = false;
-  }
-
   #committed(highWatermark: Offset): void {
     this.partition.committed(highWatermark);
     this.#fetches.wake();
@@ -225,52 +204,7 @@ export class PartitionLeader implements LeaderRole {
     this.#upkeep.flushed();
   }
 
-  // Failures and the end
-
-  /**
-   * Nothing of the batch was written when making room for it failed: it is refused, and so is what came after it. Once the
-   * write had begun, or followers may have the batch, nobody can say: in doubt, and the partition is fenced (R22, R24, KAFKA-10778).
-   */
-  #flushFailed(failure: FlushFailure): void {
-    const error = asCaskadeError(failure.cause);
-    const { firstOffset, nextOffset } = failure;
-    const isOut = failure.stage === 'write' || this.#store.sealedOffset > firstOffset;
-    if (isOut) {
-      this.#giveUp(firstOffset, nextOffset, this.#endByDisk(error));
-    } else if (error.code === 'diskFull') {
-      this.#writeGate.refuseUntilRoom(error);
-      this.#giveUp(firstOffset, firstOffset, error);
-    } else {
-      this.#giveUp(firstOffset, firstOffset, this.#endByDisk(error));
-    }
-  }
-
-  /** Something failed outside of a flush: what is on disk and not committed is in doubt. */
-  #fence(error: unknown): void {
-    const refusal = this.#endByDisk(asCaskadeError(error));
-    this.#giveUp(this.highWatermark, this.#store.durableOffset, refusal);
-  }
-
-  /** Alone, reads go on (R24). In a cluster the leadership moves, and until it does nothing is served: leases go first (L8). */
-  #endByDisk(error: CaskadeError): CaskadeError {
-    if (this.#isAlone) return this.#writeGate.fence(error);
-    const text = `Partition ${this.#options.state.id}: the disk of its leader failed, another replica takes over`;
-    const refusal = new CaskadeError('tryAgain', text, { cause: error });
-    void this.#endServing(refusal);
-    this.#writeGate.fence(error);
-    this.#writeGate.end(refusal);
-    this.#options.host.trouble('disk');
-    return refusal;
-  }
-
-  /** What was sealed may be with followers, unless there are none. `firstOffset` is where the failure began; in a cluster nothing above the high watermark is committed by this leader any more. */
-  #giveUp(firstOffset: Offset, refusedFrom: Offset, error: CaskadeError): void {
-    const goesOn = this.#isAlone || !this.isFenced;
-    const sealed = this.#isAlone ? 0 : this.#store.sealedOffset;
-    this.#store.discardUnwritten();
-    const from = goesOn ? firstOffset : this.highWatermark;
-    this.partition.giveUp(from, asOffset(Math.max(refusedFrom, sealed)), error);
-  }
+  // The end
 
   /** L8: at once, and leases first. Resolves when no read of the log is under way. */
   #endServing(error: CaskadeError): Promise<void> {
@@ -368,7 +302,7 @@ export class PartitionLeader implements LeaderRole {
       id: state.id,
       probeRoom: () => this.#serial.run(() => this.#store.probeRoom()),
       reopened: () => this.partition.sweep(),
-      failed: (error: unknown) => this.#fence(error),
+      failed: (error: unknown) => this.#failure.elsewhere(error),
     };
     return new WriteGate(host, clock, logger);
   }
@@ -415,7 +349,7 @@ export class PartitionLeader implements LeaderRole {
     return new LeaderDriver(this.#options, {
       fetches: this.#fetches,
       reply: (fetch, outcome) => this.#reply(fetch, outcome),
-      commit: (highWatermark) => this.#commit(highWatermark),
+      commit: (highWatermark) => this.#commitSide.commit(highWatermark),
       appends: (accepted) => this.#lookAtSize(accepted),
       readsConfirmed: (upTo) => this.#readGate.confirmedByVersion(upTo),
       looked: () => this.#looked(),
@@ -427,10 +361,36 @@ export class PartitionLeader implements LeaderRole {
       isOver: () => this.isFenced,
       sealed: () => this.#fetches.wake(),
       flushed: () => this.#flushed(),
-      flushFailed: (failure: FlushFailure) => this.#flushFailed(failure),
-      failed: (error: unknown) => this.#fence(error),
+      flushFailed: (failure: FlushFailure) => this.#failure.ofFlush(failure),
+      failed: (error: unknown) => this.#failure.elsewhere(error),
     };
     return new FlushSide(host, this.#store, this.#serial, this.#options.scheduler);
+  }
+
+  #newCommitSide(): CommitSide {
+    const host = {
+      highWatermark: () => this.highWatermark,
+      isOver: () => this.#isOver,
+      committed: (highWatermark: Offset) => this.#committed(highWatermark),
+      failed: (error: unknown) => this.#failure.elsewhere(error),
+    };
+    return new CommitSide(host, this.#store, this.#serial, this.#epochStartOffset);
+  }
+
+  #newFailure(): LeaderFailure {
+    const { state, host } = this.#options;
+    return new LeaderFailure(
+      {
+        id: state.id,
+        isAlone: () => this.#isAlone,
+        highWatermark: () => this.highWatermark,
+        endServing: (refusal) => void this.#endServing(refusal),
+        trouble: () => host.trouble('disk'),
+        giveUp: (inDoubtFrom, refusedFrom, error) => this.partition.giveUp(inDoubtFrom, refusedFrom, error),
+      },
+      this.#store,
+      this.#writeGate,
+    );
   }
 
   #newHandOver(): HandOver {
@@ -478,15 +438,10 @@ export class PartitionLeader implements LeaderRole {
       tombstoneRemoveOffset: () => this.#driver.core.tombstoneRemoveOffset(clock.monotonicMs()),
       isFloorPinned: () => this.#driver.core.isFloorPinned(clock.monotonicMs()),
       corrupt: () => this.#options.host.trouble('corrupt'),
-      failed: (error: unknown) => this.#fence(error),
+      failed: (error: unknown) => this.#failure.elsewhere(error),
     };
     const { maintenance, mergeIntervalMs, flushIntervalMs } = settings;
     const upkeep = { maintenance, mergeIntervalMs, flushIntervalMs, flushMode: view.facts.flushMode };
     return new Upkeep(upkeep, host, this.#store, this.#serial, { clock, logger, fileSystem });
   }
-}
-
-function asCaskadeError(error: unknown): CaskadeError {
-  if (error instanceof CaskadeError) return error;
-  return new CaskadeError('diskIo', error instanceof Error ? error.message : String(error), { cause: error });
 }

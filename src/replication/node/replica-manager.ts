@@ -1,20 +1,8 @@
 import { makeDirectoryDurably } from '../../env/make-directory.ts';
-import type {
-  FromController,
-  HandOverRequest,
-  IsrProposalReply,
-  ReplicaQuery,
-  StatePush,
-} from '../../model/control-messages.ts';
+import type { FromController, StatePush } from '../../model/control-messages.ts';
 import { InvariantError } from '../../model/errors.ts';
 import { LIMITS } from '../../model/limits.ts';
-import type {
-  ControllerEpoch,
-  Incarnation,
-  MonotonicMillis,
-  NodeId,
-  PartitionId,
-} from '../../model/numbers.ts';
+import type { Incarnation, MonotonicMillis, NodeId, PartitionId } from '../../model/numbers.ts';
 import type {
   ClusterFacts,
   NodeRegistration,
@@ -33,6 +21,7 @@ import type { LeaseGrant, PeerMessage } from '../messages.ts';
 import type { ReplicationRules } from '../rules/rules.ts';
 import { CleanMarker } from './clean-marker.ts';
 import { ClusterMetadata, type NodesOrder } from './cluster-metadata.ts';
+import { ControlInbox } from './control-inbox.ts';
 import type { ClusterView, EchoedStamp, LeaderHost, LeaderRole, LeaderRoleFactory } from './leader-role.ts';
 import { LeaseExchange, type LeaseHost } from './lease-exchange.ts';
 import { NodeState } from './node-state.ts';
@@ -50,7 +39,6 @@ import { openerOf } from './replica-opener.ts';
 import { ReplicaSet } from './replica-set.ts';
 import { SCRUB_SCHEDULE, Scrubber } from './scrubber.ts';
 import type { StaleReads } from './stale-reads.ts';
-import { StateAcks } from './state-acks.ts';
 
 /** Between two looks at the coordinator because of somebody unknown. */
 const LOOK_AGAIN_MS = 1_000;
@@ -80,7 +68,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   readonly #marker: CleanMarker;
   readonly #promises: PromiseBook;
   readonly #replicas: ReplicaSet;
-  readonly #acks: StateAcks;
+  readonly #control: ControlInbox;
   readonly #scrubber: Scrubber;
   #incarnation: Incarnation;
   #isBetweenLives = false;
@@ -124,7 +112,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
       doors.logger,
     );
     this.#replicas = new ReplicaSet(this);
-    this.#acks = new StateAcks(doors, settings.nodeId, () => this.#incarnation);
+    this.#control = new ControlInbox(this, this.#replicas, (push) => this.#noteNodes(push));
     this.#scrubber = new Scrubber(doors.clock, settings.scrub ?? SCRUB_SCHEDULE, () =>
       this.#replicas.all.map(({ reader }) => reader),
     );
@@ -193,8 +181,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   }
 
   reports(partitions: readonly PartitionId[]): readonly ReplicaReport[] {
-    const asked = partitions.length === 0 ? this.#replicas.all : partitions.map((id) => this.replica(id));
-    return asked.filter((replica) => replica !== null).map((replica) => replica.report());
+    return this.#replicas.reports(partitions);
   }
 
   /** Reads everything committed here once, and resolves when it is read; what is bad is being built anew by then. */
@@ -241,23 +228,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   }
 
   receiveControl(message: FromController): void {
-    if (this.#isClosed || this.#isBetweenLives) return;
-    switch (message.kind) {
-      case 'statePush':
-        this.#pushed(message);
-        break;
-      case 'replicaQuery':
-        this.#asked(message);
-        break;
-      case 'isrProposalReply':
-        this.#answered(message);
-        break;
-      case 'handOverRequest':
-        this.#askedToHandOver(message);
-        break;
-      case 'shutdownReply':
-        return;
-    }
+    if (!this.#isClosed && !this.#isBetweenLives) this.#control.receive(message);
   }
 
   stateRead({ facts, nodes, partitions }: CoordinatorRead): void {
@@ -278,7 +249,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     }
     // L8: no leader of the old life answers anything once this call has begun.
     this.#isBetweenLives = true;
-    this.#acks.forget();
+    this.#control.lifeEnded();
     const ended = this.#replicas.all.map((replica) => replica.endLife());
     await this.nodeState.raiseIncarnation(incarnation);
     await Promise.all(ended);
@@ -401,52 +372,19 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     this.doors.stateSource.readAgain();
   }
 
-  #pushed(push: StatePush): void {
-    if (push.targetIncarnation !== this.#incarnation || !this.#isCurrent(push.controllerEpoch)) return;
-    const { controllerEpoch, targetIncarnation, nodesSequence: sequence } = push;
-    this.#noteCluster(push.facts, push.nodes, { controllerEpoch, sequence });
-    for (const state of push.partitions) {
-      void this.#replicas.take(state, controllerEpoch).then((isTaken) => {
-        const isSameLife = !this.#isBetweenLives && targetIncarnation === this.#incarnation;
-        if (isTaken && isSameLife) this.#acks.add(controllerEpoch, state);
-      });
-    }
-    this.metadata.changed();
+  /** R9. No reason not to start: the third path is there, at the price of the coordinator. */
+  #warnOfReadGap({ leaseMsMax, replicationFactor }: ClusterFacts): void {
+    const { lagMsMax, pollMsMax } = this.settings;
+    const gapMs = this.rules.readGapMs(leaseMsMax, lagMsMax, pollMsMax);
+    if (gapMs === 0 || replicationFactor === 1) return;
+    this.doors.logger.warn(
+      { component: 'replica', gapMs, leaseMsMax, lagMsMax, pollMsMax },
+      'the lease is shorter than the time in which a silent follower leaves the ISR: for the gap reads depend on the coordinator',
+    );
   }
 
-  /** A controller that does not know of one after it is told: a coordinator that lost writes may have let it reign below (R17). */
-  #asked(query: ReplicaQuery): void {
-    const isCurrent = this.#isCurrent(query.controllerEpoch);
-    this.doors.controller.send({
-      kind: 'replicaQueryReply',
-      node: this.settings.nodeId,
-      incarnation: this.#incarnation,
-      queryId: query.queryId,
-      queryEpoch: query.controllerEpoch,
-      controllerEpoch: isCurrent ? query.controllerEpoch : this.nodeState.controllerEpochMax,
-      reports: isCurrent ? this.reports(query.partitions) : [],
-    });
-  }
-
-  #answered(reply: IsrProposalReply): void {
-    if (!this.#isCurrent(reply.controllerEpoch)) return;
-    const leader = this.replica(reply.partition)?.leader;
-    if (leader?.leaderEpoch === reply.leaderEpoch) leader.proposalReply(reply);
-  }
-
-  #askedToHandOver(request: HandOverRequest): void {
-    if (request.incarnation !== this.#incarnation || !this.#isCurrent(request.controllerEpoch)) return;
-    const replica = this.replica(request.partition);
-    if (replica?.uuid === request.uuid) replica.role.handOver(request.leaderEpoch);
-  }
-
-  /** A controller that another has followed says nothing any more (KAFKA-1096). */
-  #isCurrent(controllerEpoch: ControllerEpoch): boolean {
-    if (controllerEpoch < this.nodeState.controllerEpochMax) return false;
-    this.nodeState.raiseControllerEpoch(controllerEpoch).catch((error: unknown) => {
-      this.doors.logger.error({ component: 'replica', err: error }, 'a controller epoch is not durable');
-    });
-    return true;
+  #noteNodes({ facts, nodes, controllerEpoch, nodesSequence: sequence }: StatePush): void {
+    this.#noteCluster(facts, nodes, { controllerEpoch, sequence });
   }
 
   #noteCluster(facts: ClusterFacts, nodes: readonly NodeRegistration[], order: NodesOrder | null): void {
@@ -454,6 +392,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     const nodesAreNew = this.metadata.noteNodes(nodes, order);
     if (factsAreNew) {
       this.exchange.setLease(facts.leaseMsMax);
+      this.#warnOfReadGap(facts);
       this.nodeState.setFlushMode(facts.flushMode).catch((error: unknown) => {
         this.doors.logger.error({ component: 'replica', err: error }, 'the flush mode is not durable');
       });

@@ -1,7 +1,7 @@
 import { CaskadeError } from '../../model/errors.ts';
 import type { ControllerEpoch, PartitionId } from '../../model/numbers.ts';
 import { asLeaderEpoch, asPartitionVersion } from '../../model/numbers.ts';
-import type { PartitionState } from '../../model/partition-state.ts';
+import type { PartitionState, ReplicaReport } from '../../model/partition-state.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
 import { type ClusterMetadata, isNewer } from './cluster-metadata.ts';
 import type { PartitionRecord } from './node-state.ts';
@@ -47,6 +47,12 @@ export class ReplicaSet {
 
   get(partition: PartitionId): Replica | null {
     return this.#replicas.get(partition) ?? null;
+  }
+
+  /** Of those that are held; an empty list: of all. */
+  reports(partitions: readonly PartitionId[]): readonly ReplicaReport[] {
+    const asked = partitions.length === 0 ? this.#all : partitions.map((id) => this.get(id));
+    return asked.filter((replica) => replica !== null).map((replica) => replica.report());
   }
 
   /** Opens what the node's state names, one after the other. */

@@ -20,6 +20,14 @@ export function leaseExpiry(sentAtMs: MonotonicMillis, leaseMs: number, promised
   );
 }
 
+/**
+ * R9: so long, at most, the reads of a leader are without lease and read-index when a follower falls silent: from the end of its last lease until the ISR has shrunk. The coordinator is all they have
+ * then. 0: the lease outlasts it.
+ */
+export function readGapMs(leaseMs: number, lagMsMax: number, pollMsMax: number): number {
+  return Math.max(0, lagMsMax + pollMsMax - leaseMs * (1 - CLOCK_RATE_ERROR));
+}
+
 /** 4.3-9: the clocks parted since the stamp: the host slept, or the wall was set. */
 export function clockJumped(gapAtStampMs: number, gapNowMs: number): boolean {
   return Math.abs(gapNowMs - gapAtStampMs) > CLOCK_GAP_MS_MAX;

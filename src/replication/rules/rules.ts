@@ -19,6 +19,7 @@ import {
   mayAct,
   mayActAt,
   promiseUntil,
+  readGapMs,
   readIndexConfirmed,
   servesReads,
   versionCheckConfirms,
@@ -75,6 +76,7 @@ export const RULES = {
   bootWaitUntil,
   servesReads,
   leaseValid,
+  readGapMs,
   readIndexConfirmed,
   versionCheckConfirms,
 

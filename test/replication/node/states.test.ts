@@ -250,6 +250,16 @@ describe('replica manager: states', () => {
     }
   });
 
+  it('warns once of the gap in which a silent follower leaves reads the coordinator alone (R9)', async () => {
+    const cluster = new TestCluster(2);
+    const state = await cluster.found(1);
+    await cluster.push({ ...state, version: asPartitionVersion(9) });
+    const warnings = cluster
+      .node(1)
+      .logger.events.filter(({ text }) => text.includes('depend on the coordinator'));
+    expect(warnings.map(({ fields }) => fields.gapMs)).to.deep.equal([1080]);
+  });
+
   it('a life that cannot be made durable never begins', async () => {
     const cluster = new TestCluster(2);
     await cluster.found(1);

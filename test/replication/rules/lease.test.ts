@@ -149,3 +149,14 @@ describe('when a leader may act (L5, R20)', () => {
     expect([RULES.mayAct(at(5), at(4)), RULES.mayAct(at(5), at(5))]).to.deep.equal([false, true]);
   });
 });
+
+describe('the gap in which reads have the third path alone (R9)', () => {
+  it('is what of lag and long poll the lease does not outlast', () => {
+    expect(RULES.readGapMs(600, 1500, 150)).to.equal(1080);
+    expect(RULES.readGapMs(2000, 1500, 150)).to.equal(0);
+    for (const leaseMs of [100, 1000, 1700, 1800, 5000]) {
+      const hasGap = leaseMs * 0.95 < 1650;
+      expect(RULES.readGapMs(leaseMs, 1500, 150) > 0).to.equal(hasGap);
+    }
+  });
+});
