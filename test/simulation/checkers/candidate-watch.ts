@@ -11,6 +11,8 @@ interface Disk {
   readonly replica: ReplicaProbe;
   durableOffset: number;
   durableMax: number;
+  /** Of the replica, at the last look. */
+  changeCount: number;
 }
 
 export interface CandidateWatchOptions {
@@ -60,16 +62,19 @@ export class CandidateWatch {
   }
 
   #note({ incarnation }: NodeProbe, replica: ReplicaProbe): void {
-    const { directoryId, durableOffset, partition, node } = replica;
+    const { changeCount } = replica;
     let disk = this.#diskOf.get(replica);
+    if (disk?.changeCount === changeCount && disk.incarnation === incarnation) return;
+    const { directoryId, durableOffset, partition, node } = replica;
     if (disk === undefined || disk.directoryId !== directoryId || disk.incarnation !== incarnation) {
-      disk = { directoryId, incarnation, replica, durableOffset, durableMax: durableOffset };
+      disk = { directoryId, incarnation, replica, durableOffset, durableMax: durableOffset, changeCount };
       this.#diskOf.set(replica, disk);
       this.#disks.set(nameOf(partition, node, directoryId, incarnation), disk);
       this.#shrunk.add(partition);
     }
     if (durableOffset < disk.durableOffset) this.#shrunk.add(partition);
     disk.durableOffset = durableOffset;
+    disk.changeCount = changeCount;
     if (durableOffset > disk.durableMax) disk.durableMax = durableOffset;
   }
 
@@ -79,7 +84,7 @@ export class CandidateWatch {
     const committed = this.#options.committedOf(partition);
     const before = this.#states.get(partition);
     const isNews = before !== state || this.#committed.get(partition) !== committed;
-    if (!isNews && !this.#shrunk.has(partition)) return;
+    if (!isNews && (this.#shrunk.size === 0 || !this.#shrunk.has(partition))) return;
     this.#states.set(partition, state);
     this.#committed.set(partition, committed);
     this.#shrunk.delete(partition);

@@ -25,7 +25,7 @@ function recordsOf(commands: readonly Command[]): readonly LogRecord[] {
     key: 'k',
     value: 'v',
     expiresAtMs: 0,
-    digest: '',
+    detail: 0,
     note:
       command === null
         ? null

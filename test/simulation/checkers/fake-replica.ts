@@ -33,6 +33,7 @@ export class FakeReplica implements ReplicaProbe {
   removedFloor = -1;
   stateDigest: StateDigest | null = null;
   #batches: FakeBatch[] = [];
+  #changeCount = 0;
 
   constructor(node: number) {
     this.node = asNodeId(node);
@@ -44,6 +45,12 @@ export class FakeReplica implements ReplicaProbe {
 
   get sealedOffset(): Offset {
     return this.logEndOffset;
+  }
+
+  /** A test may have set any mark since. */
+  get changeCount(): number {
+    this.#changeCount += 1;
+    return this.#changeCount;
   }
 
   hasLease(): boolean {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { asOffset, type LeaderEpoch, type Offset } from '../../../src/model/numbers.ts';
 import type { ProducerNote } from '../../../src/model/producer.ts';
 import { BATCH_HEADER_BYTES, batchCrcHolds, readBatchHeader } from '../../../src/storage/format/batch.ts';
@@ -18,12 +17,26 @@ export interface LogRecord {
   readonly expiresAtMs: number;
   /** The numbered command whose first record, or outcome, this is. */
   readonly note: ProducerNote | null;
-  /** Of everything that a merge must keep as it is. */
-  readonly digest: string;
+  /** Reason, unit or outcome, by the kind of the record. */
+  readonly detail: number;
+}
+
+/** Everything that a merge must keep as it is, is the same. */
+export function isSameRecord(left: LogRecord, right: LogRecord): boolean {
+  return (
+    left.leaderEpoch === right.leaderEpoch &&
+    left.kind === right.kind &&
+    left.detail === right.detail &&
+    left.database === right.database &&
+    left.expiresAtMs === right.expiresAtMs &&
+    left.key === right.key &&
+    left.value === right.value
+  );
 }
 
 /** Decodes whole batches, each checked by its CRC. Throws on anything else: what is committed must be readable. */
-export function decodeBatches(bytes: Uint8Array): readonly LogRecord[] {
+export function decodeBatches({ buffer, byteOffset, byteLength }: Uint8Array): readonly LogRecord[] {
+  const bytes = Buffer.from(buffer, byteOffset, byteLength);
   const records: LogRecord[] = [];
   for (let at = 0; at < bytes.length; ) {
     const header = readBatchHeader(bytes, at, bytes.length);
@@ -41,7 +54,7 @@ export function decodeBatches(bytes: Uint8Array): readonly LogRecord[] {
 }
 
 function decodeRecord(
-  bytes: Uint8Array,
+  bytes: Buffer,
   at: number,
   limit: number,
   header: { readonly baseOffset: Offset; readonly leaderEpoch: LeaderEpoch },
@@ -49,23 +62,18 @@ function decodeRecord(
   const view = new RecordView();
   const fault = view.decode(bytes, at, limit, true);
   if (fault !== null) throw new Error(`no record at byte ${at}: ${fault}`);
-  const text = (start: number, end: number): string =>
-    Buffer.from(bytes.subarray(start, end)).toString('latin1');
-  const content = {
+  const record = {
+    offset: asOffset(header.baseOffset + view.offsetDelta),
+    leaderEpoch: header.leaderEpoch,
     kind: view.kind as RecordKind,
     database: view.database,
-    key: text(view.keyStart, view.keyEnd),
-    value: text(view.valueStart, view.valueEnd),
+    key: bytes.toString('latin1', view.keyStart, view.keyEnd),
+    value: bytes.toString('latin1', view.valueStart, view.valueEnd),
     expiresAtMs: view.expiresAtMs,
+    note: noteOf(bytes, at, view),
+    detail: view.detail,
   };
-  const digest = createHash('sha1')
-    .update(JSON.stringify([content, view.detail, header.leaderEpoch]))
-    .digest('hex')
-    .slice(0, 16);
-  const offset = asOffset(header.baseOffset + view.offsetDelta);
-  const { leaderEpoch } = header;
-  const note = noteOf(bytes, at, view);
-  return { record: { offset, leaderEpoch, ...content, note, digest }, length: view.length };
+  return { record, length: view.length };
 }
 
 function noteOf(bytes: Uint8Array, at: number, view: RecordView): ProducerNote | null {

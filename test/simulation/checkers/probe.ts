@@ -21,6 +21,8 @@ export interface ReplicaProbe {
   readonly logEndOffset: Offset;
   readonly logStartOffset: Offset;
   readonly removedFloor: number;
+  /** As long as it is the same, so are directory, role, epoch, `canAct`, the high watermark, `durableOffset`, `sealedOffset` and `removedFloor` from one look to the next. */
+  readonly changeCount: number;
   /** It leads, may act, and the promises of its whole lease set run: it would answer a read now (L4). */
   hasLease(): boolean;
   readLog(offset: Offset, bytesMax: number): LogSlice | Promise<LogSlice>;

@@ -1,7 +1,7 @@
 import { asLeaderEpoch, asOffset, type LeaderEpoch, type Offset } from '../../../src/model/numbers.ts';
 import { RecordKind } from '../../../src/storage/format/record.ts';
 import type { Findings } from './findings.ts';
-import { describeRecord, type LogRecord } from './log-records.ts';
+import { describeRecord, isSameRecord, type LogRecord } from './log-records.ts';
 
 /** What one key held from some moment on. Null: nothing. */
 export interface CommittedValue {
@@ -66,7 +66,7 @@ export class ReferenceLog {
       return;
     }
     this.#findings.expect(
-      known.digest === record.digest,
+      isSameRecord(known, record),
       'committed',
       () =>
         `partition ${this.#partition}: ${who} has ${describeRecord(record)} where ${describeRecord(known)} was committed`,

@@ -1,11 +1,13 @@
 import type { Offset } from '../../../src/model/numbers.ts';
 import type { Findings } from './findings.ts';
-import { describeRecord, type LogRecord } from './log-records.ts';
+import { describeRecord, isSameRecord, type LogRecord } from './log-records.ts';
 import { PendingTail } from './pending-tail.ts';
 import type { NodeProbe, Probe, ReplicaProbe } from './probe.ts';
 import { ReferenceLog } from './reference-log.ts';
 
 interface Seen {
+  changeCount: number;
+  isActing: boolean;
   readonly life: number;
   readonly directoryId: string;
   highWatermark: number;
@@ -38,6 +40,8 @@ export class ReplicaWatch {
   readonly #leaders = new Map<string, string>();
   /** By partition, then node: what its disk held when it was last seen. */
   readonly #durable: number[][] = [];
+  /** Of this look: with what was seen before. */
+  readonly #changed: [replica: ReplicaProbe, before: Seen | undefined][] = [];
   /** By partition: how many replicas act as its leader. */
   readonly #acting: number[] = [];
 
@@ -59,22 +63,33 @@ export class ReplicaWatch {
     const nodes = this.#probe();
     this.#acting.fill(0);
     for (const { replicas } of nodes) for (const replica of replicas) this.#tally(replica);
-    for (const { replicas } of nodes) for (const replica of replicas) this.#lookAt(replica);
-    for (const [partition, count] of this.#acting.entries()) {
-      if (count > 1) this.#lookForTwo(partition, nodes);
+    // What is on enough disks is known when all have been counted.
+    for (const [replica, before] of this.#changed) this.#lookAt(replica, before);
+    this.#changed.length = 0;
+    for (let partition = 0; partition < this.#acting.length; partition += 1) {
+      if ((this.#acting[partition] ?? 0) > 1) this.#lookForTwo(partition, nodes);
     }
   }
 
-  #tally({ partition, node, durableOffset, isLeader, canAct }: ReplicaProbe): void {
+  #tally(replica: ReplicaProbe): void {
+    const { partition, changeCount } = replica;
+    const before = this.#seen.get(replica);
+    const isSame = before !== undefined && before.changeCount === changeCount;
+    const isActing = isSame ? before.isActing : replica.isLeader && replica.canAct;
+    this.#acting[partition] = (this.#acting[partition] ?? 0) + Number(isActing);
+    if (isSame) return;
+    if (before !== undefined && isUnchanged(before, replica)) {
+      before.changeCount = changeCount;
+      before.isActing = isActing;
+      return;
+    }
     const disks = this.#durable[partition] ?? [];
     this.#durable[partition] = disks;
-    disks[node] = durableOffset;
-    this.#acting[partition] = (this.#acting[partition] ?? 0) + Number(isLeader && canAct);
+    disks[replica.node] = replica.durableOffset;
+    this.#changed.push([replica, before]);
   }
 
-  #lookAt(replica: ReplicaProbe): void {
-    const before = this.#seen.get(replica);
-    if (before !== undefined && isUnchanged(before, replica)) return;
+  #lookAt(replica: ReplicaProbe, before: Seen | undefined): void {
     this.#seen.set(replica, seenOf(replica, before?.life === replica.life ? before.leaderEpochMax : 0));
     const name = `node ${replica.node} life ${replica.life} partition ${replica.partition}`;
     this.#marksHold(replica, name);
@@ -110,7 +125,7 @@ export class ReplicaWatch {
   #isNotCommitted(partition: number, record: LogRecord, name: string): void {
     const committed = this.reference(partition).at(record.offset);
     this.#findings.expect(
-      committed === undefined || committed.digest !== record.digest,
+      committed === undefined || !isSameRecord(committed, record),
       'committed',
       () => `${name} has cut off ${describeRecord(record)}, which was committed`,
     );
@@ -212,11 +227,12 @@ export class ReplicaWatch {
 }
 
 function seenOf(replica: ReplicaProbe, epochMaxBefore: number): Seen {
+  const { changeCount, isLeader, leaderEpoch, removedFloor } = replica;
   const { life, directoryId, highWatermark, durableOffset, sealedOffset } = replica;
-  const { removedFloor, isLeader, leaderEpoch } = replica;
   const leaderEpochMax = Math.max(epochMaxBefore, leaderEpoch);
   const marks = { highWatermark, durableOffset, sealedOffset, removedFloor };
-  return { life, directoryId, ...marks, isLeader, leaderEpoch, leaderEpochMax };
+  const isActing = isLeader && replica.canAct;
+  return { changeCount, isActing, life, directoryId, ...marks, isLeader, leaderEpoch, leaderEpochMax };
 }
 
 function isUnchanged(before: Seen, replica: ReplicaProbe): boolean {

@@ -11,6 +11,8 @@ import type { LiveNode, World } from '../world/world.ts';
 export class ClusterProbe {
   readonly #world: World;
   readonly #probes = new WeakMap<Replica, LiveReplica>();
+  /** By node: as it was found by the last look. */
+  readonly #seen: SeenNode[] = [];
 
   constructor(world: World) {
     this.#world = world;
@@ -19,18 +21,25 @@ export class ClusterProbe {
   readonly look = (): readonly NodeProbe[] => {
     const nodes: NodeProbe[] = [];
     for (const { live } of this.#world.nodes) {
-      if (live !== null) nodes.push(this.#nodeOf(live));
+      if (live === null) continue;
+      const seen = this.#nodeOf(live);
+      for (const replica of seen.replicas) replica.look();
+      nodes.push(seen);
     }
     return nodes;
   };
 
-  #nodeOf(live: LiveNode): NodeProbe {
+  #nodeOf(live: LiveNode): SeenNode {
     const { id, life, cluster } = live;
-    const replicas: ReplicaProbe[] = [];
-    for (const replica of cluster.replicas.partitions) {
-      if (replica.store !== null) replicas.push(this.#probeOf(replica, live));
-    }
-    return { node: id, life, incarnation: cluster.replicas.incarnation, replicas };
+    const { partitions, incarnation } = cluster.replicas;
+    const known = this.#seen[id];
+    if (known?.live === live && known.incarnation === incarnation && hasStores(known, partitions))
+      return known;
+    const held = partitions.filter(({ store }) => store !== null);
+    const replicas = held.map((replica) => this.#probeOf(replica, live));
+    const seen = { node: id, life, incarnation, replicas, live, held };
+    this.#seen[id] = seen;
+    return seen;
   }
 
   #probeOf(replica: Replica, live: LiveNode): LiveReplica {
@@ -42,6 +51,23 @@ export class ClusterProbe {
   }
 }
 
+interface SeenNode extends NodeProbe {
+  readonly replicas: readonly LiveReplica[];
+  readonly live: LiveNode;
+  /** Those with a store. */
+  readonly held: readonly Replica[];
+}
+
+function hasStores({ held }: SeenNode, replicas: readonly Replica[]): boolean {
+  let at = 0;
+  for (const replica of replicas) {
+    if (replica.store === null) continue;
+    if (held[at] !== replica) return false;
+    at += 1;
+  }
+  return at === held.length;
+}
+
 const NO_BYTES: LogSlice = { bytes: new Uint8Array(0), nextOffset: asOffset(0), epochs: [] };
 
 /** A replica that may lose its store while it is looked at: then its marks are those of nothing. */
@@ -51,6 +77,17 @@ class LiveReplica implements ReplicaProbe {
   readonly partition: PartitionId;
   readonly #replica: Replica;
   readonly #clock: Clock;
+  #changeCount = 0;
+  readonly #marks = {
+    directoryId: '',
+    isLeader: false,
+    canAct: false,
+    leaderEpoch: 0,
+    highWatermark: 0,
+    durableOffset: 0,
+    sealedOffset: 0,
+    removedFloor: -1,
+  };
 
   constructor(replica: Replica, { id, life, clock }: LiveNode) {
     this.#replica = replica;
@@ -58,6 +95,38 @@ class LiveReplica implements ReplicaProbe {
     this.node = id;
     this.life = life;
     this.partition = replica.id;
+  }
+
+  get changeCount(): number {
+    return this.#changeCount;
+  }
+
+  /** Counts what has changed. */
+  look(): void {
+    const marks = this.#marks;
+    const { directoryId, isLeader, canAct, leaderEpoch, highWatermark } = this;
+    const { durableOffset, sealedOffset, removedFloor } = this;
+    if (
+      marks.durableOffset === durableOffset &&
+      marks.sealedOffset === sealedOffset &&
+      marks.highWatermark === highWatermark &&
+      marks.isLeader === isLeader &&
+      marks.canAct === canAct &&
+      marks.leaderEpoch === leaderEpoch &&
+      marks.removedFloor === removedFloor &&
+      marks.directoryId === directoryId
+    ) {
+      return;
+    }
+    this.#changeCount += 1;
+    marks.durableOffset = durableOffset;
+    marks.sealedOffset = sealedOffset;
+    marks.highWatermark = highWatermark;
+    marks.isLeader = isLeader;
+    marks.canAct = canAct;
+    marks.leaderEpoch = leaderEpoch;
+    marks.removedFloor = removedFloor;
+    marks.directoryId = directoryId;
   }
 
   get directoryId(): string {

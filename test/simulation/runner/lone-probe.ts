@@ -44,6 +44,7 @@ class LoneReplica implements ReplicaProbe {
   readonly #partition: Partition;
   readonly #store: PartitionStore;
   readonly #clock: Clock;
+  #askedCount = 0;
 
   constructor(
     { node, life, clock }: { readonly node: NodeId; readonly life: number; readonly clock: Clock },
@@ -89,6 +90,12 @@ class LoneReplica implements ReplicaProbe {
 
   get removedFloor(): number {
     return this.#store.removedFloor;
+  }
+
+  /** Nobody counts: it may always have changed. */
+  get changeCount(): number {
+    this.#askedCount += 1;
+    return this.#askedCount;
   }
 
   hasLease(): boolean {

@@ -9,7 +9,7 @@ import { DEFECT, Findings } from '../checkers/findings.ts';
 import { FloorWatch } from '../checkers/floor-watch.ts';
 import { History, type Operation } from '../checkers/history.ts';
 import { PartitionStateWatch } from '../checkers/partition-state-watch.ts';
-import type { ReplicaProbe } from '../checkers/probe.ts';
+import type { NodeProbe, ReplicaProbe } from '../checkers/probe.ts';
 import { compareDigests, compareReplica } from '../checkers/replica-comparison.ts';
 import { ReplicaWatch } from '../checkers/replica-watch.ts';
 import { putInForce } from '../mutations/mutation.ts';
@@ -90,6 +90,8 @@ const AT_RUN_TIME = ' at run time';
 /** The mutant was stopped by a check of its own. */
 export const isAtRunTime = (checker: string): boolean => checker.endsWith(AT_RUN_TIME);
 
+const isPresent = (state: PartitionState | null): state is PartitionState => state !== null;
+
 class SimulationRun {
   readonly #settings: RunSettings;
   readonly #world: World;
@@ -103,6 +105,8 @@ class SimulationRun {
   readonly #operator: Operator;
   readonly #aftershocks: Aftershocks;
   readonly #patterns: FaultPatterns;
+  /** As they stand after the event. */
+  #nodes: readonly NodeProbe[] = [];
   #isJudged = false;
   #busyFromMs = 0;
   #eventsAtBusy = 0;
@@ -116,7 +120,7 @@ class SimulationRun {
     this.#findings = new Findings(nowMs);
     this.#history = new History(() => world.trueWallMs);
     this.#probe = new ClusterProbe(world);
-    this.#watch = new ReplicaWatch(this.#probe.look, this.#findings, {
+    this.#watch = new ReplicaWatch(() => this.#nodes, this.#findings, {
       minInsync: settings.minInsync,
       nowMs: () => world.trueWallMs,
     });
@@ -214,7 +218,7 @@ class SimulationRun {
     const coverage = new CoverageWatch(world, this.#coverage);
     const controllers = new ControllerWatch(this.#findings);
     const textAt = (path: string): string | null => world.coordinator.nodeAt(path)?.text ?? null;
-    const candidates = new CandidateWatch(this.#probe.look, this.#findings, {
+    const candidates = new CandidateWatch(() => this.#nodes, this.#findings, {
       partitions: world.partitions,
       stateOf: (partition) => world.partitionState(asPartitionId(partition)),
       committedOf: (partition) => this.#watch.reference(partition).endOffset,
@@ -224,24 +228,26 @@ class SimulationRun {
       mostOnDisk: (partition, node) => candidates.mostOnDisk(partition, node),
     });
     let countersAtMs = 0;
+    let seenChanges = -1;
     world.observe(() => {
+      this.#nodes = this.#probe.look();
       this.#watch.look();
-      const { lossCount } = world.coordinator;
-      const known: PartitionState[] = [];
-      for (const partition of world.partitions) {
-        const state = world.partitionState(partition);
-        if (state === null) continue;
-        known.push(state);
+      const { coordinator, coordinatorChanges } = world;
+      const { lossCount } = coordinator;
+      // As long as it is the same, it has been looked at.
+      const isNews = coordinatorChanges !== seenChanges;
+      seenChanges = coordinatorChanges;
+      const known = isNews ? world.partitions.map((id) => world.partitionState(id)).filter(isPresent) : [];
+      for (const state of known) {
         states.look(state, lossCount);
         this.#aftershocks.look(state);
         this.#patterns.look(state);
       }
       candidates.look();
-      controllers.look(
-        { controller: textAt(CONTROLLER_PATH), epoch: textAt(CONTROLLER_EPOCH_PATH) },
-        known,
-        lossCount,
-      );
+      if (isNews) {
+        const texts = { controller: textAt(CONTROLLER_PATH), epoch: textAt(CONTROLLER_EPOCH_PATH) };
+        controllers.look(texts, known, lossCount);
+      }
       coverage.look();
       this.#isQuietEnough();
       if (world.nowMs < countersAtMs) return;

@@ -35,6 +35,10 @@ export class SimulatedWorld implements World {
   readonly partitions: readonly PartitionId[];
   readonly #center: DataCenter<ClusterNode>;
   readonly #cache = new WeakMap<TreeNode, unknown>();
+  /** By partition: as far as they were asked for since the coordinator's last change. */
+  #states: (PartitionState | null)[] = [];
+  #statesOf = -1;
+  #transactions = 0;
   readonly #injector: FaultInjector<ClusterNode>;
   readonly #onRejection = (error: unknown): void => {
     this.#center.defects.push(
@@ -94,6 +98,10 @@ export class SimulatedWorld implements World {
     return this.#center.coordinator;
   }
 
+  get coordinatorChanges(): number {
+    return this.#transactions + this.#center.coordinator.lossCount;
+  }
+
   get digest(): string {
     return this.#center.digest;
   }
@@ -125,7 +133,21 @@ export class SimulatedWorld implements World {
     return node;
   }
 
+  /** Asked for after every event. */
   partitionState(partition: PartitionId): PartitionState | null {
+    const { coordinatorChanges } = this;
+    if (coordinatorChanges !== this.#statesOf) {
+      this.#statesOf = coordinatorChanges;
+      this.#states = [];
+    }
+    const known = this.#states[partition];
+    if (known !== undefined) return known;
+    const state = this.#stateNow(partition);
+    this.#states[partition] = state;
+    return state;
+  }
+
+  #stateNow(partition: PartitionId): PartitionState | null {
     return this.#decoded(partitionPath(partition), (data, version) =>
       decodePartition(partition, data, version),
     );
@@ -287,6 +309,7 @@ export class SimulatedWorld implements World {
   }
 
   #noteStates(paths: ReadonlySet<string>): void {
+    this.#transactions += 1;
     for (const path of paths)
       this.events.note('coordinator', `${path} ${JSON.stringify(this.#center.coordinator.peek(path))}`);
   }

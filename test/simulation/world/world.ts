@@ -31,6 +31,8 @@ export interface World {
   readonly network: Network;
   /** For the same: expiry, absence, lost writes. */
   readonly coordinator: CoordinatorServer;
+  /** As long as it is the same, so is every node of the coordinator. */
+  readonly coordinatorChanges: number;
   readonly nodes: readonly WorldNode[];
   readonly partitions: readonly PartitionId[];
   /** Faults that fired so far, for coverage. */
