@@ -169,6 +169,7 @@ class Round {
       controllerEpoch,
       minInsync: facts.minInsync,
       members,
+      heard: new Set(record.reports.keys()),
       leaderEpochMax: record.seenLeaderEpoch,
       versionMax: record.seenVersion,
       isRegressed: record.isRegressed,

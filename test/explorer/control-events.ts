@@ -57,6 +57,7 @@ function worldOf(model: Model, minInsync: number): PartitionWorld {
     controllerEpoch: CONTROLLER_EPOCH,
     minInsync,
     members,
+    heard: new Set(NODES),
     leaderEpochMax: asLeaderEpoch(Math.max(...reported)),
     versionMax: model.state.version,
     isRegressed: false,

@@ -73,8 +73,8 @@ export function silentReplicas(state: PartitionState, world: PartitionWorld): re
 }
 
 /**
- * A new leader for `state`. Waits for reports for a bounded time, and without end for those that would show what a coordinator forgot (R17); then the electing write takes
- * everybody who is not known to be sound out of the ISR (R7), and never empties it: with no candidate there is no leader, and the ISR stays as it is (PROTOCOL 2.7).
+ * A new leader for `state`. Waits for reports for a bounded time; then the electing write takes everybody who is not known to be sound out of the ISR (R7),
+ * and never empties it: with no candidate there is no leader, and the ISR stays as it is (PROTOCOL 2.7).
  */
 export function decideElection(
   rules: LeafRules,
@@ -93,27 +93,10 @@ export function decideElection(
     return { kind: 'wait', purpose: 'election', ask: silent, forMs: world.electionMsMax };
   const candidates = candidatesOf(state, world, classes);
   const leader = rules.electLeader(candidates);
-  const isWitnessed = rules.isWitnessed(state, world);
-  if (!isWitnessed && leadsOn(state, world)) return waitFor(silent);
-  if (leader === null || !isWitnessed)
-    return nobodyLeads(
-      rules,
-      state,
-      world,
-      classes,
-      isWitnessed ? silent.filter((node) => classes.has(node)) : silent,
-    );
+  if (leader === null) return nobodyLeads(rules, state, world, classes, silent);
   const next = electedState(rules, state, world, classes, leader);
   return write(reason, next, world, candidates);
 }
-
-/** The leader of this epoch lives the life that counts: it leads until another can be elected. */
-function leadsOn({ leader, incarnations }: PartitionState, world: PartitionWorld): boolean {
-  return leader !== null && memberOf(world, leader).incarnation === incarnations[leader];
-}
-
-const waitFor = (ask: readonly NodeId[]): Decision =>
-  ask.length > 0 ? { kind: 'wait', purpose: 'election', ask, forMs: null } : NOTHING;
 
 /** `state` with this leader, chosen among the sound ones. */
 export function electedState(
@@ -156,7 +139,7 @@ function nobodyLeads(
   state: PartitionState,
   world: PartitionWorld,
   classes: Classes,
-  ask: readonly NodeId[],
+  silent: readonly NodeId[],
 ): Decision {
   const lost = [...classes.keys()].filter((node) => isLostForGood(state, world, node, classes.get(node)));
   const isNews =
@@ -172,5 +155,6 @@ function nobodyLeads(
       world,
     );
   }
-  return waitFor(ask);
+  const asked = silent.filter((node) => classes.has(node));
+  return asked.length > 0 ? { kind: 'wait', purpose: 'election', ask: asked, forMs: null } : NOTHING;
 }

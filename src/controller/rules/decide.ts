@@ -7,14 +7,34 @@ import type { LeafRules } from './leaf-rules.ts';
 import { changedState, write } from './next-state.ts';
 import { type Decision, type DecisionReason, memberOf, type PartitionWorld } from './partition-world.ts';
 
+const NOTHING: Decision = { kind: 'nothing' };
+
 /**
  * What is to be done about one partition now (PROTOCOL 2.11): a function of what is, never of what happened, so that a new controller runs it over everything
  * and a missed event is made good by the next.
  */
 export function decide(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
+  const decision = decideFreely(rules, state, world);
+  if (decision.kind !== 'write' && decision.kind !== 'handOver') return decision;
+  if (rules.isWitnessed(state, world) || (decision.kind === 'write' && decision.reason === 'unclean'))
+    return decision;
+  return awaitWitnesses(state, world);
+}
+
+/** What would be done if the coordinator never forgot. */
+function decideFreely(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
   const decision = rules.awaitHandOver(state, world, decideAtOnce(rules, state, world));
   if (!world.handOver.isReady || state.leader === null || world.isRegressed) return decision;
   return isElecting(decision, state) ? decision : decideHandedOver(rules, state, world);
+}
+
+/**
+ * Whatever is written upon a state that the coordinator had forgotten the end of would hide for good that it had: the versions and epochs come again (R17). The time waited counts for an election
+ * that may be behind it.
+ */
+function awaitWitnesses({ replicas }: PartitionState, world: PartitionWorld): Decision {
+  const ask = replicas.filter((node) => memberOf(world, node).incarnation !== null && !world.heard.has(node));
+  return ask.length > 0 ? { kind: 'wait', purpose: 'election', ask, forMs: null } : NOTHING;
 }
 
 function decideAtOnce(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {

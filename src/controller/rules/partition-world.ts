@@ -33,6 +33,8 @@ export interface PartitionWorld {
   readonly minInsync: number;
   /** A node that is not in it is dead. */
   readonly members: ReadonlyMap<NodeId, MemberView>;
+  /** Who has said what it holds at least once in this reign, alive or not by now (R17). */
+  readonly heard: ReadonlySet<NodeId>;
   /** The highest leader epoch that anybody ever reported. */
   readonly leaderEpochMax: LeaderEpoch;
   /** The highest version that anybody ever reported or acknowledged. */

@@ -5,8 +5,6 @@ import { node, nodes, partitionState } from '../../support/partition-states.ts';
 import { alive, bounced, decide, reported, worldOf, written } from './world.ts';
 
 const LATE = { waitedMs: 10_000 };
-/** With a replica that is no member: a witness. */
-const FOUR = partitionState({ replicas: [1, 2, 3, 4], isr: [1, 2, 3] });
 const all = { 1: reported(1), 2: reported(2), 3: reported(3) };
 
 describe('decide: elections', () => {
@@ -15,31 +13,32 @@ describe('decide: elections', () => {
   });
 
   it('4.3-16: waits for reports of everybody who lives, no longer than the bound', () => {
-    const state = FOUR;
-    const members = { 2: alive(2), 3: reported(3), 4: reported(4) };
-    const decision = decide(state, worldOf(members));
+    const members = { 2: alive(2), 3: reported(3) };
+    const decision = decide(partitionState(), worldOf(members));
     expect(decision).to.deep.equal({ kind: 'wait', purpose: 'election', ask: [2], forMs: 300 });
-    const late = written(decide(state, worldOf(members, { waitedMs: 300 })));
+    const late = written(decide(partitionState(), worldOf(members, { waitedMs: 300 })));
     expect(late.next.leader).to.equal(3);
   });
 
-  it('R17: nobody is elected before so many have been heard that a lost state would have shown', () => {
+  it('R17: writes nothing before so many have been heard in this reign that a lost state would have shown', () => {
     const members = { 2: alive(2), 3: reported(3) };
-    const { next } = written(decide(partitionState(), worldOf(members, LATE)));
-    expect(next).to.deep.include({ leader: null, isr: [1, 2, 3] });
-    const waiting = decide(next, worldOf(members, LATE));
-    expect(waiting).to.deep.equal({ kind: 'wait', purpose: 'election', ask: [2], forMs: null });
-    expect(written(decide(next, worldOf({ ...members, 2: reported(2) }, LATE))).next.leader).to.equal(2);
+    const decision = decide(partitionState(), worldOf(members, { ...LATE, heard: [3] }));
+    expect(decision).to.deep.equal({ kind: 'wait', purpose: 'election', ask: [2], forMs: null });
+    expect(
+      written(decide(partitionState(), worldOf(members, { ...LATE, heard: [1, 3] }))).next.leader,
+    ).to.equal(3);
   });
 
-  it('R17: a leader that is in trouble leads on until a successor may be elected', () => {
-    const members = { 1: alive(1, { isTroubled: true }), 2: alive(2) };
-    const waiting = decide(partitionState({ isr: [1, 2] }), worldOf(members, LATE));
-    expect(waiting).to.deep.equal({ kind: 'wait', purpose: 'election', ask: [1, 2], forMs: null });
+  it('R17: a member that returns is not let in again before that', () => {
+    const members = { 1: alive(1), 2: bounced(2, {}), 3: DEAD_MEMBER };
+    const waiting = decide(partitionState(), worldOf(members, { ...LATE, heard: [2] }));
+    expect(waiting).to.deep.equal({ kind: 'wait', purpose: 'election', ask: [1], forMs: null });
+    const { next } = written(decide(partitionState(), worldOf(members, { ...LATE, heard: [1, 2] })));
+    expect(next.leaderEpoch).to.equal(6);
   });
 
   it('R7: the electing write removes the dead leader, and all who are dead with it', () => {
-    const { next, reason } = written(decide(FOUR, worldOf({ 2: reported(2), 4: reported(4) })));
+    const { next, reason } = written(decide(partitionState(), worldOf({ 2: reported(2) })));
     expect(reason).to.equal('leaderDead');
     expect(next).to.deep.include({ leader: 2, leaderEpoch: 6, isr: [2], elr: [1, 3], controllerEpoch: 3 });
   });
@@ -115,8 +114,8 @@ describe('decide: elections', () => {
   });
 
   it('R6: the first one back gives the others a moment', () => {
-    const state = { ...FOUR, leader: null };
-    const members = { 2: bounced(2, {}), 4: reported(4) };
+    const state = partitionState({ leader: null });
+    const members = { 2: bounced(2, {}) };
     expect(decide(state, worldOf(members))).to.deep.include({ kind: 'wait', forMs: 300 });
     expect(written(decide(state, worldOf(members, LATE))).next.leader).to.equal(2);
   });
@@ -273,12 +272,17 @@ describe('decide: by command only', () => {
   });
 
   it('2.7: who is wished for and hung does not keep a sound member that came back from leading', () => {
-    const led = partitionState({ isr: [1], leader: null });
-    const hung = { 2: reported(2), 3: alive(3) };
+    const led = partitionState({ isr: [1], elr: [2], leader: null });
+    const hung = { 3: alive(3) };
     const waiting = decide(led, worldOf(hung, { wishes, ...LATE }));
     expect(waiting).to.deep.equal({ kind: 'wait', purpose: 'election', ask: [3], forMs: null });
     const { next } = written(decide(led, worldOf({ ...hung, 1: bounced(1, {}) }, { wishes, ...LATE })));
     expect(next).to.include({ leader: 1, recovery: 'clean' });
+  });
+
+  it('R17: takes a last survivor whom nobody else can vouch for', () => {
+    const alone = worldOf({ 3: reported(3) }, { wishes, ...LATE, heard: [3] });
+    expect(written(decide(partitionState(), alone)).next).to.include({ leader: 3, recovery: 'unclean' });
   });
 
   it('does nothing unclean while the leader is well', () => {
@@ -287,9 +291,7 @@ describe('decide: by command only', () => {
 
   it('the next clean election takes the mark away', () => {
     const state = { ...partitionState({ leader: 3, isr: [2, 3] }), recovery: 'unclean' as const };
-    expect(written(decide(state, worldOf({ 1: reported(1), 2: reported(2) }))).next.recovery).to.equal(
-      'clean',
-    );
+    expect(written(decide(state, worldOf({ 2: reported(2) }))).next.recovery).to.equal('clean');
   });
 });
 

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import type { Decision, MemberView, PartitionWorld } from '../../../src/controller/rules/partition-world.ts';
+import type { Decision, MemberView } from '../../../src/controller/rules/partition-world.ts';
 import type { PartitionState } from '../../../src/model/partition-state.ts';
 import { nodes, partitionState } from '../../support/partition-states.ts';
-import { alive, bounced, decide, reported, worldOf, written } from './world.ts';
+import { alive, bounced, decide, reported, type WorldChoice, worldOf, written } from './world.ts';
 
 const all = { 1: reported(1), 2: reported(2), 3: reported(3) };
 const NOT_ASKED = { handOver: { isReady: false, waitedMs: 0 } } as const;
@@ -14,7 +14,7 @@ interface Planned {
   readonly what: string;
   readonly state: PartitionState;
   readonly members?: Readonly<Record<number, MemberView>>;
-  readonly choice?: Partial<PartitionWorld>;
+  readonly choice?: WorldChoice;
   readonly reason: string;
 }
 
@@ -76,7 +76,7 @@ const HASTY: readonly Planned[] = [
   },
 ];
 
-const decideOf = ({ state, members = all, choice }: Planned, said: Partial<PartitionWorld>): Decision =>
+const decideOf = ({ state, members = all, choice }: Planned, said: WorldChoice): Decision =>
   decide(state, worldOf(members, { ...choice, ...said }));
 
 describe('decide: a planned election waits for the leader to hand over (L9)', () => {

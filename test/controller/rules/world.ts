@@ -28,19 +28,22 @@ export const bounced = (id: number, report: Partial<ReplicaReport> | 'absent' | 
     report: report === null || report === 'absent' ? report : replicaReport(id, report),
   });
 
-export interface WorldChoice extends Partial<Omit<PartitionWorld, 'members' | 'waited'>> {
+export interface WorldChoice extends Partial<Omit<PartitionWorld, 'members' | 'heard' | 'waited'>> {
   readonly waitedMs?: number;
+  /** Of this reign; unless a test says otherwise everybody was. */
+  readonly heard?: readonly number[];
 }
 
 export function worldOf(
   members: Readonly<Record<number, MemberView>>,
   choice: WorldChoice = {},
 ): PartitionWorld {
-  const { waitedMs = 0, ...rest } = choice;
+  const { waitedMs = 0, heard = [1, 2, 3, 4], ...rest } = choice;
   return {
     controllerEpoch: asControllerEpoch(3),
     minInsync: 2,
     members: new Map(Object.entries(members).map(([id, view]) => [node(Number(id)), view])),
+    heard: new Set(heard.map(node)),
     leaderEpochMax: asLeaderEpoch(5),
     versionMax: asPartitionVersion(7),
     isRegressed: false,
