@@ -36,18 +36,18 @@ describe('the watch over controllers', () => {
 
   it('sees one reign after the other, and writes of each', () => {
     const list = found((watch) => {
-      watch.look(texts(1, 1), [written(1, 1)], false);
-      watch.look({ ...texts(1, 1), controller: null }, [written(2, 1)], false);
-      watch.look(texts(2, 2), [written(2, 1)], false);
-      watch.look(texts(2, 2), [written(3, 2)], false);
+      watch.look(texts(1, 1), [written(1, 1)], 0);
+      watch.look({ ...texts(1, 1), controller: null }, [written(2, 1)], 0);
+      watch.look(texts(2, 2), [written(2, 1)], 0);
+      watch.look(texts(2, 2), [written(3, 2)], 0);
     });
     expect(list).to.deep.equal([]);
   });
 
   it('R7: two nodes that take the same epoch', () => {
     const list = found((watch) => {
-      watch.look(texts(1, 2), [], false);
-      watch.look(texts(3, 2), [], false);
+      watch.look(texts(1, 2), [], 0);
+      watch.look(texts(3, 2), [], 0);
     });
     expect(list).to.have.length(1);
     expect(list[0]).to.contain('node 3 reigns in controller epoch 2');
@@ -55,18 +55,22 @@ describe('the watch over controllers', () => {
 
   it('W8: a write of a controller whose epoch is over', () => {
     const list = found((watch) => {
-      watch.look(texts(1, 1), [written(1, 1)], false);
-      watch.look(texts(2, 2), [written(2, 1)], false);
+      watch.look(texts(1, 1), [written(1, 1)], 0);
+      watch.look(texts(2, 2), [written(2, 1)], 0);
     });
     expect(list).to.have.length(1);
     expect(list[0]).to.contain('(W8)');
   });
 
-  it('R17: says nothing where the coordinator forgot', () => {
+  it('R17: takes what the coordinator knows after a loss as it is, and goes on from there', () => {
     const list = found((watch) => {
-      watch.look(texts(1, 3), [written(4, 3)], true);
-      watch.look(texts(2, 2), [written(3, 1)], true);
+      watch.look(texts(1, 3), [written(4, 3)], 0);
+      watch.look(texts(2, 2), [written(3, 1)], 1);
+      watch.look(texts(2, 2), [written(4, 1)], 1);
+      watch.look(texts(1, 2), [], 1);
     });
-    expect(list).to.deep.equal([]);
+    expect(list).to.have.length(2);
+    expect(list[0]).to.contain('(W8)');
+    expect(list[1]).to.contain('node 1 reigns in controller epoch 2');
   });
 });

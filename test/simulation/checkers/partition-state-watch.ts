@@ -2,26 +2,34 @@ import type { PartitionState } from '../../../src/model/partition-state.ts';
 import type { Findings } from './findings.ts';
 
 /**
- * Looks at what the coordinator holds of each partition, whenever it changed. `forgets`: the coordinator lost its last writes, so versions and epochs
- * may go back once (R17).
+ * Looks at what the coordinator holds of each partition, whenever it changed. Whenever `lossCount` has grown the coordinator has lost its last writes: versions and epochs go back at that
+ * instant, and who is elected next need not be a member of what it still knows (R17).
  */
 export class PartitionStateWatch {
   readonly #findings: Findings;
   readonly #minInsync: number;
   readonly #last = new Map<number, PartitionState>();
+  readonly #lossCounts = new Map<number, number>();
+  /** Nobody has been elected since the coordinator lost writes. */
+  readonly #forgotten = new Set<number>();
 
   constructor(findings: Findings, minInsync: number) {
     this.#findings = findings;
     this.#minInsync = minInsync;
   }
 
-  look(state: PartitionState, forgets: boolean): void {
+  look(state: PartitionState, lossCount: number): void {
+    if (lossCount !== (this.#lossCounts.get(state.id) ?? 0)) {
+      this.#lossCounts.set(state.id, lossCount);
+      this.#last.delete(state.id);
+      this.#forgotten.add(state.id);
+    }
     const before = this.#last.get(state.id);
     if (before === state || (before?.version === state.version && before.leaderEpoch === state.leaderEpoch))
       return;
     this.#last.set(state.id, state);
     this.#isWhole(state);
-    if (before !== undefined && !forgets) this.#follows(before, state);
+    if (before !== undefined) this.#follows(before, state);
   }
 
   #isWhole(state: PartitionState): void {
@@ -67,10 +75,15 @@ export class PartitionStateWatch {
     const wasMember = (node: number): boolean =>
       before.isr.some((member) => member === node) || before.elr.some((member) => member === node);
     this.#findings.expect(
-      !isLedAnew || before.leaderEpoch === 0 || after.recovery === 'unclean' || wasMember(after.leader),
+      !isLedAnew ||
+        before.leaderEpoch === 0 ||
+        this.#forgotten.has(after.id) ||
+        after.recovery === 'unclean' ||
+        wasMember(after.leader),
       'clean election',
       () => `${change()}: the new leader was in neither ISR nor ELR`,
     );
+    if (isLedAnew) this.#forgotten.delete(after.id);
   }
 }
 

@@ -61,7 +61,7 @@ function state(changes: Partial<PartitionState>): PartitionState {
 function found(...states: readonly PartitionState[]): readonly string[] {
   const findings = new Findings(() => 0);
   const watch = new PartitionStateWatch(findings, 2);
-  for (const next of states) watch.look(next, false);
+  for (const next of states) watch.look(next, 0);
   return findings.list.map(({ checker }) => checker);
 }
 

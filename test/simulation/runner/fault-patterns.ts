@@ -5,6 +5,7 @@ import type { Disturbance } from '../checkers/disturbance.ts';
 import type { World } from '../world/world.ts';
 import { CONTROL_PATTERNS } from './control-patterns.ts';
 import { LEASE_JOIN_PATTERN, LEASE_PATTERNS } from './lease-patterns.ts';
+import { MEMORY_PATTERNS } from './memory-patterns.ts';
 import type { PatternScene } from './pattern-scene.ts';
 import { JOIN_PATTERN, PATTERNS } from './patterns.ts';
 import { STORAGE_PATTERNS } from './storage-patterns.ts';
@@ -20,6 +21,7 @@ const AT_ANY_TIME = {
   ...PATTERNS,
   ...LEASE_PATTERNS,
   ...CONTROL_PATTERNS,
+  ...MEMORY_PATTERNS,
   ...STORAGE_PATTERNS,
 };
 const AT_A_JOIN = { ...JOIN_PATTERN, ...LEASE_JOIN_PATTERN };

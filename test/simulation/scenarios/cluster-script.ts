@@ -56,7 +56,6 @@ export class ClusterScript {
   /** The operation of each numbered command: one, however often it is sent. */
   readonly #operations = new Map<string, number>();
   /** The coordinator has lost writes. */
-  #isForgetful = false;
 
   private constructor(options: ScriptOptions) {
     const { isClean = true, ...world } = options;
@@ -79,7 +78,7 @@ export class ClusterScript {
     this.world.observe(() => {
       if (this.#isClean) this.#watch.look();
       const state = this.world.partitionState(P0);
-      if (state !== null) states.look(state, this.#isForgetful);
+      if (state !== null) states.look(state, this.world.coordinator.lossCount);
     });
   }
 
@@ -396,7 +395,6 @@ export class ClusterScript {
 
   /** The newest `count` transactions never were. */
   loseWrites(count: number): void {
-    this.#isForgetful = true;
     this.world.coordinator.loseWrites(count);
   }
 

@@ -55,6 +55,7 @@ export class CoordinatorServer {
   readonly #sessionMs: number;
   readonly #sessions = new Map<number, ServerSession>();
   /** The last element is what holds; `#first` is the number of the first. */
+  #lossCount = 0;
   #history: Snapshot[];
   #first = 0;
   #sessionCount = 0;
@@ -158,10 +159,16 @@ export class CoordinatorServer {
     session.seen = this.#last;
   }
 
+  /** How often the last writes were lost. */
+  get lossCount(): number {
+    return this.#lossCount;
+  }
+
   /** The last `count` transactions never were. Who has seen one of them is not served any more. */
   loseWrites(count: number): number {
     const lost = Math.min(count, this.#history.length - 1);
     this.#history.length -= lost;
+    this.#lossCount += 1;
     for (const session of this.#sessions.values()) {
       if (session.seen > this.#last) session.isRefused = true;
     }

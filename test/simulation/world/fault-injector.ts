@@ -78,7 +78,13 @@ export class FaultInjector<Program extends NodeProgram> {
 
   /** False: it may not happen now. */
   fire(kind: FaultKind, machine: Machine<Program>): boolean {
-    if (!this.#may(kind, machine) || !this.#mayWhenWeak(kind)) return false;
+    const may = this.mayFire(kind, machine) && this.#mayWhenWeak(kind);
+    if (may) this.strike(kind, machine);
+    return may;
+  }
+
+  /** Without asking: whoever plans several faults has asked `mayFire` before the first. */
+  strike(kind: FaultKind, machine: Machine<Program>): void {
     const roles = this.#targets.rolesOf(machine);
     const atMs = this.#center.scheduler.nowMs;
     if (DESTRUCTIVE.has(kind)) this.#destroyed = { machine, copies: this.#targets.copiesOf(machine), atMs };
@@ -87,7 +93,6 @@ export class FaultInjector<Program extends NodeProgram> {
     const ms = this.#strikes[kind](this.#scene(machine));
     if (DEADLY.has(kind)) this.#deadlyUntilMs = Math.max(this.#deadlyUntilMs, atMs + ms);
     this.records.push({ kind, target: machine.id, roles, atMs, untilMs: atMs + ms });
-    return true;
   }
 
   start(options: FaultPlan): void {
@@ -117,19 +122,19 @@ export class FaultInjector<Program extends NodeProgram> {
     const delayMs = (-Math.log(1 - this.#random.fraction()) * options.everyMs) / (1 - BURST_SHARE);
     this.#center.scheduler.after(delayMs, null, () => {
       if (schedule !== this.#schedule) return;
-      this.#strike(options, this.#pickKind(options), schedule);
+      this.#burst(options, this.#pickKind(options), schedule);
       this.#next(options, schedule);
     });
   }
 
   /** Some bring another one with them, often the same at another machine: the power goes in the whole room. */
-  #strike(options: FaultPlan, kind: FaultKind, schedule: number): void {
+  #burst(options: FaultPlan, kind: FaultKind, schedule: number): void {
     const machine = this.#pickTarget();
     if (machine.isUp) this.fire(kind, machine);
     if (!this.#random.chance(BURST_SHARE)) return;
     this.#center.scheduler.after(this.#random.fraction() ** 2 * BURST_MS_MAX, null, () => {
       const next = this.#random.chance(0.5) ? kind : this.#pickKind(options);
-      if (schedule === this.#schedule) this.#strike(options, next, schedule);
+      if (schedule === this.#schedule) this.#burst(options, next, schedule);
     });
   }
 
@@ -154,7 +159,7 @@ export class FaultInjector<Program extends NodeProgram> {
    * Whatever destroys needs all copies whole, and the coordinator's memory. Damaged documents are not remembered: the next start meets them, and until it has made good what they said the cluster is
    * not whole. A rotten segment goes unseen until a scrub.
    */
-  #may(kind: FaultKind, target: Machine<Program>): boolean {
+  mayFire(kind: FaultKind, target: Machine<Program>): boolean {
     const isForgetting = kind === 'coordinatorLosesWrites';
     if (!isForgetting && kind !== 'documentDamage' && !DESTRUCTIVE.has(kind)) return true;
     if (!this.#targets.isWhole() || !this.#isLongAgo(this.#forgotAtMs)) return false;

@@ -207,6 +207,14 @@ export class SimulatedWorld implements World {
     return this.#injector.fire(kind, this.#center.machine(target));
   }
 
+  mayFire(kind: FaultKind, target: NodeId): boolean {
+    return this.#injector.mayFire(kind, this.#center.machine(target));
+  }
+
+  strike(kind: FaultKind, target: NodeId): void {
+    this.#injector.strike(kind, this.#center.machine(target));
+  }
+
   startFaults(plan: FaultPlan): void {
     this.#injector.start(plan);
   }
