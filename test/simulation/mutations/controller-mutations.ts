@@ -76,7 +76,9 @@ export const CONTROLLER_MUTATIONS: readonly Mutation[] = [
         CONTROLLER_RULES.decide(rules, state, { ...world, isRegressed: false }),
     },
   }),
-  mutation('a lone survivor is elected', 'R17', { controller: { isWitnessed: () => true } }),
+  mutation('a controller writes before the others are heard', 'R17', {
+    controller: { isWitnessed: () => true },
+  }),
   mutation('proposals of any version are taken', '2.3', {
     controller: {
       checkProposal: (rules, proposal, world) => {
