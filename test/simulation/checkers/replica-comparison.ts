@@ -93,11 +93,15 @@ function stateOf(records: readonly LogRecord[]): ReadonlyMap<string, LogRecord> 
   return state;
 }
 
-/** What is there below `end`. */
-export async function committedRecords(replica: ReplicaProbe, end: number): Promise<readonly LogRecord[]> {
+/** What is there from `from` on and below `end`. */
+export async function committedRecords(
+  replica: ReplicaProbe,
+  end: number,
+  from = replica.logStartOffset,
+): Promise<readonly LogRecord[]> {
   const records: LogRecord[] = [];
   let overtaken = 0;
-  for (let offset = replica.logStartOffset; offset < end && overtaken < OVERTAKEN_MAX; ) {
+  for (let offset = from; offset < end && overtaken < OVERTAKEN_MAX; ) {
     const slice = await replica.readLog(offset, SLICE_BYTES);
     for (const record of decodeBatches(slice.bytes)) if (record.offset < end) records.push(record);
     overtaken = slice.nextOffset <= offset ? overtaken + 1 : 0;

@@ -8,10 +8,11 @@ import type { ReplicaProbe } from '../checkers/probe.ts';
 import { committedRecords, compareReplica } from '../checkers/replica-comparison.ts';
 import { ReplicaWatch } from '../checkers/replica-watch.ts';
 import type { FaultKind } from '../world/fault.ts';
-import { LoneWorld } from '../world/lone-world.ts';
+import { type LiveLoneNode, LoneWorld } from '../world/lone-world.ts';
 import { sizesOf } from '../world/world-sizes.ts';
 import type { ClientCrowd } from './client-crowd.ts';
 import { crowdOf, judgeClients, resultOf } from './client-verdicts.ts';
+import { DRILL_NAMES, DRILLS, type Drill, drillOf } from './drills.ts';
 import { FinalRequests } from './final-requests.ts';
 import { LoneProbe } from './lone-probe.ts';
 import { LoneTransport } from './lone-transport.ts';
@@ -38,6 +39,7 @@ export async function simulateLone(settings: RunSettings): Promise<RunResult> {
     const run = new LoneRun(settings, world);
     await run.serve();
     await run.heal();
+    await run.drill();
     run.judge();
     await run.cutPower();
     await run.giveUpTails();
@@ -58,6 +60,7 @@ class LoneRun {
   readonly #transport: LoneTransport;
   readonly #crowd: ClientCrowd;
   readonly #random: SeededRandom;
+  #seen: LiveLoneNode | null = null;
   #isJudged = false;
   #servingSinceMs = 0;
   #operations: readonly Operation[] = [];
@@ -73,7 +76,9 @@ class LoneRun {
     this.#crowd = crowdOf(settings, world, this.#transport, this.#history, this.#coverage);
     this.#random = new SeededRandom(settings.seed ^ 0x10e);
     world.observe(() => {
-      if (!this.#isJudged) this.#watch.look();
+      if (this.#isJudged) return;
+      this.#lookAtNewLife();
+      this.#watch.look();
     });
     this.#compareNowAndThen();
   }
@@ -105,6 +110,29 @@ class LoneRun {
       await this.#expectServing(`after ${kind}, which came alone`);
     }
     if (!this.#isBroken) await this.#askForLast(this.#history);
+    if (!this.#isBroken) await this.#compareAll();
+  }
+
+  /** What nobody but an operator, or a backup, can have done to the files: each is refused, and all is well with the files as they were. */
+  async drill(): Promise<void> {
+    const { healMsMax, flushMode } = this.#settings;
+    for (const name of DRILL_NAMES) {
+      if (this.#isBroken) return;
+      const drill: Drill = DRILLS[name];
+      if (drill.onlyAlways === true && flushMode !== 'always') continue;
+      const at = this.#random.below(this.#world.partitions.length);
+      const { isHarmed, refusedWith, isBack } = await this.#world.drill((all) => {
+        const [files, others] = [all[at], all[(at + 1) % all.length]];
+        if (files === undefined || others === undefined) return false;
+        return drill.harm({ files, others, random: this.#random });
+      }, healMsMax);
+      if (isHarmed) this.#coverage.hit(drillOf(name));
+      this.#findings.expect(
+        isBack && (!isHarmed || refusedWith === drill.expected),
+        'drill',
+        () => `${name} at partition ${at}: refused with ${refusedWith}, and then ${isBack ? '' : 'not '}back`,
+      );
+    }
     if (!this.#isBroken) await this.#compareAll();
   }
 
@@ -185,6 +213,26 @@ class LoneRun {
   #newWatch(): ReplicaWatch {
     const nowMs = (): number => this.#world.trueWallMs;
     return new ReplicaWatch(this.#probe.look, this.#findings, { minInsync: 1, nowMs });
+  }
+
+  /** What was written and not yet acknowledged when the last life ended is committed by the start of the next: no high watermark passes it that anybody could see. */
+  #lookAtNewLife(): void {
+    const { live } = this.#world;
+    if (live === null || live === this.#seen) return;
+    this.#seen = live;
+    for (const replica of this.#replicas()) {
+      const reference = this.#watch.reference(replica.partition);
+      const { endOffset } = reference;
+      const from = asOffset(Math.max(endOffset, replica.logStartOffset));
+      if (replica.highWatermark <= from) continue;
+      const note = (records: readonly LogRecord[]): void => {
+        for (const record of records) {
+          if (record.offset >= endOffset)
+            reference.confirm(record, `life ${live.life}`, this.#world.trueWallMs);
+        }
+      };
+      void committedRecords(replica, replica.highWatermark, from).then(note, () => undefined);
+    }
   }
 
   async #expectServing(when: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { COVERED, Coverage } from '../checkers/coverage.ts';
 import { FAULT_KINDS, FAULT_ROLES } from '../world/fault.ts';
 import { LONE_KINDS } from '../world/lone-faults.ts';
+import { DRILL_NAMES, drillOf } from './drills.ts';
 import { PATTERN_NAMES, patternOf } from './fault-patterns.ts';
 import type { RunResult, Totals } from './run-result.ts';
 
@@ -16,6 +17,7 @@ export const MUST_BE_COVERED: readonly string[] = [
   ...LONE_KINDS.map((kind) => faultAt(kind, 'alone')),
   ...COVERED,
   ...PATTERN_NAMES.map(patternOf),
+  ...DRILL_NAMES.map(drillOf),
   TAIL_GIVEN_UP,
   UNSYNCED_LOST,
 ];

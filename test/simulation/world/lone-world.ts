@@ -51,9 +51,13 @@ export type LoneRequest<Answer> = Omit<OutsideRequest<LoneNode, Answer>, 'to' | 
 const NODE = asNodeId(1);
 const SESSION_MS = 2_000;
 const FLUSH_INTERVAL_MS = 100;
+/** Bytes a second that merge and scrub may read: no limit, or one that they feel. */
+const RATES = [0, 256 * 1024];
 /** How soon the operator sees that something is wrong, and puts back what was damaged. */
 const WATCH_MS = 150;
 const RESTORE_MS = 60;
+/** After so long a process that ended by itself was started again. */
+const RESTARTED_MS = 500;
 /** A start that ends with one of these has met something that was not as it was left. */
 const DAMAGED: readonly ErrorCode[] = [
   'corruptSegment',
@@ -257,8 +261,36 @@ export class LoneWorld {
     await this.runUntil(() => this.isStable(), msMax);
     this.#acceptsTornTail = false;
     this.#expectsRefusal = false;
+    await this.run(RESTARTED_MS);
     const verdict = this.live?.node.reports[partition]?.verdict ?? null;
     return batch === null ? null : { refusedWith, verdict, lostFrom: batch.baseOffset };
+  }
+
+  /**
+   * A clean end; `harm` changes files, by partition and name; a start, which is to be refused; the files as they were; and a start. The code of the refusal, null if there was
+   * none; undefined: nothing was changed.
+   */
+  async drill(harm: (files: readonly PartitionFiles[]) => boolean, msMax: number): Promise<DrillResult> {
+    this.#machine.shutDown();
+    await this.runUntil(() => !this.#machine.isUp, msMax);
+    const before = await this.#files();
+    const after = before.map((files) => new Map(files));
+    const isHarmed = harm(after);
+    this.refusals.length = 0;
+    this.#expectsRefusal = true;
+    if (isHarmed) {
+      this.#put(before, after);
+      this.#machine.start();
+      await this.runUntil(() => this.refusals.length > 0 || this.live !== null, msMax);
+      this.#machine.kill('keepAll');
+      this.#put(after, before);
+    }
+    this.#expectsRefusal = false;
+    const refusedWith = this.refusals.at(-1) ?? null;
+    this.#machine.start();
+    const isBack = await this.runUntil(() => this.isStable(), msMax);
+    await this.run(RESTARTED_MS);
+    return { isHarmed, refusedWith, isBack };
   }
 
   /** False: it does not serve again within `msMax`. */
@@ -280,9 +312,40 @@ export class LoneWorld {
     process.off('unhandledRejection', this.#onRejection);
   }
 
+  /** Of each partition; the process is down. */
+  async #files(): Promise<readonly PartitionFiles[]> {
+    const disk = this.#machine.disk.faulty;
+    if (disk.isCrashed) disk.restart();
+    const found: PartitionFiles[] = [];
+    for (const partition of this.partitions) {
+      const files: PartitionFiles = new Map();
+      const directory = directoryOf(partition);
+      for (const name of await disk.fileSystem.list(directory))
+        files.set(name, disk.contentOf(`${directory}/${name}`) ?? new Uint8Array(0));
+      found.push(files);
+    }
+    return found;
+  }
+
+  /** Makes of what is there what is to be there. */
+  #put(present: readonly PartitionFiles[], wanted: readonly PartitionFiles[]): void {
+    const disk = this.#machine.disk.faulty;
+    if (disk.isCrashed) disk.restart();
+    for (const partition of this.partitions) {
+      const [from, to] = [present[partition], wanted[partition]];
+      for (const name of new Set([...(from?.keys() ?? []), ...(to?.keys() ?? [])])) {
+        const bytes = to?.get(name);
+        const path = `${directoryOf(partition)}/${name}`;
+        if (bytes === from?.get(name)) continue;
+        if (bytes === undefined) disk.lose(path);
+        else disk.restore(path, bytes);
+      }
+    }
+  }
+
   async #rotTail(partition: PartitionId, random: SeededRandom): Promise<LastBatch | null> {
     const disk = this.#machine.disk.faulty;
-    const directory = `/data/partitions/${partition}`;
+    const directory = directoryOf(partition);
     const names = (await disk.fileSystem.list(directory)).filter((name) => name.endsWith('.log'));
     const path = `${directory}/${names.at(-1)}`;
     const batch = lastBatchOf(disk.contentOf(path) ?? new Uint8Array(0));
@@ -333,12 +396,26 @@ export class LoneWorld {
   }
 }
 
+const directoryOf = (partition: PartitionId): string => `/data/partitions/${partition}`;
+
+/** By name. */
+export type PartitionFiles = Map<string, Uint8Array>;
+
+export interface DrillResult {
+  readonly isHarmed: boolean;
+  readonly refusedWith: ErrorCode | null;
+  /** With the files as they were. */
+  readonly isBack: boolean;
+}
+
 export interface TailGivenUp {
   readonly refusedWith: ErrorCode | null;
   readonly verdict: RecoveryReport['verdict'] | null;
   /** Where the batch began. */
   readonly lostFrom: Offset;
 }
+
+const of = (values: readonly number[], at: number): number => values[at % values.length] as number;
 
 interface LastBatch {
   readonly baseOffset: Offset;
@@ -358,7 +435,7 @@ function lastBatchOf(content: Uint8Array): LastBatch | null {
   return last;
 }
 
-function configFor({ partitionCount, flushMode, sizes }: LoneWorldOptions): Config {
+function configFor({ seed, partitionCount, flushMode, sizes }: LoneWorldOptions): Config {
   return configOf({
     'data.dir': '/data',
     'cluster.partitions': String(partitionCount),
@@ -367,9 +444,9 @@ function configFor({ partitionCount, flushMode, sizes }: LoneWorldOptions): Conf
     'storage.segmentBytesMax': String(sizes.segmentBytesMax),
     'storage.cacheBytesMax': String(sizes.cacheBytesMax),
     'merge.deadRatioMin': '0.2',
-    'merge.bytesPerSecondMax': '0',
+    'merge.bytesPerSecondMax': String(of(RATES, seed)),
     'merge.checkIntervalMs': '400',
     'scrub.intervalMs': String(SCRUB_MS),
-    'scrub.bytesPerSecondMax': '0',
+    'scrub.bytesPerSecondMax': String(of(RATES, seed + 1)),
   });
 }
