@@ -1,0 +1,347 @@
+import { AssertionError, expect } from 'chai';
+import { CONTROLLER_EPOCH_PATH, CONTROLLER_PATH } from '../../../src/coordination/paths.ts';
+import type { NodeId } from '../../../src/model/numbers.ts';
+import { CandidateWatch } from '../checkers/candidate-watch.ts';
+import { ControllerWatch } from '../checkers/controller-watch.ts';
+import { Findings } from '../checkers/findings.ts';
+import { ReplicaWatch } from '../checkers/replica-watch.ts';
+import { putInForce } from '../mutations/mutation.ts';
+import { mutationNamed } from '../mutations/mutations.ts';
+import { ClusterProbe } from '../runner/cluster-probe.ts';
+import { WORLD_TIMING } from '../world/world-settings.ts';
+import { ClusterScript, P0 } from './cluster-script.ts';
+
+const { lagMsMax } = WORLD_TIMING;
+/** Longer than a process takes to start and to ask for the second time. */
+const REPEATED_MS = 280;
+
+/** A story, with the checkers of random runs that a script does not have of itself. */
+async function watched(
+  script: ClusterScript,
+  story: (script: ClusterScript) => Promise<void>,
+): Promise<void> {
+  const { world } = script;
+  const findings = new Findings(() => world.nowMs);
+  const controllers = new ControllerWatch(findings);
+  const probe = new ClusterProbe(world);
+  const { minInsync } = world.options;
+  const replicas = new ReplicaWatch(probe.look, findings, { minInsync, nowMs: () => world.trueWallMs });
+  const candidates = new CandidateWatch(probe.look, findings, {
+    partitions: [P0],
+    stateOf: () => world.partitionState(P0),
+    committedOf: () => replicas.reference(P0).endOffset,
+  });
+  const textAt = (path: string): string | null => world.coordinator.nodeAt(path)?.text ?? null;
+  world.observe(() => {
+    replicas.look();
+    candidates.look();
+    const texts = { controller: textAt(CONTROLLER_PATH), epoch: textAt(CONTROLLER_EPOCH_PATH) };
+    controllers.look(texts, [script.state], world.coordinator.lossCount);
+  });
+  await story(script);
+  expect(findings.list).to.deep.equal([]);
+}
+
+interface Told {
+  readonly seed: number;
+  readonly mutation: string;
+  /** Who sees it. */
+  readonly checker: string;
+  readonly leaseMsMax?: number;
+  readonly nodeCount?: number;
+}
+
+/** The shortest history in which a rule is missed: told with the rule as it is, and with the mutation in its place. */
+function tell(
+  { seed, mutation, checker, leaseMsMax = WORLD_TIMING.leaseMsMax, nodeCount = 3 }: Told,
+  story: (script: ClusterScript) => Promise<void>,
+): void {
+  const { name, ruling, rules, install } = mutationNamed(mutation);
+  const play = (broken: Partial<Parameters<typeof ClusterScript.play>[0]>): Promise<void> =>
+    ClusterScript.play({ seed, nodeCount, timing: { ...WORLD_TIMING, leaseMsMax }, ...broken }, (script) =>
+      watched(script, story),
+    );
+
+  it(`${ruling}: ${name}: ${checker} sees it`, async () => {
+    const restore = putInForce({ name, ruling, rules, ...(install && { install }) });
+    const outcome = await play({ rules }).then(
+      () => null,
+      (error: unknown) => error,
+    );
+    restore();
+    const seen = outcome instanceof AssertionError ? JSON.stringify(outcome) : String(outcome);
+    expect(seen).to.contain(checker);
+  });
+
+  it(`${ruling}: without it nothing is seen`, () => play({}));
+}
+
+/** Neither of the two reigns. */
+async function reignOf(script: ClusterScript): Promise<NodeId> {
+  const { controller } = script.world;
+  if (controller === null) throw new Error('nobody reigns');
+  if (controller === script.leader) await script.lead(script.pair[0]);
+  return controller;
+}
+
+describe('a rule that is missed', () => {
+  tell(
+    { seed: 801, mutation: 'proposals of any version are taken', checker: 'candidate completeness' },
+    async (script) => {
+      const controller = await reignOf(script);
+      const { leader } = script;
+      const member = script.pairByReign[0];
+      script.cut(leader, member);
+      await script.untilInSync([leader, controller]);
+      script.mend(leader, member);
+      script.world.network.repeat(leader, controller, 'control', lagMsMax + 300);
+      await script.until('it is back', () => script.state.isr.includes(member));
+      script.world.network.repeat(leader, controller, 'control', null);
+      script.cut(leader, member);
+      await script.untilInSync([leader, controller]);
+      await script.mustSet('K', 'without it');
+      await script.run(500);
+      script.mend(leader, member);
+    },
+  );
+
+  tell(
+    {
+      seed: 802,
+      mutation: 'a controller writes without a look at its epoch',
+      checker: 'one controller per epoch',
+    },
+    async (script) => {
+      const controller = await reignOf(script);
+      const [member] = script.pairByReign;
+      script.node(controller).machine.link.slownessMs = 60;
+      script.kill(member);
+      await script.run(10);
+      script.kill(controller);
+      script.node(controller).machine.link.slownessMs = 0;
+      await script.until('another reigns', () => ![controller, null].includes(script.world.controller));
+      await script.run(100);
+      script.start(controller);
+      script.start(member);
+      await script.untilStable();
+    },
+  );
+
+  tell(
+    {
+      seed: 803,
+      mutation: 'who was asked to hand over says that it has, and leads on',
+      checker: 'two leaders answer',
+      // Nothing is committed without the old leader until it has left the ISR.
+      leaseMsMax: 2 * lagMsMax,
+    },
+    async (script) => {
+      const controller = await reignOf(script);
+      const { leader } = script;
+      const [other] = script.followers;
+      script.world.admin({ kind: 'reassign', partition: P0, replicas: [...script.followers, leader] });
+      await script.until('another is preferred', () => script.state.replicas[0] === other);
+      await script.untilStable();
+      script.world.admin({ kind: 'electPreferred', partition: P0 });
+      await script.until('another is elected', () => script.state.leader !== leader);
+      script.cutCoordinator(leader);
+      script.cut(controller, leader);
+      await script.run(2 * lagMsMax);
+      script.cutCoordinator(leader, false);
+      script.mend(controller, leader);
+      await script.untilStable();
+    },
+  );
+
+  tell(
+    {
+      seed: 804,
+      mutation: 'a leader keeps the min.insync that its epoch began with',
+      checker: 'candidate completeness',
+    },
+    async (script) => {
+      await reignOf(script);
+      const [member] = script.pairByReign;
+      script.world.admin({ kind: 'setMinInsync', minInsync: 3 });
+      await script.until('all are needed', () => script.state.minInsync === 3);
+      await script.run(50);
+      for (const id of script.others(member)) script.cut(member, id);
+      await script.until('it is eligible', () => script.state.elr.includes(member));
+      await script.set('K', 'without it');
+      for (const id of script.others(member)) script.mend(member, id);
+      await script.untilStable();
+    },
+  );
+
+  tell(
+    { seed: 805, mutation: 'a lower min.insync leaves the ELR', checker: 'candidate completeness' },
+    async (script) => {
+      await reignOf(script);
+      const [member] = script.pairByReign;
+      script.world.admin({ kind: 'setMinInsync', minInsync: 3 });
+      await script.until('all are needed', () => script.state.minInsync === 3);
+      for (const id of script.others(member)) script.cut(member, id);
+      await script.until('it is eligible', () => script.state.elr.includes(member));
+      script.world.admin({ kind: 'setMinInsync', minInsync: 2 });
+      await script.until('two are enough', () => script.state.minInsync === 2);
+      await script.untilDone({ kind: 'set', key: 'K', value: 'without it', dueMs: 0 });
+      for (const id of script.others(member)) script.mend(member, id);
+      await script.untilStable();
+    },
+  );
+
+  tell(
+    {
+      seed: 806,
+      mutation: 'a version counts before it was echoed',
+      checker: 'candidate completeness',
+    },
+    async (script) => {
+      const { leader } = script;
+      const [stale, lossy] = script.pairByReign;
+      for (const id of script.others(stale)) script.cut(stale, id);
+      const { durableOffset, directory } = script.store(lossy);
+      const asked = script.begin({ kind: 'set', key: 'K', value: 'new', dueMs: 0 });
+      await script.until('two have it', () => script.store(lossy).durableOffset > durableOffset);
+      // What it is told of versions now takes long to be on its disk.
+      script.node(lossy).machine.disk.isSlow = true;
+      await script.untilInSync([leader, lossy]);
+      await script.until('it is acknowledged', () => asked.text !== null);
+      expect(asked.text).to.equal('OK');
+      for (let count = 0; count < 50 && !script.state.isr.includes(stale); count += 1) script.loseWrites(1);
+      expect(script.state.isr).to.include(stale);
+      script.kill(leader);
+      script.kill(lossy);
+      await lastBatchRots(script, lossy, directory);
+      for (const id of script.others(stale)) script.mend(stale, id);
+      script.start(lossy);
+      await script.run(3 * WORLD_TIMING.sessionMs);
+      script.start(leader);
+      await script.untilDone({ kind: 'get', key: 'K' });
+    },
+  );
+
+  tell(
+    { seed: 807, mutation: 'a reply to an earlier life is taken', checker: 'replicas equal' },
+    async (script) => {
+      const controller = await reignOf(script);
+      const { leader } = script;
+      const [member] = script.pairByReign;
+      const { network } = script.world;
+      script.node(member).restart();
+      script.begin({ kind: 'set', key: 'K', value: 'first', dueMs: 0 });
+      await script.untilRuns(member);
+      await script.until('it follows', () => script.replica(member).follower !== null);
+      script.node(member).machine.disk.isSlow = true;
+      network.repeat(leader, member, 'tail', REPEATED_MS);
+      await script.run(4);
+      script.begin({ kind: 'set', key: 'L', value: 'second', dueMs: 0 });
+      await script.run(6);
+      network.repeat(leader, member, 'tail', null);
+      // What it has not synced is lost. Nobody elects, and its first question is not answered.
+      script.kill(member, 'loseAll');
+      script.node(member).machine.disk.isSlow = false;
+      script.cutCoordinator(controller);
+      network.cut(leader, member);
+      script.start(member);
+      await script.run(REPEATED_MS - 30);
+      network.mend(leader, member);
+      await script.run(100);
+      script.cutCoordinator(controller, false);
+      await script.untilStable();
+    },
+  );
+
+  tell(
+    { seed: 808, mutation: 'who is dropped as lossy stays eligible', checker: 'candidate completeness' },
+    async (script) => {
+      const { leader } = script;
+      const [first, second] = script.pair;
+      script.kill(first);
+      await script.untilInSync([leader, second]);
+      await script.mustSet('K', 'new');
+      const { directory } = script.store(second);
+      script.kill(second);
+      await lastBatchRots(script, second, directory);
+      await script.untilInSync([leader]);
+      script.start(second);
+      await script.run(500);
+      script.start(first);
+      await script.untilStable();
+    },
+  );
+
+  tell(
+    {
+      seed: 809,
+      mutation: 'a proposal is forgotten when it is not wanted any more',
+      checker: 'candidate completeness',
+    },
+    async (script) => {
+      const controller = await reignOf(script);
+      const { leader } = script;
+      const [member] = script.pairByReign;
+      script.cut(leader, member);
+      await script.untilInSync([leader, controller]);
+      script.mend(leader, member);
+      await script.until('it is back', () => script.state.isr.includes(member));
+      // Nobody learns of it.
+      for (const id of [leader, controller]) script.cutCoordinator(id);
+      script.cut(leader, member);
+      script.begin({ kind: 'set', key: 'K', value: 'without it', dueMs: 0 });
+      await script.run(2 * lagMsMax);
+      for (const id of [leader, controller]) script.cutCoordinator(id, false);
+      script.mend(leader, member);
+      await script.untilStable();
+    },
+  );
+
+  tell(
+    {
+      seed: 810,
+      mutation: 'a reassignment is done before its new replicas are in sync',
+      checker: 'partition state',
+      nodeCount: 5,
+    },
+    async (script) => {
+      await script.mustSet('K', 'value');
+      const spare = script.world.nodes
+        .map(({ id }) => id)
+        .filter((id) => !script.state.replicas.includes(id));
+      script.world.admin({ kind: 'reassign', partition: P0, replicas: [script.leader, ...spare] });
+      await script.until('it is moved', () => spare.every((id) => script.state.isr.includes(id)));
+      await script.untilStable();
+    },
+  );
+
+  tell(
+    {
+      seed: 811,
+      mutation: 'the next epoch is above what the coordinator knows, and no more',
+      checker: 'one leader per epoch',
+    },
+    async (script) => {
+      await script.mustSet('K', 'value');
+      const { leader } = script;
+      const { leaderEpoch } = script.state;
+      script.kill(leader);
+      const next = await script.untilLedAnew(leader);
+      while (script.state.leaderEpoch > leaderEpoch) script.loseWrites(1);
+      script.kill(next);
+      script.start(next);
+      script.start(leader);
+      await script.untilStable();
+    },
+  );
+});
+
+/** Of a node that is down. */
+async function lastBatchRots(script: ClusterScript, node: NodeId, directory: string): Promise<void> {
+  const { disk } = script.node(node).machine;
+  disk.heal();
+  if (disk.faulty.isCrashed) disk.faulty.restart();
+  const names = (await disk.faulty.fileSystem.list(directory)).filter((name) => name.endsWith('.log'));
+  const path = `${directory}/${names.sort().at(-1)}`;
+  const last = disk.faulty.contentOf(path)?.findLastIndex((byte) => byte !== 0) ?? 0;
+  disk.faulty.flipBit(path, last - 4, 1);
+}
