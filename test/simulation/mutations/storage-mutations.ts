@@ -16,7 +16,8 @@ const mergeRules = MERGE_RULES as MutableMergeRules;
 /** What a merge may remove. */
 export const MERGE_MUTATIONS: readonly Mutation[] = [
   mutation('tombstones removed by any merge', 'C4', {
-    install: () => replaced(mergeRules, 'mayRemove', () => () => true),
+    install: () =>
+      replaced(mergeRules, 'mayRemove', (original) => (facts) => original({ ...facts, isPrefix: true })),
   }),
   mutation('tombstones removed before all have them', 'R16', {
     install: () =>
