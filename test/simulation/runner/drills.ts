@@ -1,16 +1,15 @@
 import { type CheckedDocument, encodeDocument } from '../../../src/env/checked-document.ts';
 import type { ErrorCode } from '../../../src/model/errors.ts';
-import { BATCH_HEADER_BYTES, batchCrcHolds, readBatchHeader } from '../../../src/storage/format/batch.ts';
+import { BATCH_HEADER_BYTES } from '../../../src/storage/format/batch.ts';
 import { continueCrc, crcOf } from '../../../src/storage/format/crc.ts';
 import { writeUint16, writeUint32 } from '../../../src/storage/format/integers.ts';
 import { SEGMENT_HEADER_BYTES } from '../../../src/storage/format/segment-header.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
-
-/** The files of one partition by name, to be changed at will. */
-export type Files = Map<string, Uint8Array>;
+import { batchesOf, type PartitionFiles } from '../world/partition-files.ts';
 
 export interface DrillScene {
-  readonly files: Files;
+  /** To be changed at will. */
+  readonly files: PartitionFiles;
   /** Those of another partition; itself if there is only one. */
   readonly others: ReadonlyMap<string, Uint8Array>;
   readonly random: SeededRandom;
@@ -37,22 +36,6 @@ const sealedOf = ({ files, random }: DrillScene): string | null => {
   const sealed = logsOf(files).slice(0, -1);
   return sealed.length === 0 ? null : random.pick(sealed);
 };
-
-interface Span {
-  readonly start: number;
-  readonly end: number;
-}
-
-function batchesOf(bytes: Uint8Array): readonly Span[] {
-  const spans: Span[] = [];
-  for (let start: number = SEGMENT_HEADER_BYTES; start < bytes.length; ) {
-    const header = readBatchHeader(bytes, start, bytes.length);
-    if (typeof header === 'string' || !batchCrcHolds(bytes, start, header)) break;
-    spans.push({ start, end: start + header.length });
-    start += header.length;
-  }
-  return spans;
-}
 
 /** Changes a copy of a file; false: it is not there. */
 function change({ files }: DrillScene, name: string | null, act: (bytes: Buffer) => boolean): boolean {

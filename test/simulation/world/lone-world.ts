@@ -1,5 +1,6 @@
 import type { Config } from '../../../src/config/table.ts';
 import type { Clock } from '../../../src/env/clock.ts';
+import type { FaultyFileSystem } from '../../../src/env/faulty-file-system.ts';
 import type { SurvivalPolicy } from '../../../src/env/simulated-file.ts';
 import { CaskadeError, type ErrorCode } from '../../../src/model/errors.ts';
 import {
@@ -10,8 +11,6 @@ import {
   type PartitionId,
 } from '../../../src/model/numbers.ts';
 import { StoreNode } from '../../../src/server/store-node.ts';
-import { batchCrcHolds, readBatchHeader } from '../../../src/storage/format/batch.ts';
-import { SEGMENT_HEADER_BYTES } from '../../../src/storage/format/segment-header.ts';
 import type { FlushMode } from '../../../src/storage/partition-meta.ts';
 import type { RecoveryReport } from '../../../src/storage/recovery.ts';
 import { configOf } from '../../support/node-machine.ts';
@@ -23,6 +22,7 @@ import { FaultInjector } from './fault-injector.ts';
 import { loneStrikes, loneWeights } from './lone-faults.ts';
 import type { Machine, NodeProgram, ProgramDoors } from './machine.ts';
 import { trueWallMs } from './node-clock.ts';
+import { type BatchSpan, batchesOf, filesOf, type PartitionFiles, putFiles } from './partition-files.ts';
 import type { EventLog } from './world.ts';
 import { WorldLogger } from './world-logger.ts';
 import { SCRUB_MS } from './world-settings.ts';
@@ -101,6 +101,8 @@ export class LoneWorld {
   readonly #machine: Machine<LoneNode>;
   readonly #config: Config;
   readonly #isWeak: boolean;
+  /** By partition. */
+  readonly #directories: readonly string[];
   #acceptsTornTail = false;
   #expectsRefusal = false;
   #live: LiveLoneNode | null = null;
@@ -115,6 +117,7 @@ export class LoneWorld {
     this.#isWeak = flushMode !== 'always';
     this.#config = configFor(options);
     this.partitions = Array.from({ length: partitionCount }, (_, index) => asPartitionId(index));
+    this.#directories = this.partitions.map((partition) => `/data/partitions/${partition}`);
     this.#center = new DataCenter({
       seed,
       nodeCount: 1,
@@ -249,8 +252,6 @@ export class LoneWorld {
    */
   async giveUpTail(partition: PartitionId, random: SeededRandom, msMax: number): Promise<TailGivenUp | null> {
     this.#machine.kill('keepAll');
-    const disk = this.#machine.disk.faulty;
-    if (disk.isCrashed) disk.restart();
     const batch = await this.#rotTail(partition, random);
     this.refusals.length = 0;
     this.#expectsRefusal = true;
@@ -273,7 +274,7 @@ export class LoneWorld {
   async drill(harm: (files: readonly PartitionFiles[]) => boolean, msMax: number): Promise<DrillResult> {
     this.#machine.shutDown();
     await this.runUntil(() => !this.#machine.isUp, msMax);
-    const before = await this.#files();
+    const before = await filesOf(this.#diskOfTheDead(), this.#directories);
     const after = before.map((files) => new Map(files));
     const isHarmed = harm(after);
     this.refusals.length = 0;
@@ -312,45 +313,28 @@ export class LoneWorld {
     process.off('unhandledRejection', this.#onRejection);
   }
 
-  /** Of each partition; the process is down. */
-  async #files(): Promise<readonly PartitionFiles[]> {
-    const disk = this.#machine.disk.faulty;
-    if (disk.isCrashed) disk.restart();
-    const found: PartitionFiles[] = [];
-    for (const partition of this.partitions) {
-      const files: PartitionFiles = new Map();
-      const directory = directoryOf(partition);
-      for (const name of await disk.fileSystem.list(directory))
-        files.set(name, disk.contentOf(`${directory}/${name}`) ?? new Uint8Array(0));
-      found.push(files);
-    }
-    return found;
-  }
-
   /** Makes of what is there what is to be there. */
   #put(present: readonly PartitionFiles[], wanted: readonly PartitionFiles[]): void {
-    const disk = this.#machine.disk.faulty;
-    if (disk.isCrashed) disk.restart();
-    for (const partition of this.partitions) {
-      const [from, to] = [present[partition], wanted[partition]];
-      for (const name of new Set([...(from?.keys() ?? []), ...(to?.keys() ?? [])])) {
-        const bytes = to?.get(name);
-        const path = `${directoryOf(partition)}/${name}`;
-        if (bytes === from?.get(name)) continue;
-        if (bytes === undefined) disk.lose(path);
-        else disk.restore(path, bytes);
-      }
-    }
+    const disk = this.#diskOfTheDead();
+    for (const [at, directory] of this.#directories.entries())
+      putFiles(disk, directory, present[at] ?? new Map(), wanted[at] ?? new Map());
   }
 
-  async #rotTail(partition: PartitionId, random: SeededRandom): Promise<LastBatch | null> {
+  /** What the process that ended has left. */
+  #diskOfTheDead(): FaultyFileSystem {
     const disk = this.#machine.disk.faulty;
-    const directory = directoryOf(partition);
+    if (disk.isCrashed) disk.restart();
+    return disk;
+  }
+
+  async #rotTail(partition: PartitionId, random: SeededRandom): Promise<BatchSpan | null> {
+    const disk = this.#diskOfTheDead();
+    const directory = this.#directories[partition] ?? '';
     const names = (await disk.fileSystem.list(directory)).filter((name) => name.endsWith('.log'));
     const path = `${directory}/${names.at(-1)}`;
-    const batch = lastBatchOf(disk.contentOf(path) ?? new Uint8Array(0));
-    if (batch === null) return null;
-    const position = batch.start + random.below(batch.length);
+    const batch = batchesOf(disk.contentOf(path) ?? new Uint8Array(0)).at(-1);
+    if (batch === undefined) return null;
+    const position = batch.start + random.below(batch.end - batch.start);
     disk.flipBit(path, position, random.below(8));
     this.events.note('operator', `${path} rots at ${position}, in its last batch`);
     return batch;
@@ -389,17 +373,11 @@ export class LoneWorld {
 
   #restore(): void {
     this.#machine.kill('keepAll');
-    const disk = this.#machine.disk.faulty;
-    if (disk.isCrashed) disk.restart();
+    this.#diskOfTheDead();
     this.events.note('operator', `restores ${this.backup.restore().join(' ')}`);
     this.#machine.start();
   }
 }
-
-const directoryOf = (partition: PartitionId): string => `/data/partitions/${partition}`;
-
-/** By name. */
-export type PartitionFiles = Map<string, Uint8Array>;
 
 export interface DrillResult {
   readonly isHarmed: boolean;
@@ -416,24 +394,6 @@ export interface TailGivenUp {
 }
 
 const of = (values: readonly number[], at: number): number => values[at % values.length] as number;
-
-interface LastBatch {
-  readonly baseOffset: Offset;
-  /** Of the file. */
-  readonly start: number;
-  readonly length: number;
-}
-
-function lastBatchOf(content: Uint8Array): LastBatch | null {
-  let last: LastBatch | null = null;
-  for (let start: number = SEGMENT_HEADER_BYTES; start < content.length; ) {
-    const header = readBatchHeader(content, start, content.length);
-    if (typeof header === 'string' || !batchCrcHolds(content, start, header)) break;
-    last = { baseOffset: header.baseOffset, start, length: header.length };
-    start += header.length;
-  }
-  return last;
-}
 
 function configFor({ seed, partitionCount, flushMode, sizes }: LoneWorldOptions): Config {
   return configOf({
