@@ -147,14 +147,21 @@ async function answeredInAnotherLife(scene: PatternScene): Promise<boolean> {
   killed(scene, [follower]);
   await waits(scene, between(scene, 10, 60));
   comeBack(scene, [follower]);
-  const replica = () => world.node(follower).live?.cluster.replicas.replica(state.id);
+  const replicaOf = (node: NodeId) => world.node(node).live?.cluster.replicas.replica(state.id);
+  const replica = () => replicaOf(follower);
+  const sealedBy = (node: NodeId): number => replicaOf(node)?.store?.sealedOffset ?? 0;
   if (!(await comes(scene, 1_000, () => (replica()?.follower ?? null) !== null, 0.5))) return false;
   machine.disk.isSlow = true;
   network.repeat(leader, follower, 'tail', between(scene, 240, 310));
-  await waits(scene, between(scene, 4, 25));
+  // The first answer is being written, and there is something for the second.
+  const isAsking = await comes(scene, 200, () => (replica()?.follower?.nextFetchId ?? 0) > 2, 0.2);
+  const endOffset = sealedBy(leader);
+  const isAnswered = isAsking && (await comes(scene, 90, () => sealedBy(leader) > endOffset, 0.2));
+  await waits(scene, between(scene, 0.5, 3));
   network.repeat(leader, follower, 'tail', null);
-  world.node(follower).kill('loseAll');
   machine.disk.isSlow = false;
+  if (!isAnswered || !world.node(follower).isUp) return false;
+  world.node(follower).kill('loseAll');
   link.isCut = true;
   // Its questions are heard.
   network.cut(leader, follower);
