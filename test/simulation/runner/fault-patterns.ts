@@ -17,6 +17,9 @@ const UNFIT_MS = 10;
 /** Of the members that join an ISR, those that a pattern meets. */
 const JOIN_SHARE = 0.15;
 
+const WIDE = 5;
+const WIDE_SHARE = 0.25;
+
 const AT_ANY_TIME = {
   ...PATTERNS,
   ...LEASE_PATTERNS,
@@ -80,8 +83,18 @@ export class FaultPatterns {
       const state = this.#world.partitionState(this.#random.pick(this.#world.partitions));
       const follower = state?.isr.filter((node) => node !== state.leader) ?? [];
       if (this.#isPlaying || state?.leader == null || follower.length === 0) this.#pause();
-      else void this.#playAndPause(this.#random.pick(names), state, this.#random.pick(follower));
+      else
+        void this.#playAndPause(
+          this.#isWide(state) ? 'majorityInACorner' : this.#random.pick(names),
+          state,
+          this.#random.pick(follower),
+        );
     });
+  }
+
+  /** What only so many replicas can show is played more often where there are as many. */
+  #isWide({ isr }: PartitionState): boolean {
+    return isr.length >= WIDE && this.#random.chance(WIDE_SHARE);
   }
 
   async #playAndPause(name: PatternName, state: PartitionState, follower: NodeId): Promise<void> {

@@ -119,7 +119,10 @@ async function slowSuccession(scene: PatternScene): Promise<boolean> {
   return isOver;
 }
 
-/** More than half of the replicas stay with the leader in a corner, and the coordinator with the rest, which are enough to go on (4.2-2). */
+/**
+ * More than half of the replicas stay with the leader in a corner, and the coordinator with the rest, which are enough to go on (4.2-2). The rest are alone in the ISR at once, since the coordinator holds all
+ * of the corner for dead.
+ */
 async function majorityInACorner(scene: PatternScene): Promise<boolean> {
   const { world, random, leader, state } = scene;
   const followers = state.isr.filter((node) => node !== leader && node !== world.controller);
@@ -127,14 +130,15 @@ async function majorityInACorner(scene: PatternScene): Promise<boolean> {
   const first = random.pick(followers);
   const corner = [leader, first, random.pick(followers.filter((node) => node !== first))];
   const mend = parted(scene, corner, others(scene, ...corner));
-  const { link } = world.node(leader).machine;
-  link.isCut = true;
-  if (random.chance(0.7)) expireSession(scene, leader);
+  const links = corner.map((node) => world.node(node).machine.link);
+  for (const link of links) link.isCut = true;
+  // Those outside have promised something by then that is over.
+  await waits(scene, leaseMs(scene) * between(scene, 0.5, 1.2));
+  for (const node of corner) if (scene.isOn()) expireSession(scene, node);
   const isOver = await comes(scene, DEPOSED_MS_MAX, () => isDeposed(scene), 1);
-  // Those in the corner go only when they were silent for long: nothing is committed before.
-  await waits(scene, between(scene, 1_500, 3_500));
+  await waits(scene, between(scene, 1_000, 3_000));
   mend();
-  link.isCut = false;
+  for (const link of links) link.isCut = false;
   return isOver;
 }
 
