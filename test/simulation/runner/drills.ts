@@ -15,9 +15,10 @@ export interface DrillScene {
   readonly random: SeededRandom;
 }
 
-/** Something that was done to the files of a node that was shut down, and with what its start must refuse them. */
+/** Something that was done to the files of a node that was shut down, and with what its start must refuse them, if it must. */
 export interface Drill {
-  readonly expected: ErrorCode;
+  /** Null: it starts all the same. */
+  readonly expected: ErrorCode | null;
   /** Under a weak flush mode the end of a log is given up instead. */
   readonly onlyAlways?: true;
   /** False: nothing there to do it to. */
@@ -29,6 +30,9 @@ const HEADER_CRC_AT = 92;
 
 const logsOf = (files: ReadonlyMap<string, Uint8Array>): string[] =>
   [...files.keys()].filter((name) => name.endsWith('.log')).sort();
+
+const hintsOf = (files: ReadonlyMap<string, Uint8Array>): string[] =>
+  [...files.keys()].filter((name) => name.endsWith('.hint')).sort();
 
 const activeOf = (files: ReadonlyMap<string, Uint8Array>): string => logsOf(files).at(-1) ?? '';
 
@@ -156,6 +160,24 @@ export const DRILLS = {
         bytes.fill(0, last?.start, last?.end);
         return last !== undefined;
       }),
+  },
+  hintsRot: {
+    expected: null,
+    harm: (scene) =>
+      hintsOf(scene.files)
+        .map((name) => change(scene, name, (bytes) => flipping(0, bytes.length, scene.random)(bytes)))
+        .some((isChanged) => isChanged),
+  },
+  hintsCutShort: {
+    expected: null,
+    harm: ({ files, random }) => {
+      const names = hintsOf(files);
+      for (const name of names) {
+        const bytes = files.get(name) ?? new Uint8Array(0);
+        files.set(name, bytes.slice(0, random.below(bytes.length)));
+      }
+      return names.length > 0;
+    },
   },
   metaLost: { expected: 'corruptMetadata', harm: ({ files }) => files.delete('META') },
   metaOfAnotherPartition: {

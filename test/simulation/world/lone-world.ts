@@ -14,7 +14,7 @@ import { StoreNode } from '../../../src/server/store-node.ts';
 import type { FlushMode } from '../../../src/storage/partition-meta.ts';
 import type { RecoveryReport } from '../../../src/storage/recovery.ts';
 import { configOf } from '../../support/node-machine.ts';
-import type { SeededRandom } from '../../support/seeded-random.ts';
+import { SeededRandom } from '../../support/seeded-random.ts';
 import { Backup } from './backup.ts';
 import { DataCenter, type OutsideRequest } from './data-center.ts';
 import type { FaultKind, FaultRecord } from './fault.ts';
@@ -58,6 +58,9 @@ const WATCH_MS = 150;
 const RESTORE_MS = 60;
 /** After so long a process that ended by itself was started again. */
 const RESTARTED_MS = 500;
+/** Deaths at the first start, and of the changes that it makes the last one that is reached. */
+const FIRST_STARTS = 4;
+const FIRST_CHANGES = 24;
 /** A start that ends with one of these has met something that was not as it was left. */
 const DAMAGED: readonly ErrorCode[] = [
   'corruptSegment',
@@ -101,6 +104,7 @@ export class LoneWorld {
   readonly #machine: Machine<LoneNode>;
   readonly #config: Config;
   readonly #isWeak: boolean;
+  readonly #random: SeededRandom;
   /** By partition. */
   readonly #directories: readonly string[];
   #acceptsTornTail = false;
@@ -116,6 +120,7 @@ export class LoneWorld {
     const { seed, partitionCount, flushMode, slownessMs } = options;
     this.#isWeak = flushMode !== 'always';
     this.#config = configFor(options);
+    this.#random = new SeededRandom(seed ^ 0xf125);
     this.partitions = Array.from({ length: partitionCount }, (_, index) => asPartitionId(index));
     this.#directories = this.partitions.map((partition) => `/data/partitions/${partition}`);
     this.#center = new DataCenter({
@@ -215,8 +220,10 @@ export class LoneWorld {
     });
   }
 
+  /** The first start of all is cut short by the end of the process, or of the power, a few times. */
   start(): void {
     this.#machine.start();
+    this.#dieAtStart(FIRST_STARTS);
     this.#watch();
   }
 
@@ -320,6 +327,17 @@ export class LoneWorld {
       putFiles(disk, directory, present[at] ?? new Map(), wanted[at] ?? new Map());
   }
 
+  #dieAtStart(times: number): void {
+    const policy = this.#random.pick<SurvivalPolicy>(
+      this.#isWeak ? ['keepAll'] : ['keepAll', 'loseAll', 'random'],
+    );
+    this.#machine.disk.crashAtChange(1 + this.#random.below(FIRST_CHANGES), () => {
+      this.#machine.kill(policy);
+      this.#machine.start();
+      if (times > 1) this.#dieAtStart(times - 1);
+    });
+  }
+
   /** What the process that ended has left. */
   #diskOfTheDead(): FaultyFileSystem {
     const disk = this.#machine.disk.faulty;
@@ -396,6 +414,7 @@ export interface TailGivenUp {
 const of = (values: readonly number[], at: number): number => values[at % values.length] as number;
 
 function configFor({ seed, partitionCount, flushMode, sizes }: LoneWorldOptions): Config {
+  const round = Math.floor(seed / 12);
   return configOf({
     'data.dir': '/data',
     'cluster.partitions': String(partitionCount),
@@ -404,9 +423,9 @@ function configFor({ seed, partitionCount, flushMode, sizes }: LoneWorldOptions)
     'storage.segmentBytesMax': String(sizes.segmentBytesMax),
     'storage.cacheBytesMax': String(sizes.cacheBytesMax),
     'merge.deadRatioMin': '0.2',
-    'merge.bytesPerSecondMax': String(of(RATES, seed)),
+    'merge.bytesPerSecondMax': String(of(RATES, round)),
     'merge.checkIntervalMs': '400',
     'scrub.intervalMs': String(SCRUB_MS),
-    'scrub.bytesPerSecondMax': String(of(RATES, seed + 1)),
+    'scrub.bytesPerSecondMax': String(of(RATES, round + 1)),
   });
 }
