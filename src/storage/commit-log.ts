@@ -68,6 +68,11 @@ export class CommitLog {
     return this.#committedOffset;
   }
 
+  /** Everything below it is committed or about to be: what has to be read back first takes more than one turn. */
+  get commitTarget(): Offset {
+    return this.#commitTarget;
+  }
+
   get durableOffset(): Offset {
     return this.#durableOffset;
   }

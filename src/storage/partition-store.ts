@@ -118,6 +118,11 @@ export class PartitionStore implements ReplicaLog {
     return this.#commitLog.committedOffset;
   }
 
+  /** So far it has been said that everything is committed; `committedOffset` comes after it. */
+  get commitTarget(): Offset {
+    return this.#commitLog.commitTarget;
+  }
+
   /** Everything below it is on disk (under `always`), or handed to the operating system. */
   get durableOffset(): Offset {
     return this.#commitLog.durableOffset;

@@ -30,6 +30,7 @@ export class FakeReplica implements ReplicaProbe {
   lease = true;
   highWatermark = asOffset(0);
   durableOffset = asOffset(0);
+  decidedOffset = 0;
   removedFloor = -1;
   stateDigest: StateDigest | null = null;
   #batches: FakeBatch[] = [];
@@ -37,6 +38,10 @@ export class FakeReplica implements ReplicaProbe {
 
   constructor(node: number) {
     this.node = asNodeId(node);
+  }
+
+  get commitTarget(): Offset {
+    return asOffset(Math.max(this.highWatermark, this.decidedOffset));
   }
 
   get logEndOffset(): Offset {

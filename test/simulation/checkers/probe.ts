@@ -15,13 +15,15 @@ export interface ReplicaProbe {
   /** It leads and L5 is over. */
   readonly canAct: boolean;
   readonly highWatermark: Offset;
+  /** So far its role has said that everything is committed; the high watermark comes after it, also when the role is over. */
+  readonly commitTarget: Offset;
   readonly durableOffset: Offset;
   /** Everything below it can be read. */
   readonly sealedOffset: Offset;
   readonly logEndOffset: Offset;
   readonly logStartOffset: Offset;
   readonly removedFloor: number;
-  /** As long as it is the same, so are directory, role, epoch, `canAct`, the high watermark, `durableOffset`, `sealedOffset` and `removedFloor` from one look to the next. */
+  /** As long as it is the same, so are directory, role, epoch, `canAct`, the high watermark and its target, `durableOffset`, `sealedOffset` and `removedFloor` from one look to the next. */
   readonly changeCount: number;
   /** It leads, may act, and the promises of its whole lease set run: it would answer a read now (L4). */
   hasLease(): boolean;

@@ -93,6 +93,21 @@ describe('replica watch', () => {
     expect(scene.checkers).to.deep.equal(['I5']);
   });
 
+  it('what a leader has begun to commit may be committed when its role is over, and no more', () => {
+    const scene = new Scene().begin();
+    for (const replica of scene.replicas) replica.append(1, ['c', '1'], ['d', '1']);
+    scene.replicas[0].decidedOffset = 3;
+    scene.look();
+    scene.replicas[0].isLeader = false;
+    scene.look();
+    scene.replicas[0].commit(3);
+    scene.look();
+    expect(scene.checkers).to.deep.equal([]);
+    scene.replicas[0].commit(4);
+    scene.look();
+    expect(scene.checkers).to.deep.equal(['I5']);
+  });
+
   it('a follower is never ahead of what a leader committed', () => {
     const scene = new Scene().begin();
     scene.replicas[1].append(1, ['c', '1']).commit(3);

@@ -11,6 +11,7 @@ interface Seen {
   readonly life: number;
   readonly directoryId: string;
   highWatermark: number;
+  commitTarget: number;
   durableOffset: number;
   sealedOffset: number;
   removedFloor: number;
@@ -40,6 +41,8 @@ export class ReplicaWatch {
   readonly #leaders = new Map<string, string>();
   /** By partition, then node: what its disk held when it was last seen. */
   readonly #durable: number[][] = [];
+  /** By partition: so far a leader has said that everything is committed. */
+  readonly #decided: number[] = [];
   /** Of this look: with what was seen before. */
   readonly #changed: [replica: ReplicaProbe, before: Seen | undefined][] = [];
   /** By partition: how many replicas act as its leader. */
@@ -93,6 +96,8 @@ export class ReplicaWatch {
     this.#seen.set(replica, seenOf(replica, before?.life === replica.life ? before.leaderEpochMax : 0));
     const name = `node ${replica.node} life ${replica.life} partition ${replica.partition}`;
     this.#marksHold(replica, name);
+    if (replica.isLeader)
+      this.#decided[replica.partition] = Math.max(this.#decidedOf(replica), replica.commitTarget);
     const isSameLog = before?.life === replica.life && before.directoryId === replica.directoryId;
     // What was not committed of a log that was thrown away says nothing of the one that was built in its place.
     if (!isSameLog) this.#tails.delete(replica);
@@ -177,6 +182,9 @@ export class ReplicaWatch {
       if (replica.highWatermark > reference.endOffset) this.#isOnEnoughDisks(replica, who);
       reference.advance(replica.highWatermark, replica.leaderEpoch);
     } else {
+      // What a leader was about to commit is committed when its role is over.
+      if (replica.highWatermark <= this.#decidedOf(replica))
+        reference.advance(replica.highWatermark, reference.leaderEpoch);
       this.#findings.expect(
         replica.highWatermark <= reference.endOffset,
         'I5',
@@ -185,6 +193,10 @@ export class ReplicaWatch {
       );
     }
     if (from < replica.highWatermark) this.#compare(replica, from, who);
+  }
+
+  #decidedOf({ partition }: ReplicaProbe): number {
+    return this.#decided[partition] ?? 0;
   }
 
   /** I5, seen from outside: a leader may commit only what min.insync disks hold. */
@@ -228,9 +240,9 @@ export class ReplicaWatch {
 
 function seenOf(replica: ReplicaProbe, epochMaxBefore: number): Seen {
   const { changeCount, isLeader, leaderEpoch, removedFloor } = replica;
-  const { life, directoryId, highWatermark, durableOffset, sealedOffset } = replica;
+  const { life, directoryId, highWatermark, commitTarget, durableOffset, sealedOffset } = replica;
   const leaderEpochMax = Math.max(epochMaxBefore, leaderEpoch);
-  const marks = { highWatermark, durableOffset, sealedOffset, removedFloor };
+  const marks = { highWatermark, commitTarget, durableOffset, sealedOffset, removedFloor };
   const isActing = isLeader && replica.canAct;
   return { changeCount, isActing, life, directoryId, ...marks, isLeader, leaderEpoch, leaderEpochMax };
 }
@@ -240,6 +252,7 @@ function isUnchanged(before: Seen, replica: ReplicaProbe): boolean {
     before.life === replica.life &&
     before.directoryId === replica.directoryId &&
     before.highWatermark === replica.highWatermark &&
+    before.commitTarget === replica.commitTarget &&
     before.durableOffset === replica.durableOffset &&
     before.sealedOffset === replica.sealedOffset &&
     before.isLeader === replica.isLeader &&

@@ -84,6 +84,7 @@ class LiveReplica implements ReplicaProbe {
     canAct: false,
     leaderEpoch: 0,
     highWatermark: 0,
+    commitTarget: 0,
     durableOffset: 0,
     sealedOffset: 0,
     removedFloor: -1,
@@ -104,12 +105,13 @@ class LiveReplica implements ReplicaProbe {
   /** Counts what has changed. */
   look(): void {
     const marks = this.#marks;
-    const { directoryId, isLeader, canAct, leaderEpoch, highWatermark } = this;
+    const { directoryId, isLeader, canAct, leaderEpoch, highWatermark, commitTarget } = this;
     const { durableOffset, sealedOffset, removedFloor } = this;
     if (
       marks.durableOffset === durableOffset &&
       marks.sealedOffset === sealedOffset &&
       marks.highWatermark === highWatermark &&
+      marks.commitTarget === commitTarget &&
       marks.isLeader === isLeader &&
       marks.canAct === canAct &&
       marks.leaderEpoch === leaderEpoch &&
@@ -122,6 +124,7 @@ class LiveReplica implements ReplicaProbe {
     marks.durableOffset = durableOffset;
     marks.sealedOffset = sealedOffset;
     marks.highWatermark = highWatermark;
+    marks.commitTarget = commitTarget;
     marks.isLeader = isLeader;
     marks.canAct = canAct;
     marks.leaderEpoch = leaderEpoch;
@@ -148,6 +151,10 @@ class LiveReplica implements ReplicaProbe {
 
   get highWatermark(): Offset {
     return this.#replica.leader?.highWatermark ?? this.#replica.store?.committedOffset ?? asOffset(0);
+  }
+
+  get commitTarget(): Offset {
+    return this.#replica.store?.commitTarget ?? asOffset(0);
   }
 
   get durableOffset(): Offset {

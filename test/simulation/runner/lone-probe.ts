@@ -72,6 +72,10 @@ class LoneReplica implements ReplicaProbe {
     return this.#partition.highWatermark;
   }
 
+  get commitTarget(): Offset {
+    return this.#store.commitTarget;
+  }
+
   get durableOffset(): Offset {
     return this.#store.durableOffset;
   }
