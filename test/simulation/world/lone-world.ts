@@ -365,6 +365,8 @@ export class LoneWorld {
     try {
       const node = await StoreNode.open({ ...this.#config, storage }, { fileSystem, clock, random, logger });
       this.backup.started();
+      this.#acceptsTornTail = false;
+      this.#machine.disk.mayHaveTorn = false;
       return new LoneNode(node);
     } catch (error) {
       if (error instanceof CaskadeError) this.#refused(error);
@@ -376,6 +378,8 @@ export class LoneWorld {
     this.refusals.push(error.code);
     if (!DAMAGED.includes(error.code) || this.#expectsRefusal) return;
     if (this.backup.isNeeded) this.after(RESTORE_MS, () => this.#restore());
+    else if (error.code === 'tornTailRefused' && this.#machine.disk.mayHaveTorn)
+      this.after(RESTORE_MS, () => this.#giveUpTorn());
     else this.#center.defects.push(`it does not start, and nothing was damaged: ${error.message}`);
   }
 
@@ -387,6 +391,15 @@ export class LoneWorld {
       else if (rotFound > 0) this.#center.defects.push('something has rotted, they say, and nothing has');
       if (rotFound === 0 || this.defects.length === 0) this.#watch();
     });
+  }
+
+  /** A sector in which the power failed looks like one that rotted: the operator knows that the power failed (R19). What he gives up was acknowledged to nobody. */
+  #giveUpTorn(): void {
+    this.events.note('operator', 'gives the last batch up');
+    this.#machine.kill('keepAll');
+    this.#diskOfTheDead();
+    this.#acceptsTornTail = true;
+    this.#machine.start();
   }
 
   #restore(): void {

@@ -24,6 +24,8 @@ const never = <Result>(): Promise<Result> => new Promise(() => undefined);
  */
 export class MachineDisk {
   readonly #random: SeededRandom;
+  /** A life ended in the middle of a write, which may have ended within a sector. Until whoever starts has looked at it. */
+  mayHaveTorn = false;
   #disk: FaultyFileSystem;
   #clock: Clock | null = null;
   #isSlow = false;
@@ -49,6 +51,7 @@ export class MachineDisk {
 
   /** The life has ended; `policy` says what of the unsynced is left. */
   crash(policy: SurvivalPolicy): void {
+    this.mayHaveTorn ||= this.#disk.isCrashed || policy === 'random';
     this.#crash = null;
     if (!this.#disk.isCrashed) this.#disk.crash({ policy });
   }
