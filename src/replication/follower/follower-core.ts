@@ -114,6 +114,9 @@ export class FollowerCore {
         return this.#work === 'finish' ? this.#rebuilt(log) : [];
       case 'versionDurable':
         return this.#versionDurable(event.version, log);
+      case 'versionFailed':
+        if (event.version === this.#versionAsked) this.#versionAsked = this.#version;
+        return [];
       case 'timer':
         return this.#timer(log);
     }

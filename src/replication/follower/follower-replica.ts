@@ -114,6 +114,8 @@ export class FollowerReplica {
   #upkeep: FollowerUpkeep | null = null;
   /** Grows when upkeep has to end: a merge that began before gives up (C13b). */
   #upkeepTerm = 0;
+  /** Of the last that was told to end. */
+  #upkeepEnded: Promise<void> = Promise.resolve();
   #tombstoneRemoveOffset = asOffset(0);
   #fetchSent: Instant;
   #heard: { readonly highWatermark: Offset; readonly asked: Instant } = {
@@ -237,20 +239,19 @@ export class FollowerReplica {
         this.#sendProgress(effect);
         break;
       case 'append':
-        this.#queue(() => this.#append(effect));
+        this.#queue(effect.kind, () => this.#append(effect));
         break;
       case 'commit':
-        this.#queue(() => this.#commit(effect));
+        this.#queue(effect.kind, () => this.#commit(effect));
         break;
       case 'truncate':
-        // No merge may run into a truncation (C13b); it ends outside of the queue, whose turns it takes itself.
-        void this.#endUpkeep().then(() => this.#queue(() => this.#truncate(effect)));
+        this.#queueAfterUpkeep(effect.kind, (term) => this.#truncate(effect, term));
         break;
       case 'openRebuild':
-        void this.#endUpkeep().then(() => this.#queue(() => this.#openRebuild()));
+        this.#queueAfterUpkeep(effect.kind, () => this.#openRebuild());
         break;
       case 'finishRebuild':
-        this.#queue(() => this.#finishRebuild());
+        this.#queue(effect.kind, () => this.#finishRebuild());
         break;
       case 'persistVersion':
         this.#persistVersion(effect.version);
@@ -298,16 +299,27 @@ export class FollowerReplica {
     return { from: nodeId, fromIncarnation: incarnation, partition, uuid, directoryId, leaderEpoch };
   }
 
-  /** One change of the log after the other; what is still queued when the role ends is not begun. One that finds no room has changed nothing, and is tried again. */
-  #queue(change: () => Promise<FollowerEvent | null>): void {
+  /**
+   * One change of the log after the other; what is still queued when the role ends is not begun. One that finds no room has changed nothing, and is tried again, unless the log is
+   * another one by then: what was meant for the one before would cut, or commit, what nobody looked at.
+   */
+  #queue(name: string, change: () => Promise<FollowerEvent | null>, log = this.#log): void {
     const attempt = this.#serial.run(async () => {
-      if (this.#stopped || this.hasFailed) return;
+      if (this.#stopped || this.hasFailed || log !== this.#log) return;
       this.#came(await this.#attempt(change));
     });
     attempt.catch((error: unknown) => {
       this.#options.logger.warn({ component: 'follower', err: error }, 'there is no room: tried again');
-      if (!this.#stopped) this.#room.again(() => this.#queue(change));
+      if (!this.#stopped) this.#room.again(name, () => this.#queue(name, change, log));
     });
+  }
+
+  /** No merge may run into a change of this kind (C13b); it ends outside of the queue, whose turns it takes itself. `change` is told by which term it was asked for. */
+  #queueAfterUpkeep(name: string, change: (term: number) => Promise<FollowerEvent | null>): void {
+    const log = this.#log;
+    const ended = this.#endUpkeep();
+    const term = this.#upkeepTerm;
+    void ended.then(() => this.#queue(name, () => change(term), log));
   }
 
   /**
@@ -355,13 +367,18 @@ export class FollowerReplica {
     return null;
   }
 
-  async #truncate({ offset }: Extract<FollowerEffect, { kind: 'truncate' }>): Promise<FollowerEvent> {
+  /** `term`: under another one something later stands behind it, which is a rebuild. */
+  async #truncate(
+    { offset }: Extract<FollowerEffect, { kind: 'truncate' }>,
+    term: number,
+  ): Promise<FollowerEvent | null> {
+    if (term !== this.#upkeepTerm) return null;
     this.#options.logger.info(
       { component: 'follower', offset, logEndOffset: this.#writable.logEndOffset },
       'the log is cut back to where it agrees with the leader',
     );
     await this.#writable.truncateTo(offset);
-    this.#beginUpkeep();
+    if (term === this.#upkeepTerm) this.#beginUpkeep();
     return { kind: 'truncated' };
   }
 
@@ -388,8 +405,11 @@ export class FollowerReplica {
   #persistVersion(version: PartitionVersion): void {
     this.#options.host.persistVersion(version).then(
       () => this.#step({ kind: 'versionDurable', version }),
-      (error: unknown) =>
-        this.#options.logger.error({ component: 'follower', err: error }, 'a version cannot be made durable'),
+      (error: unknown) => {
+        this.#options.logger.error({ component: 'follower', err: error }, 'a version cannot be made durable');
+        // Not at once, whatever has failed: the next reply may follow in no time.
+        if (!this.#stopped) this.#room.again('version', () => this.#step({ kind: 'versionFailed', version }));
+      },
     );
   }
 
@@ -417,11 +437,13 @@ export class FollowerReplica {
     this.#upkeep?.start();
   }
 
+  /** Resolves when none runs, also where an earlier call has ended it: who comes second must not overtake who came first. */
   #endUpkeep(): Promise<void> {
     this.#upkeepTerm += 1;
-    const ended = this.#upkeep?.stop() ?? Promise.resolve();
+    const upkeep = this.#upkeep;
     this.#upkeep = null;
-    return ended;
+    if (upkeep !== null) this.#upkeepEnded = upkeep.stop();
+    return this.#upkeepEnded;
   }
 
   get #writable(): ReplicaLog {

@@ -32,6 +32,8 @@ export type FollowerEvent =
   | { readonly kind: 'rebuilt' }
   /** Acknowledging under this version is allowed from now on (R17). */
   | { readonly kind: 'versionDurable'; readonly version: PartitionVersion }
+  /** It could not be made durable: it is asked for again when a reply names it again. */
+  | { readonly kind: 'versionFailed'; readonly version: PartitionVersion }
   | { readonly kind: 'timer' };
 
 /**

@@ -33,7 +33,7 @@ export class Replica {
   readonly #serial = new SerialQueue();
   readonly #health: ReplicaHealth;
   readonly #site: RebuildSite;
-  /** For what is begun without a role, or for one. */
+  /** For what is begun without a role, or for one: one retry for the whole of it. */
   readonly #room: RoomWait;
   #store: PartitionStore | null;
   /** The newest state accepted; its role may still be beginning. */
@@ -95,8 +95,8 @@ export class Replica {
   }
 
   /**
-   * Takes over a state that rule `acceptsState` let through. Resolves to true when it, or a newer one, is durable and in force. A leader of an older epoch
-   * answers nothing any more when this returns.
+   * Takes over a state that rule `acceptsState` let through. Resolves to true when it is durable and in force, or a newer one has come; to false also while its role waits for room on a
+   * full disk: the same state once more, which is no further attempt, tells what has become of it. A leader of an older epoch answers nothing any more when this returns.
    */
   take(state: PartitionState): Promise<boolean> {
     if (this.#isClosed) return Promise.resolve(false);
@@ -109,8 +109,7 @@ export class Replica {
     );
     return this.#serial.run(async () => {
       if (!(await isDurable)) return false;
-      if (this.#wanted === state) await this.#apply(state);
-      return true;
+      return this.#wanted === state ? this.#apply(state) : true;
     });
   }
 
@@ -186,13 +185,28 @@ export class Replica {
     return leaderEpoch !== null && leaderEpoch < state.leaderEpoch;
   }
 
-  async #apply(state: PartitionState): Promise<void> {
+  /** False: its role waits for room. */
+  async #apply(state: PartitionState): Promise<boolean> {
+    if (this.#isWaitingFor(state)) return false;
     this.#applied = state;
     this.#room.end();
+    return this.#attempt(state);
+  }
+
+  async #attempt(state: PartitionState): Promise<boolean> {
     if (this.role.kind === 'none' || this.#isBefore(state)) await this.#begin(state);
     else this.role.stateApplied(state);
+    if (this.#isWaitingFor(state)) return false;
     this.role.follower?.versionApplied(state.version);
     await this.#clearLossy(state);
+    return true;
+  }
+
+  /** A role of this epoch has found no room to begin. */
+  #isWaitingFor({ leaderEpoch, version }: PartitionState): boolean {
+    const applied = this.#applied;
+    const isSame = applied?.leaderEpoch === leaderEpoch && applied.version === version;
+    return isSame && this.role.kind === 'none' && this.#room.isWaiting;
   }
 
   /** R6, in whatever role but a leader's: it may hear that it is a member only when it is none any more, or when the leader is gone. */
@@ -201,7 +215,7 @@ export class Replica {
     try {
       await (this.follower ?? this.#store)?.clearLossy();
     } catch (error) {
-      this.#tryAgain(error, () => this.#clearLossy(state), state);
+      this.#tryAgain(error, state);
     }
   }
 
@@ -212,7 +226,7 @@ export class Replica {
   }
 
   /** On a full disk later, while nothing newer is in force; what else has failed is the end of it. */
-  #tryAgain(error: unknown, change: () => Promise<void>, state: PartitionState): void {
+  #tryAgain(error: unknown, state: PartitionState): void {
     if (!foundNoRoom(error)) {
       this.#health.failed(error);
       return;
@@ -220,9 +234,9 @@ export class Replica {
     const { logger } = this.#node.doors;
     logger.warn({ component: 'replica', partition: this.id, err: error }, 'there is no room: tried again');
     if (this.#isClosed) return;
-    this.#room.again(() => {
+    this.#room.again('state', () => {
       const attempt = this.#serial.run(async () => {
-        if (this.#applied === state) await change();
+        if (this.#applied === state) await this.#attempt(state);
       });
       attempt.catch((failure: unknown) => this.#health.failed(failure));
     });
@@ -271,7 +285,7 @@ export class Replica {
       if (this.#mayClearLossy(state)) await store.clearLossy();
       await store.beginEpoch(state.leaderEpoch);
     } catch (error) {
-      this.#tryAgain(error, () => this.#begin(state), state);
+      this.#tryAgain(error, state);
       return;
     }
     if (!this.#isCurrent(state) || incarnation !== this.#node.incarnation) {
@@ -360,7 +374,8 @@ export class Replica {
 
   /** A crash before it is built anew must not make it whole (C11). Best effort: a disk that does not take the mark may still take the rebuild. */
   async #openRebuild(): Promise<PartitionStore> {
-    if (this.#health.isSuspect && this.#store?.isWhole === true) {
+    // What is durable, not what this life knows: an attempt before may have found no room for the mark.
+    if (this.#health.isSuspect && this.#store !== null && this.#store.meta.lossy !== true) {
       await this.#store.markLossy().catch((err: unknown) => {
         const { logger } = this.#node.doors;
         logger.warn({ component: 'replica', partition: this.id, err }, 'the replica is not marked as lossy');
