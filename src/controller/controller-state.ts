@@ -63,6 +63,13 @@ export interface Trouble {
   readonly directoryId: string | undefined;
 }
 
+/** A leader whose disk is full: it counts for this life and epoch, and for no other. */
+export interface FullLeader {
+  readonly node: NodeId;
+  readonly incarnation: Incarnation;
+  readonly leaderEpoch: LeaderEpoch;
+}
+
 /** What has been said with a leader about handing over (PROTOCOL L9). */
 export interface HandOver {
   readonly leaderEpoch: LeaderEpoch;
@@ -98,6 +105,8 @@ export interface PartitionRecord {
   /** When a node was last asked. */
   readonly askedMs: ReadonlyMap<NodeId, number>;
   readonly troubles: ReadonlyMap<NodeId, Trouble>;
+  /** Of another leader epoch: void. */
+  readonly fullLeader: FullLeader | null;
   readonly flight: Flight | null;
   /** The newest proposal that came while something was under way. */
   readonly heldProposal: IsrProposal | null;
@@ -189,6 +198,7 @@ export function newRecord(state: PartitionState, nowMs: number): PartitionRecord
     reports: new Map(),
     askedMs: new Map(),
     troubles: new Map(),
+    fullLeader: null,
     flight: null,
     heldProposal: null,
     waiting: null,

@@ -94,6 +94,9 @@ export class Draft {
     if (incarnation === null) return DEAD_MEMBER;
     const known = record.troubles.get(node);
     const trouble = known?.incarnation === incarnation ? known.directoryId : null;
+    const isTroubled =
+      trouble !== null && (trouble === undefined || trouble === record.state.directoryIds[node]);
+    const isFull = isFullLeader(record, node, incarnation);
     const heard = record.reports.get(node);
     const isFresh =
       heard?.incarnation === incarnation &&
@@ -102,7 +105,8 @@ export class Draft {
     return {
       incarnation,
       isShuttingDown: this.shuttingDown.get(node)?.incarnation === incarnation,
-      isTroubled: trouble !== null && (trouble === undefined || trouble === record.state.directoryIds[node]),
+      isTroubled: isTroubled || isFull,
+      ...(isFull && !isTroubled && { staysMember: true }),
       ...(typeof trouble === 'string' && { troubledDirectoryId: trouble }),
       report: isFresh ? heard.report : null,
     };
@@ -134,4 +138,18 @@ export class Draft {
       effects,
     };
   }
+}
+
+/** It cannot begin the epoch in which it is to lead, and no other epoch is meant. */
+function isFullLeader(
+  { state, fullLeader }: PartitionRecord,
+  node: NodeId,
+  incarnation: Incarnation,
+): boolean {
+  return (
+    node === state.leader &&
+    node === fullLeader?.node &&
+    incarnation === fullLeader.incarnation &&
+    state.leaderEpoch === fullLeader.leaderEpoch
+  );
 }

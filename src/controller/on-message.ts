@@ -98,6 +98,12 @@ function onShutdownRequest(draft: Draft, { node, incarnation }: ShutdownRequest)
 function onTrouble(draft: Draft, { node, incarnation, partition, ...said }: ReplicaTrouble): void {
   const record = draft.partitions.get(partition);
   if (record === undefined) return;
+  if (said.trouble === 'full') {
+    const { leaderEpoch } = said;
+    if (leaderEpoch === record.state.leaderEpoch)
+      draft.update(record, { fullLeader: { node, incarnation, leaderEpoch } });
+    return;
+  }
   const known = record.troubles.get(node);
   // A disk does not recover within a life, whatever is said after it.
   if (known?.incarnation === incarnation && known.directoryId === undefined) return;

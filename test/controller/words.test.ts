@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { asControllerEpoch, asNodeId } from '../../src/model/numbers.ts';
+import { asControllerEpoch, asLeaderEpoch, asNodeId } from '../../src/model/numbers.ts';
 import type { ScriptedNode } from '../support/controlled-cluster.ts';
 import { other, P0, proposal, repliesTo, startCluster, versionOf } from './started-cluster.ts';
 
@@ -27,6 +27,43 @@ describe('Controller: what nodes say, and what they are told', () => {
     leader.send(proposal(cluster, [1, 2, 3]));
     await cluster.clock.advance(100);
     expect(cluster.partition().isr).to.include(rotten.nodeId);
+  });
+
+  it('a leader without room for its epoch gives way in that epoch, stays a member, and may be elected in a later one (R24)', async () => {
+    const cluster = await startCluster();
+    const { leader: leading, leaderEpoch, directoryIds } = cluster.partition();
+    const full = cluster.node(leading ?? 0);
+    const { nodeId, incarnation } = full;
+    const said = {
+      kind: 'replicaTrouble',
+      node: nodeId,
+      incarnation,
+      partition: P0,
+      trouble: 'full',
+    } as const;
+    const directoryId = directoryIds[nodeId] ?? '';
+    full.send({ ...said, leaderEpoch: asLeaderEpoch(leaderEpoch - 1), directoryId });
+    await cluster.clock.advance(2_000);
+    expect(cluster.partition().leaderEpoch, 'of an earlier epoch').to.equal(leaderEpoch);
+    full.send({ ...said, leaderEpoch, directoryId });
+    await cluster.clock.advance(2_000);
+    const next = cluster.partition();
+    expect(next.leader).to.not.equal(nodeId);
+    expect(next.isr).to.include(nodeId);
+    full.send({ ...said, leaderEpoch, directoryId });
+    full.send({ ...said, leaderEpoch: next.leaderEpoch, directoryId });
+    await cluster.clock.advance(2_000);
+    expect(cluster.partition(), 'it follows').to.deep.equal(next);
+    const { controller } = cluster.reigning;
+    await controller?.admin({
+      kind: 'reassign',
+      partition: P0,
+      replicas: [nodeId, ...next.replicas.filter((id) => id !== nodeId)],
+    });
+    await cluster.clock.advance(500);
+    await controller?.admin({ kind: 'electPreferred', partition: P0 });
+    await cluster.clock.advance(2_000);
+    expect(cluster.partition().leader).to.equal(nodeId);
   });
 
   it('refuses an ineligible proposal by a newer version, and its double by that (ADR 6)', async () => {

@@ -108,7 +108,10 @@ export function electedState(
 ): PartitionState {
   const members = new Set([...state.isr, ...state.elr]);
   const dropped = new Set(
-    [...members].filter((node) => isLost(classes.get(node)) || memberOf(world, node).isTroubled),
+    [...members].filter((node) => {
+      const { isTroubled, staysMember } = memberOf(world, node);
+      return isLost(classes.get(node)) || (isTroubled && staysMember !== true);
+    }),
   );
   const sound = state.replicas.filter(
     (node) =>

@@ -14,6 +14,8 @@ export interface MemberView {
   readonly isShuttingDown: boolean;
   /** Said of its replica that something is wrong with it. */
   readonly isTroubled: boolean;
+  /** What is wrong stands only against its leading now: it has all that a member has, and leaves by lag if it cannot keep up. */
+  readonly staysMember?: boolean;
   /** The directory in which it is, also while the state does not name that directory. */
   readonly troubledDirectoryId?: string;
   /** What this life said about the replica, asked at the present version and not long ago. `absent`: it holds none. */

@@ -3,7 +3,8 @@ import type { LeaderEpoch, PartitionId } from '../../model/numbers.ts';
 import type { ReplicaNode } from './replica-node.ts';
 import { TroubleReporter } from './trouble-reporter.ts';
 
-type Trouble = ReplicaTrouble['trouble'];
+/** What is told until it is over. */
+type Trouble = Exclude<ReplicaTrouble['trouble'], 'full'>;
 
 /** What the health of a replica asks of it. */
 export interface ReplicaHealthHost {
@@ -78,6 +79,11 @@ export class ReplicaHealth {
     if (!this.#isClosed) this.#troubles.begin(trouble);
   }
 
+  /** Once: each attempt that finds no room tells it again. */
+  sayFull(): void {
+    if (!this.#isClosed) this.#tell('full');
+  }
+
   /** The role that had to do with it is over. */
   sayNoMore(): void {
     this.#troubles.end();
@@ -88,7 +94,7 @@ export class ReplicaHealth {
     this.#troubles.end();
   }
 
-  #tell(trouble: Trouble): void {
+  #tell(trouble: ReplicaTrouble['trouble']): void {
     if (this.#node.isBetweenLives) return;
     this.#node.doors.controller.send({
       kind: 'replicaTrouble',

@@ -6,6 +6,7 @@ import {
   type NodeId,
   type Offset,
   type PartitionId,
+  type PartitionVersion,
 } from '../../model/numbers.ts';
 import type { PartitionState, ReplicaReport } from '../../model/partition-state.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
@@ -40,6 +41,8 @@ export class Replica {
   #wanted: PartitionState | null = null;
   /** The newest that is durable and in force (R17). */
   #applied: PartitionState | null = null;
+  /** The version of the last state that found no room to be made durable. */
+  #undurable: PartitionVersion | null = null;
   #isClosed = false;
 
   /** `store` null: what the record names cannot be used. `firstFetchId`: above all that were used for the partition in this life. */
@@ -105,7 +108,7 @@ export class Replica {
     if (this.#isBefore(state)) this.role.end();
     const isDurable = durable.then(
       () => true,
-      (error: unknown) => this.#notDurable(error),
+      (error: unknown) => this.#notDurable(error, state),
     );
     return this.#serial.run(async () => {
       if (!(await isDurable)) return false;
@@ -166,7 +169,13 @@ export class Replica {
     return asLeaderEpoch(Math.max(recorded, this.#store?.latestEpoch ?? 0));
   }
 
-  #notDurable(error: unknown): false {
+  /** The controller pushes it again: from the second time on another may lead meanwhile. */
+  #notDurable(error: unknown, state: PartitionState): false {
+    if (foundNoRoom(error)) {
+      const isAgain = this.#undurable === state.version;
+      this.#undurable = state.version;
+      if (isAgain && state.leader === this.#node.settings.nodeId) this.#health.sayFull();
+    }
     this.#node.doors.logger.error(
       { component: 'replica', partition: this.id, err: error },
       'a state cannot be made durable, and is not taken over',
@@ -285,6 +294,8 @@ export class Replica {
       if (this.#mayClearLossy(state)) await store.clearLossy();
       await store.beginEpoch(state.leaderEpoch);
     } catch (error) {
+      // A moment without room is waited out; who waits longer holds up everybody, and another may lead meanwhile.
+      if (foundNoRoom(error) && this.#room.waits > 0) this.#health.sayFull();
       this.#tryAgain(error, state);
       return;
     }

@@ -21,6 +21,7 @@ const VIEWS: readonly ((id: number) => MemberView)[] = [
   (id) => reported(id, { lastEpoch: asLeaderEpoch(4) }),
   (id) => reported(id, {}, { isShuttingDown: true }),
   (id) => reported(id, {}, { isTroubled: true }),
+  (id) => reported(id, {}, { isTroubled: true, staysMember: true }),
   (id) => reported(id, { verdict: 'lossy' }),
   (id) => bounced(id, null),
   (id) => bounced(id, { logEndOffset: asOffset(90) }),

@@ -134,6 +134,15 @@ describe('decide: elections', () => {
     expect(decide(alone, worldOf({ ...all, 1: trouble })).kind).to.equal('nothing');
   });
 
+  it('R24: a leader without room gives way and stays a member; alone it stays', () => {
+    const full = reported(1, {}, { isTroubled: true, staysMember: true });
+    const { next, reason } = written(decide(partitionState(), worldOf({ ...all, 1: full })));
+    expect(reason).to.equal('leaderTroubled');
+    expect(next).to.deep.include({ leader: 2, isr: [1, 2, 3], elr: [] });
+    const alone = partitionState({ isr: [1] });
+    expect(decide(alone, worldOf({ ...all, 1: full })).kind).to.equal('nothing');
+  });
+
   it('a follower in trouble leaves ISR and ELR', () => {
     const members = { ...all, 2: reported(2, {}, { isTroubled: true }) };
     const { next } = written(decide(partitionState({ isr: [1, 2] }), worldOf(members)));

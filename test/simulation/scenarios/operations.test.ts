@@ -92,6 +92,33 @@ describe('operators change the cluster while it serves (PROTOCOL 2.7)', () => {
       expect(await script.get('K')).to.equal('=value');
     }));
 
+  for (const path of ['EPOCHS', 'STATE']) {
+    it(`R24: who is elected and finds no room for ${path} gives way to another, and leads when there is room again`, () =>
+      ClusterScript.play({ seed: 708 }, async (script) => {
+        await script.mustSet('K', 'value');
+        const [target] = script.pair;
+        const { faulty } = script.node(target).machine.disk;
+        const replicas = [target, ...script.state.replicas.filter((node) => node !== target)];
+        script.world.admin({ kind: 'reassign', partition: P0, replicas });
+        await script.until('it is preferred', () => script.state.replicas[0] === target);
+        await script.untilStable();
+        faulty.arm({ operation: 'write', path, errno: 'ENOSPC', times: Number.POSITIVE_INFINITY });
+        const { longestMs } = await whileWriting(script, async () => {
+          script.world.admin({ kind: 'electPreferred', partition: P0 });
+          await script.until('it is elected', () => script.state.leader === target);
+          const { leaderEpoch } = script.state;
+          await script.untilLedAnew(target, 5_000);
+          expect(script.state.leaderEpoch).to.equal(leaderEpoch + 1);
+          await script.run(60_000);
+          expect(script.state.leader).to.not.equal(target);
+        });
+        expect(longestMs).to.be.lessThan(6_000);
+        faulty.clearFaults();
+        await script.lead(target);
+        expect(await script.get('K')).to.equal('=value');
+      }));
+  }
+
   it('a rolling restart refuses no write for longer than an election takes, and leaves none in doubt', () =>
     ClusterScript.play({ seed: 703 }, async (script) => {
       const { longestMs, doubts } = await whileWriting(script, async () => {
