@@ -210,6 +210,7 @@ export class ClusterNode {
     this.#isStopped = true;
     this.#registration.openNoFurther();
     await this.#endParts();
+    this.replicas.waitNoLonger();
     // A life that is just beginning takes its replicas over before they are closed, not after.
     await this.#nextLife;
     await this.replicas.close();

@@ -101,14 +101,8 @@ export async function openPartition(options: OpenOptions, doors: StoreDoors): Pr
   const producers = options.producers ?? NO_PRODUCERS;
   const memory = options.memory ?? LOG_MEMORY;
   const parts = { directory, epochs, log, index, hasher, producers, memory };
-  if (manifest === null) {
-    await checkFirstStart(directory, epochs, doors);
-    await log.createFirst();
-    const nowhere = asOffset(0);
-    const place = { committedOffset: nowhere, logEndOffset: nowhere, pending: [] };
-    return { ...parts, ...place, meta, report: NEW, isWhole: meta.lossy !== true };
-  }
   try {
+    if (manifest === null) return { ...parts, ...(await beginAnew(meta, parts, doors)) };
     return { ...parts, ...(await recover(options, meta, parts, doors)) };
   } catch (error) {
     await log.close();
@@ -120,6 +114,18 @@ type Recovered = Pick<
   OpenedPartition,
   'meta' | 'committedOffset' | 'logEndOffset' | 'pending' | 'report' | 'isWhole'
 >;
+
+async function beginAnew(
+  meta: PartitionMeta,
+  { directory, epochs, log }: Pick<OpenedPartition, 'directory' | 'epochs' | 'log'>,
+  doors: StoreDoors,
+): Promise<Recovered> {
+  await checkFirstStart(directory, epochs, doors);
+  await log.createFirst();
+  const nowhere = asOffset(0);
+  const place = { committedOffset: nowhere, logEndOffset: nowhere, pending: [] };
+  return { ...place, meta, report: NEW, isWhole: meta.lossy !== true };
+}
 
 async function recover(
   options: OpenOptions,

@@ -99,10 +99,11 @@ export class SegmentedLog {
   }
 
   /** Creates the first segment of an empty log. */
+  /** After a failure the log is to be closed. */
   async createFirst(): Promise<void> {
     const segment = await this.#create(asOffset(0));
-    await this.#commitManifest([segment]);
     this.#ordered = [segment];
+    await this.#commitManifest([segment]);
     this.resume(segment.length + this.#firstZeros());
   }
 

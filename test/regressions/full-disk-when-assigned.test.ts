@@ -1,21 +1,41 @@
 import { expect } from 'chai';
-import { TestCluster } from '../replication/node/replica-cluster.ts';
+import { TestCluster, type TestNode } from '../replication/node/replica-cluster.ts';
 
 const list = (cluster: TestCluster): Promise<string[]> =>
   cluster.clock.until(cluster.node(1).disk.fileSystem.list('/data/partitions'));
 
+/** Files of a node that are open; from now on. */
+function countOpen({ disk }: TestNode): () => number {
+  const { fileSystem } = disk;
+  const open = fileSystem.open.bind(fileSystem);
+  let count = 0;
+  fileSystem.open = async (path, mode) => {
+    const handle = await open(path, mode);
+    const close = handle.close.bind(handle);
+    count += 1;
+    handle.close = () => {
+      count -= 1;
+      return close();
+    };
+    return handle;
+  };
+  return () => count;
+}
+
 /** A replica that is assigned to a full disk left what it had made so far, at every push another directory. */
 describe('a replica that cannot be made', () => {
   for (const path of ['META', 'MANIFEST', '.log']) {
-    it(`leaves no directory behind when there is no room for ${path}`, async () => {
+    it(`leaves no directory and no open file behind when there is no room for ${path}`, async () => {
       const cluster = new TestCluster(1);
       await cluster.start();
       const { disk, manager } = cluster.node(1);
+      const openFiles = countOpen(cluster.node(1));
       disk.arm({ operation: 'write', path, errno: 'ENOSPC', times: 3 });
       for (let round = 0; round < 3; round += 1) {
         await cluster.push({ ...cluster.state(null, 0, 1), isr: [] });
         expect(manager.partitions).to.have.length(0);
         expect(await list(cluster)).to.deep.equal([]);
+        expect(openFiles()).to.equal(0);
       }
       disk.clearFaults();
       await cluster.push({ ...cluster.state(null, 0, 1), isr: [] });

@@ -199,7 +199,10 @@ export class FollowerReplica {
     });
   }
 
-  /** Ends the role: nothing is fetched any more at once; resolves when nothing touches the log. An unfinished rebuild is removed (C5). */
+  /**
+   * Ends the role: nothing is fetched any more at once; resolves when nothing touches the log. An unfinished rebuild is removed (C5). A full disk is not waited out here, for the next
+   * role waits for this one: where the node's state may name the fresh directory, and cannot be written back, the replica rests until the next start, as after any failure of the disk.
+   */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();

@@ -18,7 +18,7 @@ export interface HandOverHost {
 }
 
 /** A request counts for so long; the controller repeats it more often. */
-const ASKED_MS = 500;
+export const ASKED_MS = 500;
 /** Who is through says so again, until the epoch ends. */
 const TELL_AGAIN_MS = 200;
 

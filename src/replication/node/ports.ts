@@ -84,6 +84,11 @@ export interface ReplicaManagerInput {
   stateRead(read: CoordinatorRead): void;
   /** The process of this node refuses connections: whoever leads may propose to shrink at once, never below min (R9). */
   peerRefused(node: NodeId): void;
-  /** The node lives on under a new incarnation, in the same process (its session was lost): every leadership ends at once. */
+  /**
+   * The node lives on under a new incarnation, in the same process (its session was lost): every leadership ends at once. While the disk is full the new life waits; nothing is answered
+   * meanwhile.
+   */
   reincarnate(incarnation: Incarnation): Promise<void>;
+  /** The node is about to stop: a life that waits for room does not begin any more, and `reincarnate` rejects. */
+  waitNoLonger(): void;
 }

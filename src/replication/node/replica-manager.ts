@@ -18,6 +18,7 @@ import { PartitionLeader } from '../leader/partition-leader.ts';
 import { Upkeep, type UpkeepHost } from '../leader/upkeep.ts';
 import type { LeaderPartition } from '../leader-partition.ts';
 import type { LeaseGrant, PeerMessage } from '../messages.ts';
+import { foundNoRoom, RoomWait } from '../room-wait.ts';
 import type { ReplicationRules } from '../rules/rules.ts';
 import { CleanMarker } from './clean-marker.ts';
 import { ClusterMetadata, type NodesOrder } from './cluster-metadata.ts';
@@ -74,6 +75,10 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   #isBetweenLives = false;
   #rotFound = 0;
   #lookAgainAtMs = Number.NEGATIVE_INFINITY;
+  readonly #room: RoomWait;
+  /** A life that waits for room is about to go on. */
+  #wakeLife: () => void = () => {};
+  #isEnding = false;
   #isClosed = false;
 
   private constructor(
@@ -90,6 +95,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     this.#newLeader = options.newLeader;
     this.#marker = marker;
     this.#incarnation = nodeState.incarnation;
+    this.#room = new RoomWait(doors.clock);
     this.cache = new BlockCache(settings.cacheBytesMax);
     this.scheduler = new FlushScheduler(doors.clock, LIMITS.concurrentSyncsMax);
     this.#promises = new PromiseBook(rules, doors.clock.monotonicMs(), nodeState.promiseMsMax);
@@ -251,7 +257,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     this.#isBetweenLives = true;
     this.#control.lifeEnded();
     const ended = this.#replicas.all.map((replica) => replica.endLife());
-    await this.nodeState.raiseIncarnation(incarnation);
+    await this.#makeDurable(incarnation);
     await Promise.all(ended);
     this.#incarnation = incarnation;
     this.exchange.reincarnate(incarnation);
@@ -259,9 +265,16 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     this.#replicas.takeAgain();
   }
 
+  waitNoLonger(): void {
+    this.#isEnding = true;
+    this.#room.end();
+    this.#wakeLife();
+  }
+
   /** Ends every role, closes every log, and, if all went well, leaves the marker of a clean shutdown, last of all. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.waitNoLonger();
     this.exchange.close();
     this.#scrubber.stop();
     const isWell = await this.#replicas.close();
@@ -354,6 +367,27 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   }
 
   // Inside
+
+  /** Between two lives nothing is answered, so there is time: a full disk is waited out (R24). */
+  async #makeDurable(incarnation: Incarnation): Promise<void> {
+    for (;;) {
+      try {
+        await this.nodeState.raiseIncarnation(incarnation);
+        this.#room.end();
+        return;
+      } catch (error) {
+        if (!foundNoRoom(error) || this.#isEnding) throw error;
+        this.doors.logger.warn(
+          { component: 'replica', err: error },
+          'there is no room for a new life: tried again',
+        );
+        await new Promise<void>((resolve) => {
+          this.#wakeLife = resolve;
+          this.#room.again('life', resolve);
+        });
+      }
+    }
+  }
 
   /** A life that is known to be over says nothing (KIP-380); one that we have not heard of yet may. */
   #isOfOldLife(message: PeerMessage): boolean {

@@ -1,6 +1,7 @@
 import type { Incarnation, LeaderEpoch, NodeId, PartitionId } from '../../model/numbers.ts';
 import type { PartitionState } from '../../model/partition-state.ts';
 import type { FollowerReplica } from '../follower/follower-replica.ts';
+import { ASKED_MS } from '../leader/hand-over.ts';
 import type { Fetch, FetchProgress, LeaseGrant } from '../messages.ts';
 import type { EchoedStamp, LeaderRole } from './leader-role.ts';
 import type { ReplicaNode } from './replica-node.ts';
@@ -40,8 +41,8 @@ export class ReplicaRole {
   #role: Role = NO_ROLE;
   #ended: Promise<void> = Promise.resolve();
   #nextFetchId: number;
-  /** Asked to hand over in this epoch, in which no role has begun yet. */
-  #handOverAsked: LeaderEpoch | null = null;
+  /** Asked to hand over in this epoch, in which no role has begun yet. It counts for as long as it would at a leader: who asked may have thought better of it. */
+  #handOverAsked: { readonly leaderEpoch: LeaderEpoch; readonly atMs: number } | null = null;
 
   /** `firstFetchId`: above all that were used for the partition in this life. */
   constructor(id: PartitionId, uuid: string, firstFetchId: number, node: ReplicaNode, host: ReplicaRoleHost) {
@@ -85,7 +86,7 @@ export class ReplicaRole {
     this.#role = { kind: 'leader', leaderEpoch, leader };
     this.#log(leaderEpoch, 'leads');
     leader.start();
-    if (this.#handOverAsked === leaderEpoch) leader.handOver();
+    if (this.#isAskedToHandOver(leaderEpoch)) leader.handOver();
     this.#node.roleChanged(this.#id);
   }
 
@@ -141,8 +142,14 @@ export class ReplicaRole {
     if (this.#role.kind === 'leader' && this.#role.leaderEpoch === leaderEpoch) {
       this.#role.leader.handOver();
     } else if (leaderEpoch >= this.#host.leaderEpochMax()) {
-      this.#handOverAsked = leaderEpoch;
+      this.#handOverAsked = { leaderEpoch, atMs: this.#node.doors.clock.monotonicMs() };
     }
+  }
+
+  #isAskedToHandOver(leaderEpoch: LeaderEpoch): boolean {
+    const asked = this.#handOverAsked;
+    if (asked?.leaderEpoch !== leaderEpoch) return false;
+    return this.#node.doors.clock.monotonicMs() - asked.atMs < ASKED_MS;
   }
 
   echoed(grant: LeaseGrant, stamp: EchoedStamp): void {

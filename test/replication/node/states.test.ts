@@ -250,6 +250,52 @@ describe('replica manager: states', () => {
     }
   });
 
+  it('a request to hand over that nobody repeats is void when the role begins late (L9)', async () => {
+    for (const times of [1, 3]) {
+      const cluster = new TestCluster(2);
+      await cluster.found(1);
+      await cluster.clock.advance(100);
+      const node = cluster.node(2);
+      node.disk.arm({ operation: 'write', path: 'EPOCHS', errno: 'ENOSPC', times });
+      const pushed = cluster.state(2, 2, 3);
+      await cluster.push(pushed);
+      node.manager.receiveControl({
+        kind: 'handOverRequest',
+        controller: asNodeId(1),
+        controllerEpoch: asControllerEpoch(1),
+        incarnation: node.manager.incarnation,
+        partition: PARTITION,
+        uuid: pushed.uuid,
+        leaderEpoch: asLeaderEpoch(2),
+      });
+      await cluster.clock.advance(5000);
+      expect(node.manager.leading(PARTITION)).to.not.equal(null);
+      const isReady = node.told.some(({ kind }) => kind === 'handOverReady');
+      expect(isReady, times === 1 ? 'in time' : 'too late').to.equal(times === 1);
+    }
+  });
+
+  it('a life that finds no room on the disk waits for it, unless the node stops (R24)', async () => {
+    for (const isStopped of [false, true]) {
+      const cluster = new TestCluster(2);
+      await cluster.found(1);
+      await cluster.clock.advance(100);
+      const { manager, disk } = cluster.node(1);
+      const next = asIncarnation(manager.incarnation + 1);
+      disk.arm({ operation: 'write', path: 'STATE', errno: 'ENOSPC', times: 4 });
+      const begun = manager.reincarnate(next).then(
+        () => 'begun',
+        (error: unknown) => (error as { readonly code: string }).code,
+      );
+      await cluster.clock.advance(1000);
+      expect(manager.isBetweenLives).to.equal(true);
+      if (isStopped) manager.waitNoLonger();
+      else await cluster.clock.advance(5000);
+      expect(await begun).to.equal(isStopped ? 'diskFull' : 'begun');
+      expect(manager.isBetweenLives).to.equal(isStopped);
+    }
+  });
+
   it('warns once of the gap in which a silent follower leaves reads the coordinator alone (R9)', async () => {
     const cluster = new TestCluster(2);
     const state = await cluster.found(1);

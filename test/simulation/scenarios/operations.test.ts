@@ -119,6 +119,30 @@ describe('operators change the cluster while it serves (PROTOCOL 2.7)', () => {
       }));
   }
 
+  it('R24: a node that loses its session while its disk is full goes on in another life when there is room again, and can be stopped', () =>
+    ClusterScript.play({ seed: 709 }, async (script) => {
+      const { leader } = script;
+      const { faulty } = script.node(leader).machine.disk;
+      const fill = (): void =>
+        faulty.arm({ operation: 'write', path: 'STATE', errno: 'ENOSPC', times: Number.POSITIVE_INFINITY });
+      fill();
+      script.expireSession(leader);
+      await script.untilLedAnew(leader);
+      await script.run(20_000);
+      expect(script.node(leader).isUp).to.equal(true);
+      faulty.clearFaults();
+      await script.untilStable();
+      fill();
+      script.expireSession(leader);
+      await script.run(3_000);
+      expect(script.node(leader).isUp).to.equal(true);
+      script.node(leader).shutDown();
+      await script.until('it has ended', () => !script.node(leader).isUp);
+      faulty.clearFaults();
+      script.start(leader);
+      await script.untilStable();
+    }));
+
   it('a rolling restart refuses no write for longer than an election takes, and leaves none in doubt', () =>
     ClusterScript.play({ seed: 703 }, async (script) => {
       const { longestMs, doubts } = await whileWriting(script, async () => {
