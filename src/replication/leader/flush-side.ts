@@ -6,6 +6,8 @@ import type { SerialQueue } from '../../storage/serial-queue.ts';
 export interface FlushHost {
   /** Nothing more is to be written: the partition is fenced. */
   isOver(): boolean;
+  /** Before that what is appended stays in the open batch (R17); call `request` when it becomes true. */
+  maySeal(): boolean;
   /** A batch was sealed: followers may have it while it goes to this node's own disk. */
   sealed(): void;
   /** A batch is on the disk. */
@@ -34,7 +36,7 @@ export class FlushSide implements Flushable {
   }
 
   get hasUnflushed(): boolean {
-    return !this.#isStopped && this.#store.hasUnflushed;
+    return !this.#isStopped && this.#host.maySeal() && this.#store.hasUnflushed;
   }
 
   /** The role has ended: the store is somebody else's as soon as the running flush is over, though the scheduler may still call. */
@@ -44,7 +46,7 @@ export class FlushSide implements Flushable {
 
   /** Call after an append; cheap when a flush is on its way. */
   request(): void {
-    if (this.#isRequested) return;
+    if (this.#isRequested || !this.#host.maySeal()) return;
     this.#isRequested = true;
     this.#scheduler.request(this);
   }

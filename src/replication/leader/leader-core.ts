@@ -64,6 +64,7 @@ export class LeaderCore {
   readonly #book: FollowerBook;
   #leaseMsMax: number;
   #acceptsAppends: boolean;
+  #isEpochKnown = false;
   #wakeAtMs: MonotonicMillis = NEVER_MS;
   #proposalId = 0;
   #retryAtMs: MonotonicMillis = NEVER_MS;
@@ -116,6 +117,11 @@ export class LeaderCore {
   /** R1. A change is told by the effect `appends`. */
   get acceptsAppends(): boolean {
     return this.#acceptsAppends;
+  }
+
+  /** R17: before that nothing is sealed. */
+  get isEpochKnown(): boolean {
+    return this.#isEpochKnown;
   }
 
   /** Committed: of the last state applied. */
@@ -312,6 +318,7 @@ export class LeaderCore {
 
   #settle(nowMs: MonotonicMillis, effects: LeaderEffect[]): void {
     this.#doWhatIsDue(nowMs, effects);
+    this.#lookWhetherKnown(effects);
     this.#propose(nowMs, effects);
     const next = this.#rules.highWatermark(this.#view, nowMs, this.#rules);
     if (next !== this.#view.highWatermark) {
@@ -322,6 +329,12 @@ export class LeaderCore {
     if (dueMs >= this.#wakeAtMs) return;
     this.#wakeAtMs = dueMs;
     effects.push({ kind: 'wakeAt', atMs: dueMs });
+  }
+
+  #lookWhetherKnown(effects: LeaderEffect[]): void {
+    if (this.#isEpochKnown || !this.#rules.isEpochKnown(this.#view)) return;
+    this.#isEpochKnown = true;
+    effects.push({ kind: 'epochKnown' });
   }
 
   /** A timer that comes much too late: the leader was stopped itself, and holds nothing against those it did not hear. */

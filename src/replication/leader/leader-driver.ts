@@ -14,6 +14,8 @@ export interface DriverHost {
   commit(highWatermark: Offset): void;
   /** R1. */
   appends(accepted: boolean): void;
+  /** What was appended may be sealed (R17). */
+  epochKnown(): void;
   readsConfirmed(upTo: number): void;
   /** Something happened that a read may have waited for. */
   looked(): void;
@@ -172,6 +174,9 @@ export class LeaderDriver {
         break;
       case 'appends':
         this.#host.appends(effect.accepted);
+        break;
+      case 'epochKnown':
+        this.#host.epochKnown();
         break;
       case 'readsConfirmed':
         this.#host.readsConfirmed(effect.upTo);

@@ -99,5 +99,7 @@ export type LeaderEffect =
   | { readonly kind: 'suspectSelf'; readonly reason: 'newerEpoch' | 'newerVersion' }
   /** R1: appends are refused before they are made, or accepted again. */
   | { readonly kind: 'appends'; readonly accepted: boolean }
+  /** What was appended may be sealed from now on (R17). Once in an epoch. */
+  | { readonly kind: 'epochKnown' }
   /** Reads that arrived at or before `upTo` may be answered (R9). */
   | { readonly kind: 'readsConfirmed'; readonly upTo: number };

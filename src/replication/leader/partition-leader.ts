@@ -79,6 +79,10 @@ export class PartitionLeader implements LeaderRole {
     return !this.#isOver && !this.#handOver.isReleased && this.#couldAct;
   }
 
+  get isEpochKnown(): boolean {
+    return this.#driver.core.isEpochKnown;
+  }
+
   get leaseSet(): readonly NodeId[] {
     if (this.#handOver.isReleased) return [];
     const self = this.#options.settings.nodeId;
@@ -351,6 +355,7 @@ export class PartitionLeader implements LeaderRole {
       reply: (fetch, outcome) => this.#reply(fetch, outcome),
       commit: (highWatermark) => this.#commitSide.commit(highWatermark),
       appends: (accepted) => this.#lookAtSize(accepted),
+      epochKnown: () => this.#flushSide.request(),
       readsConfirmed: (upTo) => this.#readGate.confirmedByVersion(upTo),
       looked: () => this.#looked(),
     });
@@ -359,6 +364,7 @@ export class PartitionLeader implements LeaderRole {
   #newFlushSide(): FlushSide {
     const host = {
       isOver: () => this.isFenced,
+      maySeal: () => this.#driver.core.isEpochKnown,
       sealed: () => this.#fetches.wake(),
       flushed: () => this.#flushed(),
       flushFailed: (failure: FlushFailure) => this.#failure.ofFlush(failure),

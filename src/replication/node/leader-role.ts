@@ -101,6 +101,8 @@ export interface LeaderRole {
   readonly leaseSet: readonly NodeId[];
   /** L5 is over: high watermark, reads, proposals, release are allowed. */
   readonly canAct: boolean;
+  /** So many follow it that no controller can begin its epoch again: before that nothing is written in it (R17). */
+  readonly isEpochKnown: boolean;
 
   /** Begins timers and background work. */
   start(): void;

@@ -1,3 +1,4 @@
+import { isEpochKnown } from './epoch-known.ts';
 import { checkFetch, noteRebuild, startsRebuild } from './fetch-check.ts';
 import {
   hasOverslept,
@@ -52,6 +53,7 @@ export const RULES = {
 
   // What is committed
   acceptsAppends,
+  isEpochKnown,
   countsForHighWatermark,
   isWaitedFor,
   highWatermark,

@@ -58,7 +58,7 @@ export class LeaderHarness {
     this.#minInsync = options.minInsync ?? 2;
     this.#live = new Map([1, 2, 3, 4].map((id) => [node(id), life(id)]));
     this.core = new LeaderCore({
-      rules: { ...RULES, ...options.rules },
+      rules: { ...RULES, isEpochKnown: () => true, ...options.rules },
       self: node(1),
       incarnation: life(1),
       directoryId: 'd1',

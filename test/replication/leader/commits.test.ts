@@ -120,6 +120,35 @@ describe('min.insync of a version (R2)', () => {
   });
 });
 
+describe('an epoch of which too few know (R17)', () => {
+  it('has no record before so many fetch in it that no controller can miss it: what is appended meanwhile is not sealed', async () => {
+    const leader = await LeaderMachine.open({ waitsForEpoch: true });
+    const writer = new Outcomes();
+    leader.put('k', writer);
+    await leader.clock.advance(POLL_MS);
+    expect(leader.store.sealedOffset).to.equal(0);
+    leader.follower(2).isEager = true;
+    leader.follower(2).fetch();
+    await leader.clock.settle();
+    expect(leader.store.durableOffset).to.equal(1);
+    leader.follower(3).isEager = true;
+    leader.follower(3).fetch();
+    await leader.clock.settle();
+    for (const id of [2, 3]) leader.follower(id).sync();
+    expect(writer.all).to.deep.equal(['done']);
+  });
+
+  it('that ends before is one in which nothing was written: the open batch is refused (R22)', async () => {
+    const leader = await LeaderMachine.open({ waitsForEpoch: true });
+    const writer = new Outcomes();
+    leader.put('k', writer);
+    await leader.clock.advance(POLL_MS);
+    await leader.clock.until(leader.role.stop());
+    expect(writer.all).to.deep.equal(['notLeader']);
+    expect(leader.store.logEndOffset).to.equal(0);
+  });
+});
+
 describe('what a leader inherits', () => {
   it('is not shown before it is committed in its own epoch; blind appends are taken meanwhile (4.3-11)', async () => {
     const leader = await LeaderMachine.open({ inherited: ['a', 'b'] });

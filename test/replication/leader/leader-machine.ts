@@ -53,6 +53,8 @@ export interface LeaderMachineOptions {
   readonly mayActAfterMs?: number;
   /** Keys of an earlier epoch, on the disk but not known to be committed. */
   readonly inherited?: readonly string[];
+  /** R17; else its epoch counts as known from the start. */
+  readonly waitsForEpoch?: boolean;
   readonly machine?: StoreMachine;
 }
 
@@ -120,7 +122,7 @@ export class LeaderMachine implements LeaderHost {
         lagMsMax: LAG_MS,
         pollMsMax: POLL_MS,
       },
-      rules: RULES,
+      rules: options.waitsForEpoch ? RULES : { ...RULES, isEpochKnown: () => true },
       store,
       state: this.state,
       view: viewFor(options.minInsync ?? 2),

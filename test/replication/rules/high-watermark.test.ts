@@ -48,6 +48,24 @@ describe('the high watermark of a leader (2.5, R1, I3, I5)', () => {
     expect(cases).to.equal(4 * 4 * 25 * 4 * 3 * 3);
   });
 
+  it('R17: an epoch is known when so many have fetched in it, the leader included, that no controller can miss it', () => {
+    const isKnown = (minInsync: number, fetched: readonly number[], replicas = [1, 2, 3]): boolean =>
+      RULES.isEpochKnown(
+        viewOf({
+          state: stateOf({ replicas }),
+          minInsync,
+          followers: [2, 3].map((id) => progressOf(id, { fetched: fetched.includes(id) ? 0 : -1 })),
+        }),
+      );
+    expect([isKnown(2, []), isKnown(2, [3]), isKnown(3, [3]), isKnown(3, [2, 3])]).to.deep.equal([
+      false,
+      true,
+      false,
+      true,
+    ]);
+    expect([isKnown(1, []), isKnown(2, [], [1])]).to.deep.equal([true, true]);
+  });
+
   it('R1: a pending expansion does not make up for a committed ISR below min.insync', () => {
     const view = viewOf({ state: stateOf({ isr: [1] }), pending: [1, 2, 3] });
     expect(RULES.acceptsAppends(view)).to.equal(false);

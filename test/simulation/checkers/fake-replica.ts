@@ -27,6 +27,7 @@ export class FakeReplica implements ReplicaProbe {
   isLeader = false;
   leaderEpoch = asLeaderEpoch(1);
   canAct = true;
+  isEpochKnown = true;
   lease = true;
   highWatermark = asOffset(0);
   durableOffset = asOffset(0);

@@ -14,6 +14,8 @@ export interface ReplicaProbe {
   readonly leaderEpoch: LeaderEpoch;
   /** It leads and L5 is over. */
   readonly canAct: boolean;
+  /** It leads, and may write in its epoch: a coordinator that forgets may let another begin one that is not known (R17). */
+  readonly isEpochKnown: boolean;
   readonly highWatermark: Offset;
   /** So far its role has said that everything is committed; the high watermark comes after it, also when the role is over. */
   readonly commitTarget: Offset;
@@ -23,7 +25,7 @@ export interface ReplicaProbe {
   readonly logEndOffset: Offset;
   readonly logStartOffset: Offset;
   readonly removedFloor: number;
-  /** As long as it is the same, so are directory, role, epoch, `canAct`, the high watermark and its target, `durableOffset`, `sealedOffset` and `removedFloor` from one look to the next. */
+  /** As long as it is the same, so are directory, role, epoch, `canAct`, `isEpochKnown`, the high watermark and its target, `durableOffset`, `sealedOffset` and `removedFloor` from one look to the next. */
   readonly changeCount: number;
   /** It leads, may act, and the promises of its whole lease set run: it would answer a read now (L4). */
   hasLease(): boolean;

@@ -16,6 +16,7 @@ interface Seen {
   sealedOffset: number;
   removedFloor: number;
   isLeader: boolean;
+  isEpochKnown: boolean;
   leaderEpoch: number;
   /** The highest in this life; an epoch of 0 stands for no role. */
   leaderEpochMax: number;
@@ -110,7 +111,8 @@ export class ReplicaWatch {
       return;
     }
     this.#neverBack(before, replica, name);
-    this.#leads(replica, name, before.isLeader && before.leaderEpoch === replica.leaderEpoch);
+    const isKnown = before.isLeader && before.isEpochKnown && before.leaderEpoch === replica.leaderEpoch;
+    this.#leads(replica, name, isKnown);
     if (replica.highWatermark > before.highWatermark)
       this.#committed(replica, before.highWatermark as Offset);
   }
@@ -154,9 +156,9 @@ export class ReplicaWatch {
     );
   }
 
-  /** One leader per epoch, in one life; and it has everything that was committed before (Leader Completeness). */
+  /** One leader per epoch that may write in it, in one life; and it has everything that was committed before (Leader Completeness). */
   #leads(replica: ReplicaProbe, name: string, isKnown: boolean): void {
-    if (!replica.isLeader || isKnown) return;
+    if (!replica.isLeader || !replica.isEpochKnown || isKnown) return;
     const epoch = `${replica.partition}/${replica.leaderEpoch}`;
     const who = `${replica.node}/${replica.life}`;
     const other = this.#leaders.get(epoch) ?? who;
@@ -239,12 +241,22 @@ export class ReplicaWatch {
 }
 
 function seenOf(replica: ReplicaProbe, epochMaxBefore: number): Seen {
-  const { changeCount, isLeader, leaderEpoch, removedFloor } = replica;
+  const { changeCount, isLeader, isEpochKnown, leaderEpoch, removedFloor } = replica;
   const { life, directoryId, highWatermark, commitTarget, durableOffset, sealedOffset } = replica;
   const leaderEpochMax = Math.max(epochMaxBefore, leaderEpoch);
   const marks = { highWatermark, commitTarget, durableOffset, sealedOffset, removedFloor };
   const isActing = isLeader && replica.canAct;
-  return { changeCount, isActing, life, directoryId, ...marks, isLeader, leaderEpoch, leaderEpochMax };
+  return {
+    changeCount,
+    isActing,
+    life,
+    directoryId,
+    ...marks,
+    isLeader,
+    isEpochKnown,
+    leaderEpoch,
+    leaderEpochMax,
+  };
 }
 
 function isUnchanged(before: Seen, replica: ReplicaProbe): boolean {
@@ -256,6 +268,7 @@ function isUnchanged(before: Seen, replica: ReplicaProbe): boolean {
     before.durableOffset === replica.durableOffset &&
     before.sealedOffset === replica.sealedOffset &&
     before.isLeader === replica.isLeader &&
+    before.isEpochKnown === replica.isEpochKnown &&
     before.leaderEpoch === replica.leaderEpoch &&
     before.removedFloor === replica.removedFloor
   );

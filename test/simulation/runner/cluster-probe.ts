@@ -82,6 +82,7 @@ class LiveReplica implements ReplicaProbe {
     directoryId: '',
     isLeader: false,
     canAct: false,
+    isEpochKnown: false,
     leaderEpoch: 0,
     highWatermark: 0,
     commitTarget: 0,
@@ -105,7 +106,7 @@ class LiveReplica implements ReplicaProbe {
   /** Counts what has changed. */
   look(): void {
     const marks = this.#marks;
-    const { directoryId, isLeader, canAct, leaderEpoch, highWatermark, commitTarget } = this;
+    const { directoryId, isLeader, canAct, isEpochKnown, leaderEpoch, highWatermark, commitTarget } = this;
     const { durableOffset, sealedOffset, removedFloor } = this;
     if (
       marks.durableOffset === durableOffset &&
@@ -114,6 +115,7 @@ class LiveReplica implements ReplicaProbe {
       marks.commitTarget === commitTarget &&
       marks.isLeader === isLeader &&
       marks.canAct === canAct &&
+      marks.isEpochKnown === isEpochKnown &&
       marks.leaderEpoch === leaderEpoch &&
       marks.removedFloor === removedFloor &&
       marks.directoryId === directoryId
@@ -127,6 +129,7 @@ class LiveReplica implements ReplicaProbe {
     marks.commitTarget = commitTarget;
     marks.isLeader = isLeader;
     marks.canAct = canAct;
+    marks.isEpochKnown = isEpochKnown;
     marks.leaderEpoch = leaderEpoch;
     marks.removedFloor = removedFloor;
     marks.directoryId = directoryId;
@@ -147,6 +150,10 @@ class LiveReplica implements ReplicaProbe {
 
   get canAct(): boolean {
     return this.#replica.leader?.canAct ?? false;
+  }
+
+  get isEpochKnown(): boolean {
+    return this.#replica.leader?.isEpochKnown ?? false;
   }
 
   get highWatermark(): Offset {

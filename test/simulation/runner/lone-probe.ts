@@ -40,6 +40,7 @@ class LoneReplica implements ReplicaProbe {
   readonly life: number;
   readonly partition: PartitionId;
   readonly isLeader = true;
+  readonly isEpochKnown = true;
   readonly leaderEpoch: LeaderEpoch;
   readonly #partition: Partition;
   readonly #store: PartitionStore;

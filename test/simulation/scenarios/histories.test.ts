@@ -44,7 +44,13 @@ describe('logs agree after changes of the leader (PROTOCOL 2.6, 2.8)', () => {
       const one = script.leader;
       const first = await writeAlone(script, one, 'A', 'of the first');
       const two = await script.untilLedAnew(one);
-      // The second leader is cut off as soon as it may act.
+      // The second leader is cut off as soon as it may write: somebody follows it (R17).
+      const other = script.others(one).find((node) => node !== two) ?? one;
+      await script.until(
+        'it has a follower',
+        () => script.replica(other).follower?.leaderEpoch === script.state.leaderEpoch,
+      );
+      await script.run(100);
       const second = await writeAlone(script, two, 'B', 'of the second');
       letBack(script, one);
       const three = await script.untilLedAnew(two);

@@ -97,6 +97,8 @@ export function diskError({ machine, random, after }: FaultScene): number {
   const ms = 500 + random.fraction() ** 2 * 3_000;
   after(ms, () => {
     machine.disk.heal();
+    // A write that failed may have begun.
+    machine.disk.mayHaveTorn = true;
     machine.kill('keepAll');
     machine.start();
   });
@@ -110,6 +112,7 @@ export function diskFull({ machine, random, after }: FaultScene): number {
   const ms = 300 + random.fraction() ** 2 * 2_700;
   after(ms, () => machine.disk.heal());
   after(ms + 100, () => {
+    machine.disk.mayHaveTorn = true;
     machine.kill('keepAll');
     machine.start();
   });

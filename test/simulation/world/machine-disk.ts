@@ -24,7 +24,7 @@ const never = <Result>(): Promise<Result> => new Promise(() => undefined);
  */
 export class MachineDisk {
   readonly #random: SeededRandom;
-  /** A life ended in the middle of a write, which may have ended within a sector. Until whoever starts has looked at it. */
+  /** A life ended in the middle of a write, or one failed: it may have ended within a sector. Until whoever starts has looked at it. */
   mayHaveTorn = false;
   #disk: FaultyFileSystem;
   #clock: Clock | null = null;
