@@ -1,4 +1,5 @@
 import type {
+  ControllerEpoch,
   Incarnation,
   LeaderEpoch,
   NodeId,
@@ -79,8 +80,10 @@ export type FetchOutcome =
       readonly removedFloor: number;
       /** No tombstone at or above this offset may be removed (R16). */
       readonly tombstoneRemoveOffset: Offset;
-      /** The leader's committed state of the partition has this version (R17). */
+      /** The leader's committed state of the partition has this version (R17), */
       readonly partitionVersion: PartitionVersion;
+      /** written by the controller of this epoch. */
+      readonly controllerEpoch: ControllerEpoch;
     }
   | { readonly result: 'diverging'; readonly epoch: LeaderEpoch; readonly endOffset: Offset }
   | { readonly result: 'resync' | 'fenced' | 'unknownEpoch' | 'notLeader' | 'outOfRange' };

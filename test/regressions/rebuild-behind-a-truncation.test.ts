@@ -33,7 +33,7 @@ async function following() {
     send: (_to, message) => {
       if (message.kind === 'fetch') fetchId = message.fetchId;
     },
-    persistVersion: async () => {},
+    persistVersion: async () => true,
     openRebuild: async () => {
       done.push('open');
       current = fresh.store;

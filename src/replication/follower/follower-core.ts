@@ -198,7 +198,7 @@ export class FollowerCore {
     this.#leaderHighWatermark = asOffset(Math.max(this.#leaderHighWatermark, outcome.highWatermark));
     // Empty: everything that was sealed at the leader is here, whatever of it is committed.
     this.#isCommittedKnown = outcome.isCurrent || nextOffset === this.#wantedOffset;
-    const effects = this.#askVersion(outcome.partitionVersion);
+    const effects = this.#askVersion(outcome);
     if (nextOffset === this.#wantedOffset) return [...effects, ...this.#nothingNew(log)];
     this.#wantedOffset = nextOffset;
     // An empty reply leaves the epoch as it is (KAFKA-15510), unless an epoch began in the gap that it moved the offset over.
@@ -211,10 +211,10 @@ export class FollowerCore {
     return [...effects, ...this.#append(piece), ...this.#fetch(log)];
   }
 
-  #askVersion(version: PartitionVersion): FollowerEffect[] {
+  #askVersion({ partitionVersion: version, controllerEpoch }: DataOutcome): FollowerEffect[] {
     if (version <= this.#versionAsked) return [];
     this.#versionAsked = version;
-    return [{ kind: 'persistVersion', version }];
+    return [{ kind: 'persistVersion', version, controllerEpoch }];
   }
 
   #nothingNew(log: FollowedLog): FollowerEffect[] {

@@ -5,6 +5,7 @@ import { CaskadeError } from '../../model/errors.ts';
 import {
   asLeaderEpoch,
   asOffset,
+  type ControllerEpoch,
   type Incarnation,
   type LeaderEpoch,
   type NodeId,
@@ -25,8 +26,8 @@ import type { FollowedLog, FollowerEffect, FollowerEvent } from './follower-type
 /** What a follower asks of the replica around it. */
 export interface FollowerHost {
   send(to: NodeId, message: PeerMessage): void;
-  /** Makes a version durable that this node may then acknowledge under (R17). */
-  persistVersion(version: PartitionVersion): Promise<void>;
+  /** Makes a version durable that this node may then acknowledge under (R17). False: it may not be learned from the leader; the controller will tell. */
+  persistVersion(version: PartitionVersion, controllerEpoch: ControllerEpoch): Promise<boolean>;
   /** A fresh and empty directory beside the one that counts; an unfinished one before it is removed (C6). */
   openRebuild(): Promise<ReplicaLog>;
   /** The fresh directory is the one that counts from now on: one rewrite of the node's state. The old one goes. */
@@ -257,7 +258,7 @@ export class FollowerReplica {
         this.#queue(effect.kind, () => this.#finishRebuild());
         break;
       case 'persistVersion':
-        this.#persistVersion(effect.version);
+        this.#persistVersion(effect);
         break;
       case 'setTimer':
         this.#setTimer(effect.delayMs);
@@ -405,9 +406,9 @@ export class FollowerReplica {
     return { kind: 'rebuilt' };
   }
 
-  #persistVersion(version: PartitionVersion): void {
-    this.#options.host.persistVersion(version).then(
-      () => this.#step({ kind: 'versionDurable', version }),
+  #persistVersion({ version, controllerEpoch }: Extract<FollowerEffect, { kind: 'persistVersion' }>): void {
+    this.#options.host.persistVersion(version, controllerEpoch).then(
+      (isDurable) => this.#step({ kind: isDurable ? 'versionDurable' : 'versionFailed', version }),
       (error: unknown) => {
         this.#options.logger.error({ component: 'follower', err: error }, 'a version cannot be made durable');
         // Not at once, whatever has failed: the next reply may follow in no time.

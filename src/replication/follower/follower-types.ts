@@ -1,4 +1,4 @@
-import type { LeaderEpoch, Offset, PartitionVersion } from '../../model/numbers.ts';
+import type { ControllerEpoch, LeaderEpoch, Offset, PartitionVersion } from '../../model/numbers.ts';
 import type { EpochStart } from '../../storage/epoch-cache.ts';
 import type { ReplicaLog } from '../../storage/replica-log.ts';
 import type { FetchOutcome } from '../messages.ts';
@@ -68,7 +68,12 @@ export type FollowerEffect =
   | { readonly kind: 'truncate'; readonly offset: Offset }
   | { readonly kind: 'openRebuild' }
   | { readonly kind: 'finishRebuild' }
-  | { readonly kind: 'persistVersion'; readonly version: PartitionVersion }
+  | {
+      readonly kind: 'persistVersion';
+      readonly version: PartitionVersion;
+      /** Of the controller that wrote it. */
+      readonly controllerEpoch: ControllerEpoch;
+    }
   /** Replaces the timer that runs; the shell adds its jitter. */
   | { readonly kind: 'setTimer'; readonly delayMs: number }
   | { readonly kind: 'trouble'; readonly trouble: 'disk' | 'corrupt'; readonly text: string }

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../env/clock.ts';
-import type { Incarnation, NodeId, Offset, PartitionVersion } from '../../model/numbers.ts';
+import type { ControllerEpoch, Incarnation, NodeId, Offset, PartitionVersion } from '../../model/numbers.ts';
 import type { LogSlice, ReplicaLog } from '../../storage/replica-log.ts';
 import type { Fetch, FetchOutcome } from '../messages.ts';
 
@@ -9,6 +9,7 @@ export interface FetchFacts {
   readonly isCurrent: boolean;
   readonly tombstoneRemoveOffset: Offset;
   readonly partitionVersion: PartitionVersion;
+  readonly controllerEpoch: ControllerEpoch;
 }
 
 export interface FetchServerHost {

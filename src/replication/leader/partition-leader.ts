@@ -341,6 +341,7 @@ export class PartitionLeader implements LeaderRole {
           this.#driver.core.leaseValid(clock.monotonicMs(), clock.wallMs()),
         tombstoneRemoveOffset: this.#driver.core.tombstoneRemoveOffset(clock.monotonicMs()),
         partitionVersion: this.#driver.core.view.state.version,
+        controllerEpoch: this.#driver.core.view.state.controllerEpoch,
       }),
       refusalOf: (fetch: Fetch) => this.#driver.core.refusalOf(fetch, this.#store)?.outcome ?? null,
       reply: (fetch: Fetch, outcome: FetchOutcome) => this.#reply(fetch, outcome),

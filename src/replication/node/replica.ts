@@ -369,10 +369,14 @@ export class Replica {
   }
 
   #followerHost(leaderEpoch: LeaderEpoch): FollowerHost {
-    const { doors, nodeState } = this.#node;
+    const { doors, nodeState, rules } = this.#node;
     return {
       send: (to, message) => doors.peers.send(to, message),
-      persistVersion: (version) => nodeState.raisePartition(this.id, leaderEpoch, version),
+      persistVersion: async (version, controllerEpoch) => {
+        if (!rules.mayLearnVersion(controllerEpoch, nodeState.controllerEpochMax)) return false;
+        await nodeState.raisePartition(this.id, leaderEpoch, version);
+        return true;
+      },
       openRebuild: () => this.#openRebuild(),
       adoptRebuild: () => this.#adoptRebuild(),
       discardRebuild: () => this.#site.discard(),

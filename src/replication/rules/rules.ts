@@ -25,7 +25,7 @@ import {
   servesReads,
   versionCheckConfirms,
 } from './lease.ts';
-import { acceptsState } from './state-acceptance.ts';
+import { acceptsState, mayLearnVersion } from './state-acceptance.ts';
 import { floorPinned, tombstoneRemoveOffset } from './tombstones.ts';
 import { followerHighWatermark, mayFollowEpoch, stepDownOutcome, truncationPoint } from './truncation.ts';
 
@@ -67,6 +67,7 @@ export const RULES = {
   stepDownOutcome,
   mayFollowEpoch,
   acceptsState,
+  mayLearnVersion,
   nextHandOver,
 
   // Leases and reads

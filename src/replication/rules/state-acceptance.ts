@@ -13,6 +13,17 @@ export interface SeenState {
 export type StateAcceptance = 'newer' | 'known' | 'older' | 'otherPartition';
 
 /**
+ * Whether a version that the leader tells may be acknowledged under: not one of an earlier reign than the newest that this node has answered to. That controller has heard, and counts on it, what
+ * this node knew; a version that the coordinator has forgotten would be news to it (R17). The controller itself tells the others.
+ */
+export function mayLearnVersion(
+  controllerEpoch: ControllerEpoch,
+  controllerEpochMax: ControllerEpoch,
+): boolean {
+  return controllerEpoch >= controllerEpochMax;
+}
+
+/**
  * Whether a pushed state is taken over: never from an older controller, never of an older epoch or version (2.2, KAFKA-1096, KAFKA-6082). Leader epochs are compared first:
  * after a coordinator lost writes versions may repeat, epochs do not (R17).
  */

@@ -1,4 +1,5 @@
 import {
+  asControllerEpoch,
   asLeaderEpoch,
   asOffset,
   asPartitionVersion,
@@ -173,6 +174,7 @@ export function dataTo(nextOffset: number, highWatermark: number, epochs: readon
     removedFloor: -1,
     tombstoneRemoveOffset: asOffset(0),
     partitionVersion: asPartitionVersion(3),
+    controllerEpoch: asControllerEpoch(1),
   };
 }
 

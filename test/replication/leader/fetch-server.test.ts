@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import {
+  asControllerEpoch,
   asIncarnation,
   asLeaderEpoch,
   asNodeId,
@@ -40,6 +41,7 @@ class Bench {
           isCurrent: true,
           tombstoneRemoveOffset: asOffset(0),
           partitionVersion: asPartitionVersion(1),
+          controllerEpoch: asControllerEpoch(1),
         }),
         refusalOf: () => this.refusal,
         reply: ({ fetchId }, outcome) => this.replies.push({ fetchId, outcome }),

@@ -111,7 +111,10 @@ export class ReplicaWatch {
       return;
     }
     this.#neverBack(before, replica, name);
-    const isKnown = before.isLeader && before.isEpochKnown && before.leaderEpoch === replica.leaderEpoch;
+    const isKnown =
+      before.isLeader &&
+      before.isEpochKnown === replica.isEpochKnown &&
+      before.leaderEpoch === replica.leaderEpoch;
     this.#leads(replica, name, isKnown);
     if (replica.highWatermark > before.highWatermark)
       this.#committed(replica, before.highWatermark as Offset);
@@ -156,13 +159,14 @@ export class ReplicaWatch {
     );
   }
 
-  /** One leader per epoch that may write in it, in one life; and it has everything that was committed before (Leader Completeness). */
+  /**
+   * One leader per epoch, in one life: beside one that may write in it there is no other. And it has everything that was committed before (Leader Completeness). */
   #leads(replica: ReplicaProbe, name: string, isKnown: boolean): void {
-    if (!replica.isLeader || !replica.isEpochKnown || isKnown) return;
+    if (!replica.isLeader || isKnown) return;
     const epoch = `${replica.partition}/${replica.leaderEpoch}`;
     const who = `${replica.node}/${replica.life}`;
     const other = this.#leaders.get(epoch) ?? who;
-    this.#leaders.set(epoch, other);
+    if (replica.isEpochKnown) this.#leaders.set(epoch, other);
     this.#findings.expect(
       other === who,
       'one leader per epoch',

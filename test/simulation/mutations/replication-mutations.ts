@@ -133,6 +133,12 @@ export const REPLICATION_MUTATIONS: readonly Mutation[] = [
         RULES.promiseUntil(current, receivedAtMs, leaseMs / 2),
     },
   }),
+  mutation('written in an epoch of which nobody else knows', 'R17, I1', {
+    replication: { isEpochKnown: () => true },
+  }),
+  mutation('a version of an earlier reign is learned from the leader', 'R17', {
+    replication: { mayLearnVersion: () => true },
+  }),
   mutation('a version counts before it was echoed', 'R17', {
     replication: {
       countsForHighWatermark: (view, progress) =>

@@ -326,6 +326,7 @@ describe('a rule that is missed', () => {
       const { leaderEpoch } = script.state;
       script.kill(leader);
       const next = await script.untilLedAnew(leader);
+      await script.run(30);
       while (script.state.leaderEpoch > leaderEpoch) script.loseWrites(1);
       script.kill(next);
       script.start(next);
@@ -333,7 +334,101 @@ describe('a rule that is missed', () => {
       await script.untilStable();
     },
   );
+
+  tell(
+    {
+      seed: 812,
+      mutation: 'written in an epoch of which nobody else knows',
+      checker: 'one leader per epoch',
+    },
+    async (script) => {
+      if (script.world.controller === script.leader) await script.lead(script.pair[0]);
+      const { leader } = script;
+      const [third, next] = script.pairByReign;
+      expect(script.world.controller).to.equal(next);
+      await script.mustSet('K', 'old');
+      await script.untilLevel();
+      const { leaderEpoch } = script.state;
+      script.cut(next, third);
+      script.kill(leader);
+      await script.until(
+        'it leads',
+        () => script.state.leader === next && script.replica(next).leader !== null,
+      );
+      const asked = script.begin({ kind: 'set', key: 'K', value: 'doubt', dueMs: 0 }, next);
+      await script.run(100);
+      while (script.state.leaderEpoch > leaderEpoch) script.loseWrites(1);
+      script.kill(next);
+      script.mend(next, third);
+      script.start(leader);
+      await script.untilDone({ kind: 'set', key: 'K', value: 'new', dueMs: 0 });
+      script.start(next);
+      expect(await script.answer(asked)).to.match(/^unknown/);
+      await script.untilStable();
+      await script.lead(next);
+      await script.get('K');
+    },
+  );
+
+  tell(
+    {
+      seed: 813,
+      mutation: 'a version of an earlier reign is learned from the leader',
+      checker: 'candidate completeness',
+      nodeCount: 4,
+    },
+    async (script) => {
+      const spare = await reignOfSpare(script);
+      const { leader } = script;
+      const [told, stale] = script.pair;
+      await script.mustSet('K', 'old');
+      await script.untilLevel();
+      const { version } = script.state;
+      for (const node of [told, stale]) script.cut(spare, node);
+      script.cut(leader, stale);
+      await script.until('it is out', () => !script.state.isr.includes(stale));
+      script.cut(leader, told);
+      await script.until('the leader knows', () => (script.replica(leader).state?.version ?? 0) > version);
+      await script.run(5);
+      while (!script.state.isr.includes(stale)) script.loseWrites(1);
+      for (const node of [leader, told]) script.cutCoordinator(node);
+      script.kill(spare);
+      script.expireSession(spare);
+      await script.until('the stale one reigns', () => script.world.controller === stale);
+      for (const node of [leader, told]) script.cutCoordinator(node, false);
+      await script.run(200);
+      script.cut(told, stale);
+      script.mend(leader, told);
+      await script.run(50);
+      const asked = script.begin({ kind: 'set', key: 'K', value: 'new', dueMs: 0 }, leader);
+      await script.answer(asked);
+      script.kill(leader);
+      await script.run(5_000);
+      script.mend(told, stale);
+      script.mend(leader, stale);
+      for (const node of [told, stale]) script.mend(spare, node);
+      await script.run(500);
+      script.start(leader);
+      script.start(spare);
+      await script.untilDone({ kind: 'get', key: 'K' });
+    },
+  );
 });
+
+/** A node without a replica reigns; returns it. */
+async function reignOfSpare(script: ClusterScript): Promise<NodeId> {
+  const { world } = script;
+  const spare = world.nodes.map(({ id }) => id).find((id) => !script.state.replicas.includes(id));
+  if (spare === undefined) throw new Error('every node has a replica');
+  for (let count = 0; count < 20 && world.controller !== spare; count += 1) {
+    const { controller } = world;
+    if (controller !== null) script.node(controller).restart();
+    await script.until('another reigns', () => world.controller !== null && world.controller !== controller);
+    await script.untilStable();
+  }
+  expect(world.controller).to.equal(spare);
+  return spare;
+}
 
 /** Of a node that is down. */
 async function lastBatchRots(script: ClusterScript, node: NodeId, directory: string): Promise<void> {

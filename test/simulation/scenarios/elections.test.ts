@@ -322,34 +322,4 @@ describe('a coordinator that lost its last writes (R17)', () => {
       await script.untilStable();
       await write(script, 'newer');
     }));
-
-  it('may have forgotten an epoch that its leader alone has heard of: nothing is written in it, so it may begin again', () =>
-    ClusterScript.play({ seed: 623 }, async (script) => {
-      if (script.world.controller === script.leader) await script.lead(script.pair[0]);
-      const { leader } = script;
-      const [third, next] = script.pairByReign;
-      expect(script.world.controller).to.equal(next);
-      await script.mustSet('K', 'old');
-      await script.untilLevel();
-      const { leaderEpoch } = script.state;
-      script.cut(next, third);
-      script.kill(leader);
-      await script.until(
-        'it leads',
-        () => script.state.leader === next && script.replica(next).leader !== null,
-      );
-      const asked = script.begin({ kind: 'set', key: 'K', value: 'doubt', dueMs: 0 }, next);
-      await script.run(100);
-      for (let count = 0; count < 50 && script.state.leaderEpoch > leaderEpoch; count += 1)
-        script.loseWrites(1);
-      script.kill(next);
-      script.mend(next, third);
-      script.start(leader);
-      await write(script, 'new');
-      script.start(next);
-      expect(await script.answer(asked)).to.match(/^unknown/);
-      await script.untilStable();
-      await script.lead(next);
-      expect(await read(script)).to.equal('=new');
-    }));
 });
