@@ -161,8 +161,6 @@ export interface ControllerState {
   readonly partitions: ReadonlyMap<PartitionId, PartitionRecord>;
   readonly pushes: ReadonlyMap<NodeId, PushRecord>;
   readonly queries: ReadonlyMap<number, QueryRecord>;
-  /** Lives that have said what they hold, at least once in this reign (R17). */
-  readonly greeted: ReadonlyMap<NodeId, Incarnation>;
   readonly nextQueryId: number;
   /** Until then, losses of nodes are gathered. */
   readonly settleUntilMs: number | null;
@@ -183,7 +181,6 @@ export function idleState(nodeId: NodeId, settings: ControllerSettings, nextQuer
     partitions: new Map(),
     pushes: new Map(),
     queries: new Map(),
-    greeted: new Map(),
     nextQueryId,
     settleUntilMs: null,
   };

@@ -31,7 +31,6 @@ export class Draft {
   partitions: Map<PartitionId, PartitionRecord>;
   pushes: Map<NodeId, PushRecord>;
   queries: Map<number, QueryRecord>;
-  greeted: Map<NodeId, Incarnation>;
   nextQueryId: number;
   settleUntilMs: number | null;
 
@@ -51,7 +50,6 @@ export class Draft {
     this.partitions = new Map(state.partitions);
     this.pushes = new Map(state.pushes);
     this.queries = new Map(state.queries);
-    this.greeted = new Map(state.greeted);
     this.nextQueryId = state.nextQueryId;
     this.settleUntilMs = state.settleUntilMs;
   }
@@ -131,7 +129,6 @@ export class Draft {
         partitions: this.partitions,
         pushes: this.pushes,
         queries: this.queries,
-        greeted: this.greeted,
         nextQueryId: this.nextQueryId,
         settleUntilMs: this.settleUntilMs,
       },

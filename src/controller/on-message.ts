@@ -71,7 +71,6 @@ function onQueryReply(draft: Draft, reply: ReplicaQueryReply): void {
   const query = draft.queries.get(reply.queryId);
   if (query?.node !== reply.node || query.incarnation !== reply.incarnation) return;
   draft.queries.delete(reply.queryId);
-  draft.greeted.set(reply.node, reply.incarnation);
   takeReports(draft, query, reply);
 }
 

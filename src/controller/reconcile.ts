@@ -64,10 +64,11 @@ class Round {
   /** Everybody is asked once in a reign what it holds: only so a loss of the coordinator shows (R17). */
   greet(): void {
     const draft = this.#draft;
-    for (const [partition, { state }] of draft.partitions) {
+    for (const [partition, { state, reports }] of draft.partitions) {
       for (const node of state.replicas) {
         const incarnation = draft.aliveAs(node);
-        if (incarnation !== null && draft.greeted.get(node) !== incarnation) this.#ask(partition, node);
+        if (incarnation !== null && reports.get(node)?.incarnation !== incarnation)
+          this.#ask(partition, node);
       }
     }
   }

@@ -81,7 +81,6 @@ function onNodesChanged(draft: Draft, nodes: readonly NodeRegistration[]): void 
     draft.shuttingDown.delete(nodeId);
     draft.refused.delete(nodeId);
     draft.pushes.delete(nodeId);
-    draft.greeted.delete(nodeId);
   }
   const arrived = nodes.filter(
     ({ nodeId, incarnation }) => draft.nodes.get(nodeId)?.incarnation !== incarnation,

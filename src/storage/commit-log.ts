@@ -1,4 +1,4 @@
-import { CaskadeError, InvariantError } from '../model/errors.ts';
+import { CaskadeError, InvariantError, invariant } from '../model/errors.ts';
 import { asOffset, type Offset } from '../model/numbers.ts';
 import type { BatchCommitter } from './batch-committer.ts';
 import { splitFetched } from './fetched-batches.ts';
@@ -166,6 +166,11 @@ export class CommitLog {
 
   async #cut({ offset, position }: PlannedCut): Promise<void> {
     const end = asOffset(offset);
+    // While META was written nothing may have been committed: truncations and commits of a role come one after the other.
+    invariant(
+      this.#committedOffset <= end,
+      `${this.#directory}: committed up to ${this.#committedOffset} while a cut at ${end} was planned (I3)`,
+    );
     const index = this.log.indexAt(end);
     const target = this.log.segments[index] as Segment;
     const dropped = this.#tail.truncateTo(end).filter(({ segment }) => segment === target.slot);

@@ -188,7 +188,7 @@ export class SegmentedLog {
 
   /**
    * Cuts the log back: the segment with this index becomes the active one, and ends at `position`, which is offset `end`. Later ones go with one
-   * rewrite of the manifest. What a crash leaves half done is finished by a start (META `truncatesTo`).
+   * rewrite of the manifest. What a crash leaves half done is finished by a start (META `cut`).
    */
   async truncate(index: number, position: number, end: Offset): Promise<void> {
     const target = this.#ordered[index] as Segment;

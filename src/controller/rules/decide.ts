@@ -5,7 +5,13 @@ import { decideNewPartition, decideRegressed, decideUnclean } from './decide-spe
 import { decideUpkeep } from './decide-upkeep.ts';
 import type { LeafRules } from './leaf-rules.ts';
 import { changedState, write } from './next-state.ts';
-import { type Decision, type DecisionReason, memberOf, type PartitionWorld } from './partition-world.ts';
+import {
+  type Decision,
+  type DecisionReason,
+  memberOf,
+  type PartitionWorld,
+  type WaitPurpose,
+} from './partition-world.ts';
 
 const NOTHING: Decision = { kind: 'nothing' };
 
@@ -18,7 +24,8 @@ export function decide(rules: LeafRules, state: PartitionState, world: Partition
   if (decision.kind !== 'write' && decision.kind !== 'handOver') return decision;
   if (rules.isWitnessed(state, world) || (decision.kind === 'write' && decision.reason === 'unclean'))
     return decision;
-  return awaitWitnesses(state, world);
+  const isElection = isElecting(decision, state) || whyElect(rules, state, world) !== null;
+  return awaitWitnesses(state, world, isElection ? 'election' : 'witness');
 }
 
 /** What would be done if the coordinator never forgot. */
@@ -29,12 +36,12 @@ function decideFreely(rules: LeafRules, state: PartitionState, world: PartitionW
 }
 
 /**
- * Whatever is written upon a state that the coordinator had forgotten the end of would hide for good that it had: the versions and epochs come again (R17). The time waited counts for an election
- * that may be behind it.
+ * Whatever is written upon a state that the coordinator had forgotten the end of would hide for good that it had: the versions and epochs come again (R17). Where it is for an election, the time waited
+ * counts for that.
  */
-function awaitWitnesses({ replicas }: PartitionState, world: PartitionWorld): Decision {
+function awaitWitnesses({ replicas }: PartitionState, world: PartitionWorld, purpose: WaitPurpose): Decision {
   const ask = replicas.filter((node) => memberOf(world, node).incarnation !== null && !world.heard.has(node));
-  return ask.length > 0 ? { kind: 'wait', purpose: 'election', ask, forMs: null } : NOTHING;
+  return ask.length > 0 ? { kind: 'wait', purpose, ask, forMs: null } : NOTHING;
 }
 
 function decideAtOnce(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {

@@ -8,9 +8,18 @@ import type { PartitionWorld } from './partition-world.ts';
  *
  * Once in a reign is enough: what is lost while a controller reigns was written by itself, so its session is not served any more.
  */
-export function isWitnessed(state: PartitionState, { heard, ...world }: PartitionWorld): boolean {
-  const { replicas } = state;
-  const minInsync = Math.min(Math.max(1, state.minInsync ?? world.minInsync), replicas.length);
-  const heardCount = replicas.filter((node) => heard.has(node)).length;
-  return heardCount >= Math.min(minInsync, replicas.length - minInsync + 1);
+export function isWitnessed(state: PartitionState, { heard, minInsync }: PartitionWorld): boolean {
+  const { replicas, adding, isr } = state;
+  // Who is being added and never was in sync can tell nothing.
+  const heardCount = replicas.filter(
+    (node) => heard.has(node) && (isr.includes(node) || !adding.includes(node)),
+  ).length;
+  // A change of min.insync may be what was forgotten, here or in `/cluster`.
+  const needs = [state.minInsync ?? minInsync, minInsync].map((min) => needOf(min, replicas.length));
+  return heardCount >= Math.max(...needs);
+}
+
+function needOf(minInsync: number, count: number): number {
+  const min = Math.min(Math.max(1, minInsync), count);
+  return Math.min(min, count - min + 1);
 }

@@ -84,7 +84,7 @@ export type DecisionReason =
   | 'unclean'
   | 'coordinatorLostWrites';
 
-export type WaitPurpose = 'election' | 'newPartition' | 'regressed' | 'unclean' | 'member';
+export type WaitPurpose = 'election' | 'newPartition' | 'regressed' | 'unclean' | 'member' | 'witness';
 
 export type Decision =
   | { readonly kind: 'nothing' }

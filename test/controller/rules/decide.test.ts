@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { DEAD_MEMBER } from '../../../src/controller/rules/partition-world.ts';
+import { CONTROLLER_RULES } from '../../../src/controller/rules/rules.ts';
 import { asIncarnation, asLeaderEpoch, asOffset, asPartitionVersion } from '../../../src/model/numbers.ts';
 import { node, nodes, partitionState } from '../../support/partition-states.ts';
 import { alive, bounced, decide, reported, worldOf, written } from './world.ts';
@@ -27,6 +28,24 @@ describe('decide: elections', () => {
     expect(
       written(decide(partitionState(), worldOf(members, { ...LATE, heard: [1, 3] }))).next.leader,
     ).to.equal(3);
+  });
+
+  it('R17: how many are enough: one of them must have acknowledged under the newest state', () => {
+    const five = { replicas: [1, 2, 3, 4, 5], isr: [1, 2, 3, 4, 5] };
+    const isWitnessed = (
+      state: Parameters<typeof partitionState>[0],
+      minInsync: number,
+      ...heard: number[]
+    ): boolean => CONTROLLER_RULES.isWitnessed(partitionState(state), worldOf({}, { minInsync, heard }));
+    expect([isWitnessed({}, 2, 1), isWitnessed({}, 2, 1, 3)]).to.deep.equal([false, true]);
+    expect([isWitnessed({}, 1, 1), isWitnessed({}, 3, 1)]).to.deep.equal([true, true]);
+    expect([isWitnessed(five, 3, 1, 2), isWitnessed(five, 3, 1, 2, 5)]).to.deep.equal([false, true]);
+    expect([isWitnessed(five, 4, 1), isWitnessed(five, 4, 1, 2)]).to.deep.equal([false, true]);
+    const growing = { replicas: [1, 2, 3, 4], adding: [4] };
+    expect([isWitnessed(growing, 2, 2, 4), isWitnessed(growing, 2, 2, 3)]).to.deep.equal([false, true]);
+    // The change from 3 to 2 may be what was forgotten of the state.
+    const said = { ...partitionState(), minInsync: 3 };
+    expect(CONTROLLER_RULES.isWitnessed(said, worldOf({}, { minInsync: 2, heard: [3] }))).to.equal(false);
   });
 
   it('R17: a member that returns is not let in again before that', () => {
