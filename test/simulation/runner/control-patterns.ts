@@ -4,6 +4,7 @@ import {
   comeBack,
   comes,
   killed,
+  mayForget,
   moveAway,
   now,
   others,
@@ -176,8 +177,7 @@ async function answeredInAnotherLife(scene: PatternScene): Promise<boolean> {
 /** The coordinator forgets that another was elected, who leads by then and dies: the epoch is known to the nodes alone (I1, R17). */
 async function forgottenElection(scene: PatternScene): Promise<boolean> {
   const { world, leader, state } = scene;
-  // Where there are spare nodes an assignment might be forgotten too.
-  if (state.replicas.length !== world.nodes.length || state.isr.length !== world.nodes.length) return false;
+  if (!mayForget(scene)) return false;
   killed(scene, [leader]);
   const isElected = await comes(scene, 1_500, () => ![leader, null].includes(now(scene).leader), 1);
   const next = now(scene).leader ?? leader;
@@ -186,7 +186,7 @@ async function forgottenElection(scene: PatternScene): Promise<boolean> {
   await waits(scene, between(scene, 0, 100));
   if (isLed && scene.isOn()) {
     for (let count = 0; count < FORGOTTEN_MAX && now(scene).leaderEpoch > state.leaderEpoch; count += 1)
-      world.coordinator.loseWrites(1);
+      world.strike('coordinatorLosesWrites', leader);
     killed(scene, [next]);
   }
   await waits(scene, between(scene, 20, 200));

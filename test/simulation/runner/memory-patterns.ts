@@ -4,6 +4,7 @@ import {
   comeBack,
   comes,
   killed,
+  mayForget,
   now,
   others,
   type Pattern,
@@ -20,10 +21,8 @@ const FORGETTING_MAX = 8;
  * one is dead and one is leaving.
  */
 async function forgottenShrink(scene: PatternScene): Promise<boolean> {
-  const { world, random, leader, follower, state } = scene;
-  // Where there are spare nodes an assignment might be forgotten too.
-  if (state.replicas.length !== world.nodes.length || !world.mayFire('coordinatorLosesWrites', leader))
-    return false;
+  const { world, random, leader, follower } = scene;
+  if (!mayForget(scene)) return false;
   const knowing = others(scene, follower);
   killed(scene, [follower]);
   const isOut = await comes(scene, 1_500, () => !now(scene).isr.includes(follower));

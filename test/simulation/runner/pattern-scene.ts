@@ -60,6 +60,16 @@ export function parted(
 export const others = ({ world }: PatternScene, ...but: readonly NodeId[]): readonly NodeId[] =>
   world.nodes.map(({ id }) => id).filter((id) => !but.includes(id));
 
+/**
+ * The coordinator may forget what it was told last (R17): not where there are spare nodes, since an assignment might be forgotten too, and not where min.insync is no majority; and not while
+ * anything is out of order.
+ */
+export function mayForget({ world, state, leader }: PatternScene): boolean {
+  const { minInsync } = world.options;
+  const isGuarded = state.replicas.length === world.nodes.length && 2 * minInsync > state.replicas.length;
+  return isGuarded && world.mayFire('coordinatorLosesWrites', leader);
+}
+
 /** Ends the process, if there is one; `comeBack` starts it again. */
 export function killed({ world }: PatternScene, nodes: readonly NodeId[]): void {
   for (const id of nodes) if (world.node(id).isUp) world.node(id).kill('keepAll');

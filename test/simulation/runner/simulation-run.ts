@@ -159,11 +159,13 @@ class SimulationRun {
 
   /**
    * A coordinator that forgets a reassignment that is done asks for replicas that were removed since: only an operator can help then (R17). So it forgets only
-   * where replicas never move away.
+   * where replicas never move away; and where min.insync is a majority of them, which the guard against it needs.
    */
   #faultWeights(): { readonly coordinatorLosesWrites?: number } {
-    const { nodes, replicationFactor } = this.#settings;
-    return nodes > replicationFactor ? { coordinatorLosesWrites: 0 } : {};
+    const { nodes, replicationFactor, minInsync } = this.#settings;
+    return nodes > replicationFactor || 2 * minInsync <= replicationFactor
+      ? { coordinatorLosesWrites: 0 }
+      : {};
   }
 
   /** No more faults: everything comes back, serves, and is equal. */

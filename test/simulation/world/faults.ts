@@ -1,4 +1,4 @@
-import { PARTITIONS_PATH } from '../../../src/coordination/paths.ts';
+import { CLUSTER_PATH, PARTITIONS_PATH } from '../../../src/coordination/paths.ts';
 import { SimulatedCrash } from '../../../src/env/faulty-file-system.ts';
 import type { FileSystem } from '../../../src/env/file-system.ts';
 import type { SurvivalPolicy } from '../../../src/env/simulated-file.ts';
@@ -145,7 +145,7 @@ async function flipSomewhere(
 
 /**
  * Never the word of a changed assignment: whoever was taken out has deleted its replica, the controller would count it among those that lost something, and R17 has it wait
- * for an operator then.
+ * for an operator then. Nor a change of what holds for the whole cluster: nodes that expect the new one refuse to start (R2), until an operator has said it again.
  */
 function coordinatorLosesWrites({ center, random }: FaultScene): number {
   const { coordinator, events } = center;
@@ -155,7 +155,10 @@ function coordinatorLosesWrites({ center, random }: FaultScene): number {
   };
   let count = 1 + random.below(4);
   const losesAssignment = (path: string): boolean => replicasAt(path, 0) !== replicasAt(path, count);
-  while (count > 0 && coordinator.childrenOf(PARTITIONS_PATH).some(losesAssignment)) count -= 1;
+  const losesFacts = (): boolean =>
+    coordinator.nodeAt(CLUSTER_PATH, 0)?.text !== coordinator.nodeAt(CLUSTER_PATH, count)?.text;
+  while (count > 0 && (losesFacts() || coordinator.childrenOf(PARTITIONS_PATH).some(losesAssignment)))
+    count -= 1;
   events.note('coordinator', `loses ${coordinator.loseWrites(count)} writes`);
   return 0;
 }
