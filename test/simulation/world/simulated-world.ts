@@ -280,7 +280,7 @@ export class SimulatedWorld implements World {
     const { id, fileSystem, clock, random, coordinator } = doors;
     const { replication, controller } = this.options.rules;
     return ClusterNode.open(
-      nodeSettings(id, this.options),
+      nodeSettings(id, this.#expected()),
       { replication: { ...RULES, ...replication }, controller: { ...CONTROLLER_RULES, ...controller } },
       {
         fileSystem,
@@ -295,6 +295,12 @@ export class SimulatedWorld implements World {
         fatal: (error) => doors.exit(error.message),
       },
     );
+  }
+
+  /** Whoever changes min.insync by command says so in the configurations too, before the next start (R2). */
+  #expected(): WorldOptions {
+    const facts = this.#decoded(CLUSTER_PATH, decodeCluster);
+    return { ...this.options, minInsync: facts?.minInsync ?? this.options.minInsync };
   }
 
   #rolesOf(machine: ClusterMachine): readonly FaultRole[] {
