@@ -76,6 +76,7 @@ function worldOptions(settings: RunSettings): Partial<WorldOptions> {
     slownessMs,
     timing,
     sizes: sizesOf(seed),
+    configurationsFollow: true,
   };
 }
 

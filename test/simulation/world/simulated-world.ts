@@ -297,8 +297,8 @@ export class SimulatedWorld implements World {
     );
   }
 
-  /** Whoever changes min.insync by command says so in the configurations too, before the next start (R2). */
   #expected(): WorldOptions {
+    if (this.options.configurationsFollow !== true) return this.options;
     const facts = this.#decoded(CLUSTER_PATH, decodeCluster);
     return { ...this.options, minInsync: facts?.minInsync ?? this.options.minInsync };
   }

@@ -141,6 +141,8 @@ export interface WorldOptions {
   readonly sizes?: WorldSizes;
   /** Segments are merged when that is worth it: unless false, when a scenario says which and when. */
   readonly mergesByItself?: boolean;
+  /** Whoever changes min.insync by command says so in the configurations too, before the next start (R2). Else they expect what the cluster began with. */
+  readonly configurationsFollow?: boolean;
   /** Replaced rule functions: a mutation. */
   readonly rules: RuleReplacements;
 }
