@@ -46,6 +46,45 @@ async function forgottenShrink(scene: PatternScene): Promise<boolean> {
   return isForgotten;
 }
 
+/**
+ * The same at the very instant of the shrink, before the other member has made its version durable: both who know die of it. That other one has the longest log, and no room for the epoch in which it is
+ * to lead: the stale one is next (R17).
+ */
+async function forgottenBeforeItIsEchoed(scene: PatternScene): Promise<boolean> {
+  const { world, leader, follower, state } = scene;
+  if (!mayForget(scene) || state.replicas.length !== 3 || world.controller === follower) return false;
+  const [other] = others(scene, leader, follower);
+  if (other === undefined) return false;
+  const { disk } = world.node(other).machine;
+  // What is appended meanwhile waits for nobody but the silent one.
+  const mend = parted(scene, [follower], others(scene, follower));
+  await waits(scene, between(scene, 350, 550));
+  disk.isSlow = true;
+  const isOut = await comes(scene, 1_000, () => knowsWithout(scene, follower), 0.3);
+  await waits(scene, between(scene, 1, 8));
+  disk.isSlow = false;
+  mend();
+  if (!isOut || !scene.isOn()) return false;
+  // A power cut: what is not yet on its disk never will be.
+  if (world.node(other).isUp) world.node(other).kill('loseAll');
+  killed(scene, [leader, follower]);
+  const isForgotten = forget(scene, follower);
+  comeBack(scene, [follower, other]);
+  const isUp = await comes(scene, 1_000, () => world.node(other).live !== null, 0.5);
+  if (isUp) disk.faulty.limitBytes(1);
+  await waits(scene, between(scene, 2_500, 3_500));
+  disk.heal();
+  comeBack(scene, [leader, other]);
+  await waits(scene, 500);
+  return isForgotten && isUp;
+}
+
+/** The leader has applied a state in which the node is no member. */
+function knowsWithout({ world, state, leader }: PatternScene, node: NodeId): boolean {
+  const applied = world.node(leader).live?.cluster.replicas.replica(state.id)?.state;
+  return applied?.leaderEpoch === state.leaderEpoch && !applied.isr.includes(node);
+}
+
 /** The last writes to the coordinator never were, until this node is in the ISR again. */
 function forget(scene: PatternScene, node: NodeId): boolean {
   const isMember = (): boolean => now(scene).isr.includes(node);
@@ -55,4 +94,7 @@ function forget(scene: PatternScene, node: NodeId): boolean {
 }
 
 /** Played one after the other, at any time. */
-export const MEMORY_PATTERNS = { forgottenShrink } as const satisfies Record<string, Pattern>;
+export const MEMORY_PATTERNS = { forgottenShrink, forgottenBeforeItIsEchoed } as const satisfies Record<
+  string,
+  Pattern
+>;
