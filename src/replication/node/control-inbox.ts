@@ -6,6 +6,7 @@ import type {
   StatePush,
 } from '../../model/control-messages.ts';
 import type { ControllerEpoch } from '../../model/numbers.ts';
+import type { ReplicaReport } from '../../model/partition-state.ts';
 import type { ClusterMetadata } from './cluster-metadata.ts';
 import type { ReplicaNode } from './replica-node.ts';
 import type { ReplicaSet } from './replica-set.ts';
@@ -67,17 +68,33 @@ export class ControlInbox {
     this.#node.metadata.changed();
   }
 
-  /** A controller that does not know of one after it is told: a coordinator that lost writes may have let it reign below (R17). */
+  /**
+   * An answer is a promise, in this life and the next, to learn no version of an earlier reign (R17): the epoch of who asks is durable before it. A controller that does not know
+   * of one after it is told: a coordinator that lost writes may have let it reign below.
+   */
   #asked(query: ReplicaQuery): void {
-    const isCurrent = this.#isCurrent(query.controllerEpoch);
+    const epoch = query.controllerEpoch;
+    if (epoch < this.#node.nodeState.controllerEpochMax) {
+      this.#answer(query, []);
+      return;
+    }
+    const answer = (): void => {
+      if (!this.#node.isBetweenLives) this.#answer(query, this.#replicas.reports(query.partitions));
+    };
+    // Asked again when it could not be made durable.
+    this.#raised(epoch).then(answer, () => undefined);
+  }
+
+  #answer({ queryId, controllerEpoch: queryEpoch }: ReplicaQuery, reports: readonly ReplicaReport[]): void {
+    const { controllerEpochMax } = this.#node.nodeState;
     this.#node.doors.controller.send({
       kind: 'replicaQueryReply',
       node: this.#node.settings.nodeId,
       incarnation: this.#node.incarnation,
-      queryId: query.queryId,
-      queryEpoch: query.controllerEpoch,
-      controllerEpoch: isCurrent ? query.controllerEpoch : this.#node.nodeState.controllerEpochMax,
-      reports: isCurrent ? this.#replicas.reports(query.partitions) : [],
+      queryId,
+      queryEpoch,
+      controllerEpoch: controllerEpochMax,
+      reports: queryEpoch === controllerEpochMax ? reports : [],
     });
   }
 
@@ -96,12 +113,20 @@ export class ControlInbox {
   /** A controller that another has followed says nothing any more (KAFKA-1096). */
   #isCurrent(controllerEpoch: ControllerEpoch): boolean {
     if (controllerEpoch < this.#node.nodeState.controllerEpochMax) return false;
-    this.#node.nodeState.raiseControllerEpoch(controllerEpoch).catch((error: unknown) => {
+    this.#raised(controllerEpoch).catch(() => undefined);
+    return true;
+  }
+
+  /** Rejects when it could not be made durable. */
+  async #raised(controllerEpoch: ControllerEpoch): Promise<void> {
+    try {
+      await this.#node.nodeState.raiseControllerEpoch(controllerEpoch);
+    } catch (error) {
       this.#node.doors.logger.error(
         { component: 'replica', err: error },
         'a controller epoch is not durable',
       );
-    });
-    return true;
+      throw error;
+    }
   }
 }

@@ -409,7 +409,7 @@ describe('replica manager: which replicas', () => {
     expect(push(all, 9), 'of the reign before').to.deep.equal([1, 2]);
   });
 
-  it('answers a query with what it holds, at once', async () => {
+  it('answers a query with what it holds, as soon as the reign of who asks is durable (R17)', async () => {
     const cluster = new TestCluster(2);
     await cluster.found(1);
     cluster.node(1).put('key', 'value');
@@ -418,10 +418,13 @@ describe('replica manager: which replicas', () => {
     node.manager.receiveControl({
       kind: 'replicaQuery',
       controller: asNodeId(1),
-      controllerEpoch: asControllerEpoch(1),
+      controllerEpoch: asControllerEpoch(2),
       queryId: 7,
       partitions: [],
     });
+    expect(told(node, 'replicaQueryReply')).to.deep.equal([]);
+    await cluster.clock.advance(100);
+    expect(node.manager.nodeState.controllerEpochMax).to.equal(2);
     const reply = told(node, 'replicaQueryReply').at(-1);
     expect(reply).to.include({ queryId: 7, node: 2 });
     expect(reply?.reports[0]).to.include({

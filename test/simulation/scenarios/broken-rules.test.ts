@@ -253,8 +253,10 @@ describe('a rule that is missed', () => {
   );
 
   tell(
-    { seed: 808, mutation: 'who is dropped as lossy stays eligible', checker: 'candidate completeness' },
+    { seed: 828, mutation: 'who is dropped as lossy stays eligible', checker: 'candidate completeness' },
     async (script) => {
+      const { controller } = script.world;
+      if (controller !== null && controller !== script.leader) await script.lead(controller);
       const { leader } = script;
       const [first, second] = script.pair;
       script.kill(first);
