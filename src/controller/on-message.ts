@@ -61,7 +61,11 @@ function onPushAck(draft: Draft, ack: StatePushAck): void {
   for (const [partition, version] of ack.versions) {
     if (version > (acked.get(partition) ?? -1)) acked.set(partition, version);
     const record = draft.partitions.get(partition);
-    if (record !== undefined) sight(draft, record, record.state.leaderEpoch, version);
+    if (record === undefined) continue;
+    const now = sight(draft, record, record.state.leaderEpoch, version);
+    // A state is acknowledged when the role it asks for has begun.
+    if (now.fullLeader?.node === ack.node && version >= now.state.version)
+      draft.update(now, { fullLeader: null });
   }
   draft.pushes.set(ack.node, { ...push, acked });
 }
@@ -99,7 +103,9 @@ function onTrouble(draft: Draft, { node, incarnation, partition, ...said }: Repl
   if (record === undefined) return;
   if (said.trouble === 'full') {
     const { leaderEpoch } = said;
-    if (leaderEpoch === record.state.leaderEpoch)
+    const { state } = record;
+    const isOver = (draft.pushes.get(node)?.acked.get(partition) ?? -1) >= state.version;
+    if (leaderEpoch === state.leaderEpoch && !isOver)
       draft.update(record, { fullLeader: { node, incarnation, leaderEpoch } });
     return;
   }

@@ -266,7 +266,7 @@ export class ClusterNode {
     const shared = { session, nodeId, clock, logger, retryMs, refusedMsMax };
     const campaign = new Campaign({ ...shared, incarnation, epochKnown, host });
     const onRead = (read: CoordinatorRead): void => this.replicas.stateRead(read);
-    const reader = new CoordinatorReader({ session, clock, logger, retryMs, onRead });
+    const reader = new CoordinatorReader({ session, clock, logger, retryMs, epochKnown, onRead });
     const parts = { session, controller, campaign, reader };
     this.#parts = parts;
     void this.#enterCluster(parts);

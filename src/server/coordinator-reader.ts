@@ -10,7 +10,7 @@ import {
 import { CLUSTER_PATH, NODES_PATH, nodePath, PARTITIONS_PATH, partitionPath } from '../coordination/paths.ts';
 import type { Clock } from '../env/clock.ts';
 import type { Logger } from '../env/logger.ts';
-import { asNodeId } from '../model/numbers.ts';
+import { asNodeId, type ControllerEpoch } from '../model/numbers.ts';
 import type { NodeRegistration, PartitionState } from '../model/partition-state.ts';
 import type { CoordinatorRead } from '../replication/node/ports.ts';
 
@@ -20,6 +20,8 @@ export interface CoordinatorReaderOptions {
   readonly logger: Logger;
   /** Between two attempts of a read that failed. */
   readonly retryMs: number;
+  /** The highest controller epoch that this node knows of now. */
+  readonly epochKnown: () => ControllerEpoch;
   readonly onRead: (read: CoordinatorRead) => void;
 }
 
@@ -75,13 +77,14 @@ export class CoordinatorReader {
 
   /** Null: something could not be read now. */
   async #readAll(): Promise<CoordinatorRead | null> {
-    const { session } = this.#options;
+    const { session, epochKnown } = this.#options;
+    const controllerEpoch = epochKnown();
     if (!(await session.barrier()).ok) return null;
     const facts = await this.#read(CLUSTER_PATH, decodeCluster);
     const nodes = await this.#readChildren(NODES_PATH, (name) => this.#readNode(name));
     const partitions = await this.#readChildren(PARTITIONS_PATH, (name) => this.#readPartition(name));
     if (facts === null || facts === GONE || nodes === null || partitions === null) return null;
-    return { facts, nodes, partitions };
+    return { controllerEpoch, facts, nodes, partitions };
   }
 
   async #readChildren<Value>(

@@ -42,11 +42,20 @@ describe('Controller: what nodes say, and what they are told', () => {
       trouble: 'full',
     } as const;
     const directoryId = directoryIds[nodeId] ?? '';
+    full.send({ ...said, leaderEpoch, directoryId });
+    await cluster.clock.advance(2_000);
+    expect(cluster.partition().leaderEpoch, 'it has acknowledged: its role has begun').to.equal(leaderEpoch);
+    full.acknowledges = false;
+    const members = cluster.partition().isr.filter((id) => id !== other(cluster, nodeId).nodeId);
+    full.send(proposal(cluster, members));
+    await cluster.clock.advance(100);
+    expect(cluster.partition().isr).to.deep.equal(members);
     full.send({ ...said, leaderEpoch: asLeaderEpoch(leaderEpoch - 1), directoryId });
     await cluster.clock.advance(2_000);
     expect(cluster.partition().leaderEpoch, 'of an earlier epoch').to.equal(leaderEpoch);
     full.send({ ...said, leaderEpoch, directoryId });
     await cluster.clock.advance(2_000);
+    full.acknowledges = true;
     const next = cluster.partition();
     expect(next.leader).to.not.equal(nodeId);
     expect(next.isr).to.include(nodeId);

@@ -50,6 +50,7 @@ export function viewOf(model: Model, node: NodeId, minInsync: number): LeaderVie
     startedAtMs: asMonotonicMillis(0),
     listeningSinceMs: asMonotonicMillis(0),
     hasHadMinInsync: role.hasHadMinInsync,
+    isEpochKnown: true,
     barred: new Set(),
     refused: new Set(),
   };

@@ -69,12 +69,13 @@ describe('what a node reads of the coordinator', () => {
       await other.create(path, data, { ephemeral: false });
     }
     const onRead = (read: CoordinatorRead): void => void reads.push(read);
-    reader = new CoordinatorReader({ session, clock, logger, retryMs: RETRY_MS, onRead });
+    const epochKnown = () => asControllerEpoch(3);
+    reader = new CoordinatorReader({ session, clock, logger, retryMs: RETRY_MS, epochKnown, onRead });
     await clock.settle();
   });
 
   it('is everything, at once where the session is connected', () => {
-    expect(reads).to.deep.equal([{ facts: FACTS, nodes: [NODE], partitions: [STATE] }]);
+    expect(reads).to.deep.equal([{ controllerEpoch: 3, facts: FACTS, nodes: [NODE], partitions: [STATE] }]);
   });
 
   it('is read again after every reconnect', async () => {

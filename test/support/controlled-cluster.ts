@@ -43,6 +43,8 @@ export class ScriptedNode {
   /** What it hears of the controller's messages, and what it says. */
   isDeaf = false;
   isMute = false;
+  /** False: it takes no state over that it is told of. */
+  acknowledges = true;
   /** False: what it leads never comes to an end (L9). */
   handsOver = true;
   reign: Reign | null = null;
@@ -86,7 +88,7 @@ export class ScriptedNode {
   receive(message: FromController): void {
     if (this.isDeaf) return;
     this.received.push(message);
-    if (message.kind === 'statePush') this.#onPush(message);
+    if (message.kind === 'statePush' && this.acknowledges) this.#onPush(message);
     if (message.kind === 'replicaQuery') this.#onQuery(message);
     if (message.kind === 'handOverRequest' && this.handsOver) this.handOver(message.partition);
   }

@@ -20,7 +20,9 @@ export function awaitHandOver(state: PartitionState, world: PartitionWorld, deci
   if (decision.kind !== 'write' || !PLANNED.has(decision.reason)) return decision;
   const { leader } = state;
   if (leader === null || decision.next.leaderEpoch === state.leaderEpoch) return decision;
-  if (memberOf(world, leader).incarnation !== state.incarnations[leader]) return decision;
+  const { incarnation, staysMember } = memberOf(world, leader);
+  // One that has found no room to begin its epoch has nothing in flight, and would not answer.
+  if (incarnation !== state.incarnations[leader] || staysMember === true) return decision;
   const { isReady, waitedMs } = world.handOver;
   if (isReady || waitedMs >= world.handOverMsMax) return decision;
   return { kind: 'handOver', leader, forMs: world.handOverMsMax };

@@ -407,14 +407,25 @@ export class FollowerReplica {
   }
 
   #persistVersion({ version, controllerEpoch }: Extract<FollowerEffect, { kind: 'persistVersion' }>): void {
-    this.#options.host.persistVersion(version, controllerEpoch).then(
-      (isDurable) => this.#step({ kind: isDurable ? 'versionDurable' : 'versionFailed', version }),
+    const { host, logger } = this.#options;
+    host.persistVersion(version, controllerEpoch).then(
+      (isDurable) => {
+        if (isDurable) this.#step({ kind: 'versionDurable', version });
+        else this.#learnElsewhere(version);
+      },
       (error: unknown) => {
-        this.#options.logger.error({ component: 'follower', err: error }, 'a version cannot be made durable');
+        logger.error({ component: 'follower', err: error }, 'a version cannot be made durable');
         // Not at once, whatever has failed: the next reply may follow in no time.
         if (!this.#stopped) this.#room.again('version', () => this.#step({ kind: 'versionFailed', version }));
       },
     );
+  }
+
+  /** Whoever reigns now will tell, or is cut off: what stands in the coordinator is as good. */
+  #learnElsewhere(version: PartitionVersion): void {
+    if (this.#stopped) return;
+    this.#options.host.suspectSelf();
+    this.#room.again('version', () => this.#step({ kind: 'versionFailed', version }));
   }
 
   #setTimer(delayMs: number): void {

@@ -64,7 +64,6 @@ export class LeaderCore {
   readonly #book: FollowerBook;
   #leaseMsMax: number;
   #acceptsAppends: boolean;
-  #isEpochKnown = false;
   #wakeAtMs: MonotonicMillis = NEVER_MS;
   #proposalId = 0;
   #retryAtMs: MonotonicMillis = NEVER_MS;
@@ -96,6 +95,7 @@ export class LeaderCore {
       startedAtMs: nowMs,
       listeningSinceMs: nowMs,
       hasHadMinInsync: false,
+      isEpochKnown: false,
       barred: new Set(),
       refused: new Set(),
     };
@@ -121,7 +121,7 @@ export class LeaderCore {
 
   /** R17: before that nothing is sealed. */
   get isEpochKnown(): boolean {
-    return this.#isEpochKnown;
+    return this.#view.isEpochKnown;
   }
 
   /** Committed: of the last state applied. */
@@ -332,8 +332,8 @@ export class LeaderCore {
   }
 
   #lookWhetherKnown(effects: LeaderEffect[]): void {
-    if (this.#isEpochKnown || !this.#rules.isEpochKnown(this.#view)) return;
-    this.#isEpochKnown = true;
+    if (this.#view.isEpochKnown || !this.#rules.isEpochKnown(this.#view)) return;
+    this.#view.isEpochKnown = true;
     effects.push({ kind: 'epochKnown' });
   }
 

@@ -431,6 +431,7 @@ export class PartitionLeader implements LeaderRole {
     };
     return new Partition(parts, {
       appended: () => this.#flushSide.request(),
+      isHeld: () => !this.isEpochKnown,
       mayExpire: () => host.mayExpire(),
       corrupt: () => host.trouble('corrupt'),
       mergeNow: () => this.#upkeep.mergeNow(),

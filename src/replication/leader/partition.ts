@@ -39,6 +39,8 @@ export type OwnStat = 'expiredKeys' | 'expiryLagMs' | 'answeredRetries';
 export interface PartitionHost {
   /** Something was appended: it is to be flushed. */
   appended(): void;
+  /** What is appended waits for replicas to follow in this epoch (R17), not for the disk. */
+  isHeld(): boolean;
   /** False: nothing may be expired actively (R4). */
   mayExpire(): boolean;
   /** A committed record cannot be read. */
@@ -279,7 +281,7 @@ export class Partition implements LeaderPartition, StallTarget {
   }
 
   stalled(afterMs: number): void {
-    const isOnDisk = this.#store.durableOffset >= this.#store.logEndOffset;
+    const isOnDisk = this.#host.isHeld() || this.#store.durableOffset >= this.#store.logEndOffset;
     const reason = `${isOnDisk ? 'too few replicas have' : 'the disk has not'} answered for ${afterMs} ms`;
     this.#writeGate.stall(
       new CaskadeError('overloaded', `Partition ${this.id} takes no writes now: ${reason}`),

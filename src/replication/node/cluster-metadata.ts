@@ -103,8 +103,9 @@ const isBefore = (order: NodesOrder, than: NodesOrder): boolean =>
     ? order.sequence < than.sequence
     : order.controllerEpoch < than.controllerEpoch;
 
-/** Epochs first: after a coordinator lost writes versions may repeat, epochs do not (R17). */
+/** Epochs first: after a coordinator lost writes versions may repeat, and an epoch in which nothing was written. Then the later reign is right (R17). */
 export function isNewer(state: PartitionState, known: PartitionState): boolean {
   if (state.leaderEpoch !== known.leaderEpoch) return state.leaderEpoch > known.leaderEpoch;
-  return state.version > known.version;
+  if (state.version !== known.version) return state.version > known.version;
+  return state.controllerEpoch > known.controllerEpoch;
 }

@@ -3,7 +3,13 @@ import type { FileSystem } from '../../env/file-system.ts';
 import type { Logger } from '../../env/logger.ts';
 import type { Random } from '../../env/random.ts';
 import type { FromController, ToController } from '../../model/control-messages.ts';
-import type { Incarnation, NodeId, PartitionId, PartitionVersion } from '../../model/numbers.ts';
+import type {
+  ControllerEpoch,
+  Incarnation,
+  NodeId,
+  PartitionId,
+  PartitionVersion,
+} from '../../model/numbers.ts';
 import type { ClusterFacts, NodeRegistration, PartitionState } from '../../model/partition-state.ts';
 import type { KeydirSizes } from '../../storage/keydir/keydir.ts';
 import type { LogMemory } from '../../storage/log-memory.ts';
@@ -71,6 +77,8 @@ export interface ReplicaManagerSettings {
 
 /** What stood in the coordinator at some moment. */
 export interface CoordinatorRead {
+  /** The highest controller epoch that this node knew of when the read began. */
+  readonly controllerEpoch: ControllerEpoch;
   readonly facts: ClusterFacts;
   readonly nodes: readonly NodeRegistration[];
   readonly partitions: readonly PartitionState[];

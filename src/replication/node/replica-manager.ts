@@ -237,8 +237,13 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     if (!this.#isClosed && !this.#isBetweenLives) this.#control.receive(message);
   }
 
-  stateRead({ facts, nodes, partitions }: CoordinatorRead): void {
+  stateRead({ controllerEpoch, facts, nodes, partitions }: CoordinatorRead): void {
     if (this.#isClosed) return;
+    // Of a reign before the one that this node has answered since: the coordinator may have forgotten it (R17).
+    if (controllerEpoch < this.nodeState.controllerEpochMax) {
+      this.suspectSelf();
+      return;
+    }
     this.#noteCluster(facts, nodes, null);
     // What stands in the coordinator is the truth, whoever wrote it.
     for (const state of partitions) void this.#replicas.take(state, this.nodeState.controllerEpochMax);

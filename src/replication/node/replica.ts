@@ -188,10 +188,21 @@ export class Replica {
     if (follower?.hasFailed === true) this.#health.broke();
   }
 
-  /** The role that runs is of an epoch before that of the state. */
+  /**
+   * The role that runs is of an epoch before that of the state; or of the same, under another leader: a coordinator that forgot an election of which nobody else knew may have let it be begun
+   * again, and a later reign wrote the state that comes now (R17).
+   */
   #isBefore(state: PartitionState): boolean {
     const { leaderEpoch } = this.role;
-    return leaderEpoch !== null && leaderEpoch < state.leaderEpoch;
+    if (leaderEpoch === null || leaderEpoch > state.leaderEpoch) return false;
+    return leaderEpoch < state.leaderEpoch || !this.#isLedAsBefore(state);
+  }
+
+  #isLedAsBefore({ leaderEpoch, leader, incarnations }: PartitionState): boolean {
+    const applied = this.#applied;
+    if (applied === null || leader === null) return applied?.leader === leader;
+    const isSameLife = applied.incarnations[leader] === incarnations[leader];
+    return applied.leaderEpoch === leaderEpoch && applied.leader === leader && isSameLife;
   }
 
   /** False: its role waits for room. */
@@ -212,9 +223,8 @@ export class Replica {
   }
 
   /** A role of this epoch has found no room to begin. */
-  #isWaitingFor({ leaderEpoch, version }: PartitionState): boolean {
-    const applied = this.#applied;
-    const isSame = applied?.leaderEpoch === leaderEpoch && applied.version === version;
+  #isWaitingFor(state: PartitionState): boolean {
+    const isSame = this.#applied?.version === state.version && this.#isLedAsBefore(state);
     return isSame && this.role.kind === 'none' && this.#room.isWaiting;
   }
 

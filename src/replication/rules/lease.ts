@@ -81,12 +81,16 @@ export interface LeaseRules {
   servesReads(view: LeaderView, nowMs: MonotonicMillis, rules: LeaseRules): boolean;
 }
 
-/** 4.3-11, L5, R10: reads are answered only when everything inherited is committed, and not by a leader whose ISR was never large enough. */
+/**
+ * 4.3-11, L5, R10: reads are answered only when everything inherited is committed, and not by a leader whose ISR was never large enough, or of whose epoch too few know: it may have been begun
+ * again, with the same version (R17).
+ */
 export function servesReads(view: LeaderView, nowMs: MonotonicMillis, rules: LeaseRules): boolean {
   return (
     rules.mayAct(view.mayActAtMs, nowMs) &&
     view.highWatermark >= view.epochStartOffset &&
-    view.hasHadMinInsync
+    view.hasHadMinInsync &&
+    view.isEpochKnown
   );
 }
 

@@ -25,7 +25,7 @@ export function mayLearnVersion(
 
 /**
  * Whether a pushed state is taken over: never from an older controller, never of an older epoch or version (2.2, KAFKA-1096, KAFKA-6082). Leader epochs are compared first:
- * after a coordinator lost writes versions may repeat, epochs do not (R17).
+ * after a coordinator lost writes versions may repeat, and an epoch in which nothing was written: then it is `known`, and what is in force is compared by its leader (R17).
  */
 export function acceptsState(
   seen: SeenState,

@@ -81,6 +81,8 @@ export interface LeaderView {
   readonly listeningSinceMs: MonotonicMillis;
   /** The committed ISR had `minInsync` members at some time in this epoch (R10). */
   readonly hasHadMinInsync: boolean;
+  /** So many have fetched in this epoch at some time that no controller can miss it (R17). */
+  readonly isEpochKnown: boolean;
   /** Not to be proposed for now: the controller called them ineligible. */
   readonly barred: ReadonlySet<NodeId>;
   /** Their processes refuse connections, and nothing was fetched since (R9). */

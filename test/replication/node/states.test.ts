@@ -205,7 +205,12 @@ describe('replica manager: states', () => {
           partitions: [],
         });
         const live = [{ nodeId: node.id, incarnation: asIncarnation(incarnation), addresses: {}, rack: '' }];
-        manager.stateRead({ facts: cluster.facts, nodes: live, partitions: [cluster.state(id, 2, 3)] });
+        manager.stateRead({
+          controllerEpoch: manager.nodeState.controllerEpochMax,
+          facts: cluster.facts,
+          nodes: live,
+          partitions: [cluster.state(id, 2, 3)],
+        });
       }
       await cluster.clock.advance(500);
       expect(node.told.slice(told)).to.deep.equal([]);

@@ -64,6 +64,12 @@ describe('the high watermark of a leader (2.5, R1, I3, I5)', () => {
       true,
     ]);
     expect([isKnown(1, []), isKnown(2, [], [1])]).to.deep.equal([true, true]);
+    const adding = viewOf({
+      state: stateOf({ isr: [1, 2], adding: [3] }),
+      minInsync: 2,
+      followers: [progressOf(3)],
+    });
+    expect(RULES.isEpochKnown(adding), 'a controller would not count it').to.equal(false);
   });
 
   it('R1: a pending expansion does not make up for a committed ISR below min.insync', () => {

@@ -116,6 +116,7 @@ describe('the version check (R9, R10)', () => {
 
   it('R10: a leader elected into too small an ISR serves nothing', () => {
     expect(confirms(7, { hasHadMinInsync: false })).to.equal(false);
+    expect(confirms(7, { isEpochKnown: false }), 'R17').to.equal(false);
     expect(confirms(7, { epochStart: 1 })).to.equal(false);
   });
 });

@@ -115,6 +115,7 @@ export interface ViewOptions {
   readonly mayActAtMs?: number;
   readonly listeningSinceMs?: number;
   readonly hasHadMinInsync?: boolean;
+  readonly isEpochKnown?: boolean;
   readonly barred?: readonly number[];
   readonly refused?: readonly number[];
 }
@@ -147,6 +148,7 @@ export function viewOf(options: ViewOptions = {}): LeaderView {
     startedAtMs: at(0),
     listeningSinceMs: at(options.listeningSinceMs ?? 0),
     hasHadMinInsync: options.hasHadMinInsync ?? true,
+    isEpochKnown: options.isEpochKnown ?? true,
     barred: new Set(nodes(...(options.barred ?? []))),
     refused: new Set(nodes(...(options.refused ?? []))),
   };

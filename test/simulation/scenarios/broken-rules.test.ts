@@ -142,6 +142,7 @@ describe('a rule that is missed', () => {
       script.world.admin({ kind: 'reassign', partition: P0, replicas: [...script.followers, leader] });
       await script.until('another is preferred', () => script.state.replicas[0] === other);
       await script.untilStable();
+      await script.mustSet('K', 'value');
       script.world.admin({ kind: 'electPreferred', partition: P0 });
       await script.until('another is elected', () => script.state.leader !== leader);
       script.cutCoordinator(leader);

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { NodeId } from '../../../src/model/numbers.ts';
 import { batchesOf, type PlacedBatch } from '../../support/durability-order.ts';
 import { cutFile } from '../../support/store-fixture.ts';
 import { WORLD_TIMING } from '../world/world-settings.ts';
@@ -322,4 +323,54 @@ describe('a coordinator that lost its last writes (R17)', () => {
       await script.untilStable();
       await write(script, 'newer');
     }));
+
+  it('may have forgotten an election of which its leader alone heard: that one follows whom the next reign elects in the same epoch', () =>
+    ClusterScript.play({ seed: 624, nodeCount: 4 }, async (script) => {
+      const { world } = script;
+      const spare = await reignOfSpare(script);
+      const { leader } = script;
+      const [zombie, next] = script.pair;
+      await script.mustSet('K', 'old');
+      await script.untilLevel();
+      const { leaderEpoch } = script.state;
+      script.cut(spare, next);
+      script.cut(zombie, next);
+      script.cutCoordinator(zombie);
+      script.kill(leader);
+      script.expireSession(leader);
+      await script.until('it is elected', () => script.state.leaderEpoch > leaderEpoch);
+      await script.run(60);
+      expect(script.state.leader).to.equal(zombie);
+      while (script.state.leaderEpoch > leaderEpoch) script.loseWrites(1);
+      script.kill(spare);
+      script.expireSession(spare);
+      await script.until('another reigns', () => world.controller === next);
+      script.cutCoordinator(zombie, false);
+      script.cut(zombie, leader);
+      script.start(leader);
+      await script.until('one is elected anew', () => script.state.leaderEpoch > leaderEpoch, 20_000);
+      await script.run(200);
+      script.mend(zombie, next);
+      script.mend(zombie, leader);
+      script.mend(spare, next);
+      await script.until('it follows', () => script.replica(zombie).follower !== null, 3 * sessionMs);
+      script.start(spare);
+      await script.untilStable();
+      await write(script, 'new');
+    }));
 });
+
+/** A node without a replica reigns; returns it. */
+async function reignOfSpare(script: ClusterScript): Promise<NodeId> {
+  const { world } = script;
+  const spare = world.nodes.map(({ id }) => id).find((id) => !script.state.replicas.includes(id));
+  if (spare === undefined) throw new Error('every node has a replica');
+  for (let count = 0; count < 20 && world.controller !== spare; count += 1) {
+    const { controller } = world;
+    if (controller !== null) script.node(controller).restart();
+    await script.run(3_000);
+    await script.untilStable();
+  }
+  expect(world.controller).to.equal(spare);
+  return spare;
+}
