@@ -1,7 +1,7 @@
 import { CaskadeError, InvariantError, invariant } from '../model/errors.ts';
 import { asOffset, type Offset } from '../model/numbers.ts';
 import type { BatchCommitter } from './batch-committer.ts';
-import { splitFetched } from './fetched-batches.ts';
+import { assertContinues, splitFetched } from './fetched-batches.ts';
 import { FlushFailure } from './flush-failure.ts';
 import type { LogMemory } from './log-memory.ts';
 import { LogReader } from './log-reader.ts';
@@ -104,6 +104,7 @@ export class CommitLog {
   async appendFetched(bytes: Uint8Array, nextOffset: Offset, options: AppendFetchedOptions): Promise<void> {
     const { lastEpoch } = this;
     const place = { directory: this.#directory, logEndOffset: this.#sealedOffset, lastEpoch };
+    assertContinues(place, options.fromOffset ?? place.logEndOffset);
     const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const batches = splitFetched(view, nextOffset, place);
     const epochs = options.epochs ?? [];

@@ -10,6 +10,12 @@ export interface LogPlace {
   readonly lastEpoch: LeaderEpoch;
 }
 
+/** What was asked for from another offset than the one where the log ends now leaves something out, or comes twice. */
+export function assertContinues(place: LogPlace, fromOffset: Offset): void {
+  if (fromOffset === place.logEndOffset) return;
+  throw refusal(place, `it begins at offset ${fromOffset}, and the log ends at ${place.logEndOffset}`);
+}
+
 /**
  * Splits what a leader sent into batches, each checked: checksum, known format, offsets and epochs that never go back (I4), nothing left over, nothing at or
  * above `nextOffset`. Nothing is allocated for a length before it is checked against the bytes that are there.

@@ -15,6 +15,8 @@ export interface LogSlice {
 }
 
 export interface AppendFetchedOptions {
+  /** Where the leader was asked from: bytes that begin elsewhere than where the log ends are refused (`corruptSegment`), for a gap between would look like one that a merge left. */
+  readonly fromOffset?: Offset;
   readonly deferSync?: boolean;
   /** The epochs that came with the bytes (`LogSlice.epochs`). */
   readonly epochs?: readonly EpochStart[];

@@ -33,7 +33,10 @@ type Work = 'none' | 'append' | 'truncate' | 'open' | 'finish' | 'failed';
 /** A reply is waited for at most eight times as long as usual. */
 const PATIENCE_DOUBLINGS_MAX = 3;
 
-type Piece = Pick<DataOutcome, 'bytes' | 'nextOffset' | 'epochs'>;
+interface Piece extends Pick<DataOutcome, 'bytes' | 'nextOffset' | 'epochs'> {
+  /** Where the log is to end when it is written. What lies between this and the first batch is a gap that a merge left at the leader. */
+  readonly fromOffset: Offset;
+}
 
 /**
  * Follows one leader in one epoch (PROTOCOL 2.6): what to fetch, truncate, append, commit and acknowledge. Pure: events in, effects out; the log is only read.
@@ -101,7 +104,7 @@ export class FollowerCore {
       case 'written':
         return this.#work === 'append' ? this.#written(log) : [];
       case 'replyCorrupt':
-        return this.#work === 'append' ? this.#dropReply('its bytes do not check', log) : [];
+        return this.#work === 'append' ? this.#notWritten(log) : [];
       case 'logCorrupt':
         return this.#corrupt('the log cannot be read', log);
       case 'diskFailed':
@@ -192,7 +195,7 @@ export class FollowerCore {
   #data(outcome: DataOutcome, lastEpoch: LeaderEpoch | null, log: FollowedLog): FollowerEffect[] {
     const { bytes, nextOffset, epochs } = outcome;
     if (nextOffset < this.#wantedOffset || (bytes.length > 0 && lastEpoch === null)) {
-      return this.#dropReply('it cannot be read', log);
+      return this.#unreadable();
     }
     this.#isReconciled = true;
     this.#leaderHighWatermark = asOffset(Math.max(this.#leaderHighWatermark, outcome.highWatermark));
@@ -200,10 +203,11 @@ export class FollowerCore {
     this.#isCommittedKnown = outcome.isCurrent || nextOffset === this.#wantedOffset;
     const effects = this.#askVersion(outcome);
     if (nextOffset === this.#wantedOffset) return [...effects, ...this.#nothingNew(log)];
+    const fromOffset = this.#wantedOffset;
     this.#wantedOffset = nextOffset;
     // An empty reply leaves the epoch as it is (KAFKA-15510), unless an epoch began in the gap that it moved the offset over.
     this.#wantedEpoch = asLeaderEpoch(Math.max(lastEpoch ?? this.#wantedEpoch, epochs.at(-1)?.epoch ?? 0));
-    const piece = { bytes, nextOffset, epochs };
+    const piece = { bytes, fromOffset, nextOffset, epochs };
     if (this.#work === 'append') {
       this.#waiting = piece;
       return effects;
@@ -327,10 +331,16 @@ export class FollowerCore {
     return [{ kind: 'progress', durableOffset: log.durableOffset, partitionVersion: version }];
   }
 
-  #dropReply(why: string, log: FollowedLog): FollowerEffect[] {
-    if (this.#work === 'append') this.#work = 'none';
+  /** Of a reply that came before it, one piece may be being written and one wait: it is asked for again from where it was to begin. */
+  #unreadable(): FollowerEffect[] {
+    return [dropped('it cannot be read'), this.#retry()];
+  }
+
+  /** Of the piece that was being written: what waits behind it would leave a gap. */
+  #notWritten(log: FollowedLog): FollowerEffect[] {
+    this.#work = 'none';
     this.#forgetReplies(log);
-    return [{ kind: 'dropped', text: `a fetch reply is dropped: ${why}` }, this.#retry()];
+    return [dropped('its bytes do not check'), this.#retry()];
   }
 
   /** Nothing more is asked for: who cannot write must leave the ISR, and not look alive in it (KAFKA-7837). */
@@ -340,3 +350,8 @@ export class FollowerCore {
     return [{ kind: 'trouble', trouble: 'disk', text: 'the disk of this replica has failed' }];
   }
 }
+
+const dropped = (why: string): FollowerEffect => ({
+  kind: 'dropped',
+  text: `a fetch reply is dropped: ${why}`,
+});

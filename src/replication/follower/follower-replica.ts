@@ -350,9 +350,9 @@ export class FollowerReplica {
   }
 
   async #append(effect: Extract<FollowerEffect, { kind: 'append' }>): Promise<FollowerEvent> {
-    const { bytes, nextOffset, epochs, deferSync } = effect;
+    const { bytes, fromOffset, nextOffset, epochs, deferSync } = effect;
     try {
-      await this.#writable.appendFetched(bytes, nextOffset, { epochs, deferSync });
+      await this.#writable.appendFetched(bytes, nextOffset, { fromOffset, epochs, deferSync });
       this.#upkeep?.flushed();
       return { kind: 'written' };
     } catch (error) {

@@ -60,6 +60,8 @@ export type FollowerEffect =
   | {
       readonly kind: 'append';
       readonly bytes: Uint8Array;
+      /** Where the log must end. */
+      readonly fromOffset: Offset;
       readonly nextOffset: Offset;
       readonly epochs: readonly EpochStart[];
       readonly deferSync: boolean;
