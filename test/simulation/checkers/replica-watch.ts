@@ -40,8 +40,8 @@ export class ReplicaWatch {
   readonly #tails = new WeakMap<ReplicaProbe, PendingTail>();
   /** By partition and leader epoch: node and life that led it. */
   readonly #leaders = new Map<string, string>();
-  /** By partition, then node: what its disk held when it was last seen. */
-  readonly #durable: number[][] = [];
+  /** By partition, then node: the replica that was last seen there. One whose process has ended still says what its disk held then: the sync that ended in that very event was told to others. */
+  readonly #disks: ReplicaProbe[][] = [];
   /** By partition: so far a leader has said that everything is committed. */
   readonly #decided: number[] = [];
   /** Of this look: with what was seen before. */
@@ -87,9 +87,9 @@ export class ReplicaWatch {
       before.isActing = isActing;
       return;
     }
-    const disks = this.#durable[partition] ?? [];
-    this.#durable[partition] = disks;
-    disks[replica.node] = replica.durableOffset;
+    const disks = this.#disks[partition] ?? [];
+    this.#disks[partition] = disks;
+    disks[replica.node] = replica;
     this.#changed.push([replica, before]);
   }
 
@@ -208,8 +208,8 @@ export class ReplicaWatch {
   /** I5, seen from outside: a leader may commit only what min.insync disks hold. */
   #isOnEnoughDisks(replica: ReplicaProbe, who: string): void {
     const { partition, highWatermark } = replica;
-    const disks = this.#durable[partition] ?? [];
-    const count = disks.filter((durable) => durable >= highWatermark).length;
+    const disks = this.#disks[partition] ?? [];
+    const count = disks.filter(({ durableOffset }) => durableOffset >= highWatermark).length;
     this.#findings.expect(
       count >= this.#options.minInsync,
       'I5',
