@@ -32,6 +32,7 @@ export class FakeReplica implements ReplicaProbe {
   highWatermark = asOffset(0);
   durableOffset = asOffset(0);
   decidedOffset = 0;
+  segments: readonly object[] = [];
   removedFloor = -1;
   stateDigest: StateDigest | null = null;
   #batches: FakeBatch[] = [];
@@ -98,10 +99,19 @@ export class FakeReplica implements ReplicaProbe {
     return this;
   }
 
+  batchesPerRead = Number.POSITIVE_INFINITY;
+  /** Called before each read. */
+  reading: (offset: number) => void = () => undefined;
+
   readLog(offset: Offset): LogSlice {
-    const batches = this.#batches.filter(({ next }) => next > offset);
+    this.reading(offset);
+    const batches = this.#batches.filter(({ next }) => next > offset).slice(0, this.batchesPerRead);
     const bytes = Buffer.concat(batches.map((batch) => batch.bytes));
-    return { bytes, nextOffset: asOffset(Math.max(offset, this.logEndOffset)), epochs: [] };
+    return {
+      bytes,
+      nextOffset: asOffset(Math.max(offset, batches.at(-1)?.next ?? this.logEndOffset)),
+      epochs: [],
+    };
   }
 
   digest(): Promise<StateDigest | null> {

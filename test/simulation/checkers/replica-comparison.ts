@@ -22,8 +22,8 @@ export async function compareReplica(
 ): Promise<void> {
   const { directoryId } = replica;
   const who = `partition ${replica.partition}: node ${replica.node} life ${replica.life} at high watermark ${end}`;
-  const records = await committedRecords(replica, end);
-  if (replica.directoryId !== directoryId) return;
+  const records = await recordsAtOnce(replica, end);
+  if (records === null || replica.directoryId !== directoryId) return;
   for (const record of records) reference.confirm(record, who, nowMs());
   const present = new Set(records.map(({ offset }) => Number(offset)));
   // A merge went by what was committed when it ran; and what is fetched from a merged log lacks what is superseded there, though what did so comes later.
@@ -91,6 +91,17 @@ function stateOf(records: readonly LogRecord[]): ReadonlyMap<string, LogRecord> 
   const state = new Map<string, LogRecord>();
   for (const record of records) applyRecord(state, record);
   return state;
+}
+
+/** Read without a merge in between, which may take a tombstone away that kills what was read before it. Null: merges come one after the other. */
+async function recordsAtOnce(replica: ReplicaProbe, end: number): Promise<readonly LogRecord[] | null> {
+  for (let count = 0; count < OVERTAKEN_MAX; count += 1) {
+    const before = [...replica.segments];
+    const records = await committedRecords(replica, end);
+    const { segments } = replica;
+    if (before.every((segment) => segments.includes(segment))) return records;
+  }
+  return null;
 }
 
 /** What is there from `from` on and below `end`. */

@@ -50,6 +50,27 @@ describe('replica watch', () => {
     ]);
   });
 
+  it('a merge in the midst of a comparison says nothing: it is read again', async () => {
+    const scene = new Scene().begin();
+    for (const replica of scene.replicas) replica.append(1, ['c', '1']).append(1, ['c', null]).commit(4);
+    scene.look();
+    const [replica] = scene.replicas;
+    const batches = replica.remove.bind(replica);
+    let isMerged = false;
+    replica.segments = [{}];
+    replica.batchesPerRead = 1;
+    replica.reading = (offset) => {
+      if (isMerged || offset < 3) return;
+      isMerged = true;
+      replica.segments = [{}];
+      replica.removedFloor = 3;
+      batches(2);
+      batches(3);
+    };
+    await scene.compare(0);
+    expect([isMerged, scene.findings.list]).to.deep.equal([true, []]);
+  });
+
   it('what was not committed of a log that was built anew is no part of the new one', () => {
     const scene = new Scene().begin();
     scene.replicas[2].append(1, ['c', 'never committed']);

@@ -180,6 +180,10 @@ class LiveReplica implements ReplicaProbe {
     return this.#replica.store?.logStartOffset ?? asOffset(0);
   }
 
+  get segments(): readonly object[] {
+    return this.#replica.store?.log.segments ?? [];
+  }
+
   get removedFloor(): number {
     return this.#replica.store?.removedFloor ?? -1;
   }

@@ -73,6 +73,10 @@ class LoneReplica implements ReplicaProbe {
     return this.#partition.highWatermark;
   }
 
+  get segments(): readonly object[] {
+    return this.#store.log.segments;
+  }
+
   get commitTarget(): Offset {
     return this.#store.commitTarget;
   }
