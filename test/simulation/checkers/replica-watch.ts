@@ -22,6 +22,12 @@ interface Seen {
   leaderEpochMax: number;
 }
 
+interface Disk {
+  readonly replica: ReplicaProbe;
+  readonly directoryId: string;
+  readonly durableOffset: number;
+}
+
 export interface ReplicaWatchOptions {
   readonly minInsync: number;
   readonly nowMs: () => number;
@@ -40,8 +46,8 @@ export class ReplicaWatch {
   readonly #tails = new WeakMap<ReplicaProbe, PendingTail>();
   /** By partition and leader epoch: node and life that led it. */
   readonly #leaders = new Map<string, string>();
-  /** By partition, then node: the replica that was last seen there. One whose process has ended still says what its disk held then: the sync that ended in that very event was told to others. */
-  readonly #disks: ReplicaProbe[][] = [];
+  /** By partition, then node: what was last seen there. */
+  readonly #disks: Disk[][] = [];
   /** By partition: so far a leader has said that everything is committed. */
   readonly #decided: number[] = [];
   /** Of this look: with what was seen before. */
@@ -89,7 +95,9 @@ export class ReplicaWatch {
     }
     const disks = this.#disks[partition] ?? [];
     this.#disks[partition] = disks;
-    disks[replica.node] = replica;
+    // Whose files are closed has what it had.
+    const { directoryId, durableOffset } = replica;
+    if (directoryId !== '') disks[replica.node] = { replica, directoryId, durableOffset };
     this.#changed.push([replica, before]);
   }
 
@@ -209,7 +217,7 @@ export class ReplicaWatch {
   #isOnEnoughDisks(replica: ReplicaProbe, who: string): void {
     const { partition, highWatermark } = replica;
     const disks = this.#disks[partition] ?? [];
-    const count = disks.filter(({ durableOffset }) => durableOffset >= highWatermark).length;
+    const count = disks.filter((disk) => onDisk(disk) >= highWatermark).length;
     this.#findings.expect(
       count >= this.#options.minInsync,
       'I5',
@@ -243,6 +251,10 @@ export class ReplicaWatch {
     });
   }
 }
+
+/** One whose process has ended still says what its disk held then: the sync that ended in that very event was told to others, and to no look. */
+const onDisk = ({ replica, directoryId, durableOffset }: Disk): number =>
+  replica.directoryId === directoryId ? replica.durableOffset : durableOffset;
 
 function seenOf(replica: ReplicaProbe, epochMaxBefore: number): Seen {
   const { changeCount, isLeader, isEpochKnown, leaderEpoch, removedFloor } = replica;
