@@ -302,3 +302,13 @@ function textOf(entry: EntryView): string {
 }
 
 export const life = asIncarnation;
+
+/** What a node has said to its controller, of one kind. */
+export function told<Kind extends ToController['kind']>(
+  node: TestNode,
+  kind: Kind,
+): Extract<ToController, { kind: Kind }>[] {
+  return node.told.filter(
+    (message): message is Extract<ToController, { kind: Kind }> => message.kind === kind,
+  );
+}
