@@ -15,3 +15,6 @@ async function answerTo(request: PoolRequest): Promise<PoolAnswer> {
 process.on('message', (request: PoolRequest) => {
   void answerTo(request).then((answer) => process.send?.(answer));
 });
+
+// Nobody is left to answer: the suite was ended.
+process.on('disconnect', () => process.exit());
