@@ -170,7 +170,7 @@ class Round {
       controllerEpoch,
       minInsync: facts.minInsync,
       members,
-      heard: new Set(record.reports.keys()),
+      heard: record.reports,
       leaderEpochMax: record.seenLeaderEpoch,
       versionMax: record.seenVersion,
       isRegressed: record.isRegressed,

@@ -80,6 +80,11 @@ export class CaskadeError extends Error {
   }
 }
 
+/** There was no room, and nothing has been changed: the same may succeed later. */
+export function isDiskFull(error: unknown): error is CaskadeError {
+  return error instanceof CaskadeError && error.code === 'diskFull';
+}
+
 /** A broken invariant of ours: never expected, never retried. */
 export class InvariantError extends Error {
   override readonly name = 'InvariantError';

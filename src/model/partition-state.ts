@@ -84,3 +84,8 @@ export interface NodeRegistration {
   readonly addresses: Readonly<Record<string, string>>;
   readonly rack: string;
 }
+
+/** Whose word counts for what has been decided of the partition (R17): not that of a replica that is being added and never was in sync, which can tell nothing. */
+export function isWitness({ isr, adding }: Pick<PartitionState, 'isr' | 'adding'>, node: NodeId): boolean {
+  return isr.includes(node) || !adding.includes(node);
+}

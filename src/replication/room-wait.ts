@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../env/clock.ts';
-import { CaskadeError } from '../model/errors.ts';
+import { isDiskFull } from '../model/errors.ts';
 import { FlushFailure } from '../storage/flush-failure.ts';
 
 const FIRST_WAIT_MS = 200;
@@ -68,5 +68,5 @@ export class RoomWait {
 /** A full disk was met before anything was changed: what storage throws as `diskFull`, or a batch for which it could make no room. */
 export function foundNoRoom(error: unknown): boolean {
   if (error instanceof FlushFailure) return error.stage === 'reserve' && foundNoRoom(error.cause);
-  return error instanceof CaskadeError && error.code === 'diskFull';
+  return isDiskFull(error);
 }

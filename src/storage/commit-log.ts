@@ -1,4 +1,4 @@
-import { CaskadeError, InvariantError, invariant } from '../model/errors.ts';
+import { CaskadeError, InvariantError, invariant, isDiskFull } from '../model/errors.ts';
 import { asOffset, type Offset } from '../model/numbers.ts';
 import type { BatchCommitter } from './batch-committer.ts';
 import { assertContinues, splitFetched } from './fetched-batches.ts';
@@ -151,7 +151,7 @@ export class CommitLog {
       else await this.keeper.change((meta) => ({ ...meta, cut }));
     } catch (error) {
       // A full disk is met with nothing changed.
-      if (!isFullDisk(error)) this.#failure = error;
+      if (!isDiskFull(error)) this.#failure = error;
       throw error;
     }
     if (cut !== null) await this.#cut(cut).catch((error: unknown) => this.#halfCut(cut, error));
@@ -190,7 +190,7 @@ export class CommitLog {
   /** Whatever the cause: what the files hold now only a start finds out. */
   #halfCut(cut: PlannedCut, cause: unknown): never {
     const text = cause instanceof Error ? cause.message : String(cause);
-    this.#failure = isFullDisk(cause)
+    this.#failure = isDiskFull(cause)
       ? new CaskadeError('diskIo', `${this.#directory}: the cut at ${cut.offset} is half done: ${text}`, {
           cause,
         })
@@ -324,7 +324,7 @@ export class CommitLog {
     try {
       await prepare();
     } catch (error) {
-      if (!isFullDisk(error)) this.#failure = error;
+      if (!isDiskFull(error)) this.#failure = error;
       throw new FlushFailure('reserve', batch, error);
     }
   }
@@ -340,10 +340,6 @@ export class CommitLog {
       throw new FlushFailure('write', batch, error);
     }
   }
-}
-
-function isFullDisk(error: unknown): boolean {
-  return error instanceof CaskadeError && error.code === 'diskFull';
 }
 
 function nothingAt(offset: Offset): LogSlice {

@@ -1,5 +1,5 @@
 import { removeIfThere } from '../env/replace-file.ts';
-import { CaskadeError, InvariantError } from '../model/errors.ts';
+import { InvariantError, isDiskFull } from '../model/errors.ts';
 import { asOffset, type Offset } from '../model/numbers.ts';
 import { BatchScan, type ScannedBatch } from './batch-scan.ts';
 import { type CommittedIndex, IndexedRecord } from './committed-index.ts';
@@ -303,7 +303,7 @@ export class Merge {
     try {
       await this.#log.exchange(inputs, outputs, this.#removedFloor);
     } catch (error) {
-      if (!(error instanceof CaskadeError) || error.code !== 'diskFull') throw error;
+      if (!isDiskFull(error)) throw error;
       for (const output of outputs) {
         await this.#log.retire(output);
         await removeIfThere(this.#doors.fileSystem, hintPath(this.#doors.directory, output));

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../env/clock.ts';
 import type { FileSystem } from '../env/file-system.ts';
-import { CaskadeError, InvariantError } from '../model/errors.ts';
+import { CaskadeError, InvariantError, isDiskFull } from '../model/errors.ts';
 import { LIMITS } from '../model/limits.ts';
 import { asOffset, type Offset } from '../model/numbers.ts';
 import type { BlockCache } from './block-cache.ts';
@@ -169,7 +169,7 @@ export class SegmentedLog {
     try {
       await this.#commitManifest([...this.#ordered, fresh]);
     } catch (error) {
-      if (error instanceof CaskadeError && error.code === 'diskFull') await this.retire(fresh);
+      if (isDiskFull(error)) await this.retire(fresh);
       throw error;
     }
   }

@@ -7,13 +7,13 @@ import {
   type Candidate,
   type Decision,
   type DecisionReason,
+  isAlive,
   memberOf,
   type PartitionWorld,
+  waitFor,
 } from './partition-world.ts';
 
 type Classes = ReadonlyMap<NodeId, MemberClass>;
-
-const NOTHING: Decision = { kind: 'nothing' };
 
 /** The class of each member of ISR and ELR. */
 export function classifyMembers(rules: LeafRules, state: PartitionState, world: PartitionWorld): Classes {
@@ -66,10 +66,7 @@ export function candidatesOf(
 
 /** Assigned nodes that are alive and have not said what they hold. */
 export function silentReplicas(state: PartitionState, world: PartitionWorld): readonly NodeId[] {
-  return state.replicas.filter((node) => {
-    const { incarnation, report } = memberOf(world, node);
-    return incarnation !== null && report === null;
-  });
+  return state.replicas.filter((node) => isAlive(world, node) && memberOf(world, node).report === null);
 }
 
 /**
@@ -158,6 +155,8 @@ function nobodyLeads(
       world,
     );
   }
-  const asked = silent.filter((node) => classes.has(node));
-  return asked.length > 0 ? { kind: 'wait', purpose: 'election', ask: asked, forMs: null } : NOTHING;
+  return waitFor(
+    'election',
+    silent.filter((node) => classes.has(node)),
+  );
 }

@@ -1,8 +1,17 @@
 import type { NodeId } from '../../model/numbers.ts';
 import type { PartitionState, ReplicaReport } from '../../model/partition-state.ts';
+import { silentReplicas } from './decide-election.ts';
 import type { LeafRules } from './leaf-rules.ts';
 import { changedState, write } from './next-state.ts';
-import { type Candidate, type Decision, memberOf, type PartitionWorld } from './partition-world.ts';
+import {
+  type Candidate,
+  type Decision,
+  isAlive,
+  memberOf,
+  NOTHING,
+  type PartitionWorld,
+  waitFor,
+} from './partition-world.ts';
 
 /** What a live node reported of this very partition; undefined: nothing yet, or that it holds no such replica. */
 function reportOf(state: PartitionState, world: PartitionWorld, node: NodeId): ReplicaReport | undefined {
@@ -10,8 +19,6 @@ function reportOf(state: PartitionState, world: PartitionWorld, node: NodeId): R
   if (incarnation === null || report === null || report === 'absent') return undefined;
   return report.uuid === state.uuid ? report : undefined;
 }
-
-const isAlive = (world: PartitionWorld, node: NodeId): boolean => memberOf(world, node).incarnation !== null;
 
 /** Nobody ever led: those who hold an empty replica are the first ISR. Waits for all of them, for a bounded time; for `minInsync` without end. */
 export function decideNewPartition(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
@@ -27,7 +34,7 @@ export function decideNewPartition(rules: LeafRules, state: PartitionState, worl
     return write('newPartition', changedState(rules, state, world, change), world);
   }
   const ask = state.replicas.filter((node) => isAlive(world, node) && !ready.includes(node));
-  if (ask.length === 0 && ready.length === 0) return { kind: 'nothing' };
+  if (ask.length === 0 && ready.length === 0) return NOTHING;
   return { kind: 'wait', purpose: 'newPartition', ask, forMs: isTimeOver ? null : world.newPartitionMsMax };
 }
 
@@ -37,19 +44,17 @@ export function decideNewPartition(rules: LeafRules, state: PartitionState, worl
  * operator.
  */
 export function decideRegressed(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
-  const ask = state.replicas.filter((node) => memberOf(world, node).report === null && isAlive(world, node));
   const isEverybodyHeard = state.replicas.every(
     (node) => isAlive(world, node) && memberOf(world, node).report !== null,
   );
-  if (!isEverybodyHeard)
-    return ask.length > 0 ? { kind: 'wait', purpose: 'regressed', ask, forMs: null } : { kind: 'nothing' };
+  if (!isEverybodyHeard) return waitFor('regressed', silentReplicas(state, world));
   const candidates = state.replicas.flatMap((node): Candidate[] => {
     const report = reportOf(state, world, node);
     return report?.verdict === 'whole' ? [{ node, position: report }] : [];
   });
   const lostCount = state.replicas.length - candidates.length;
   const leader = rules.electLeader(candidates);
-  if (leader === null || lostCount >= Math.max(1, world.minInsync)) return { kind: 'nothing' };
+  if (leader === null || lostCount >= Math.max(1, world.minInsync)) return NOTHING;
   const best = candidates.find(({ node }) => node === leader)?.position;
   const isr = candidates
     .filter(({ position }) => isSamePosition(position, best ?? null))
@@ -81,7 +86,7 @@ export function decideUnclean(
   if (report === undefined) {
     // The same wait as that of the election: its time, once over, stays over.
     const purpose = world.isRegressed ? 'unclean' : 'election';
-    return isAlive(world, node) ? { kind: 'wait', purpose, ask: [node], forMs: null } : { kind: 'nothing' };
+    return waitFor(purpose, isAlive(world, node) ? [node] : []);
   }
   const change = {
     leader: node,

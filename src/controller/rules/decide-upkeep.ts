@@ -10,7 +10,7 @@ import {
 } from './decide-election.ts';
 import type { LeafRules } from './leaf-rules.ts';
 import { changedState, write } from './next-state.ts';
-import { type Decision, memberOf, type PartitionWorld } from './partition-world.ts';
+import { type Decision, memberOf, NOTHING, type PartitionWorld } from './partition-world.ts';
 
 type Step = (rules: LeafRules, state: PartitionState, world: PartitionWorld) => Decision | null;
 
@@ -29,7 +29,7 @@ export function decideUpkeep(rules: LeafRules, state: PartitionState, world: Par
     const decision = step(rules, state, world);
     if (decision !== null) return decision;
   }
-  return { kind: 'nothing' };
+  return NOTHING;
 }
 
 /**

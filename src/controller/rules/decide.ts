@@ -8,12 +8,12 @@ import { changedState, write } from './next-state.ts';
 import {
   type Decision,
   type DecisionReason,
+  isAlive,
   memberOf,
   type PartitionWorld,
   type WaitPurpose,
+  waitFor,
 } from './partition-world.ts';
-
-const NOTHING: Decision = { kind: 'nothing' };
 
 /**
  * What is to be done about one partition now (PROTOCOL 2.11): a function of what is, never of what happened, so that a new controller runs it over everything
@@ -40,8 +40,10 @@ function decideFreely(rules: LeafRules, state: PartitionState, world: PartitionW
  * counts for that.
  */
 function awaitWitnesses({ replicas }: PartitionState, world: PartitionWorld, purpose: WaitPurpose): Decision {
-  const ask = replicas.filter((node) => memberOf(world, node).incarnation !== null && !world.heard.has(node));
-  return ask.length > 0 ? { kind: 'wait', purpose, ask, forMs: null } : NOTHING;
+  return waitFor(
+    purpose,
+    replicas.filter((node) => isAlive(world, node) && !world.heard.has(node)),
+  );
 }
 
 function decideAtOnce(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {

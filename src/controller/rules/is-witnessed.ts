@@ -1,4 +1,4 @@
-import type { PartitionState } from '../../model/partition-state.ts';
+import { isWitness, type PartitionState } from '../../model/partition-state.ts';
 import type { PartitionWorld } from './partition-world.ts';
 
 /**
@@ -9,11 +9,8 @@ import type { PartitionWorld } from './partition-world.ts';
  * Once in a reign is enough: what is lost while a controller reigns was written by itself, so its session is not served any more.
  */
 export function isWitnessed(state: PartitionState, { heard, minInsync }: PartitionWorld): boolean {
-  const { replicas, adding, isr } = state;
-  // Who is being added and never was in sync can tell nothing.
-  const heardCount = replicas.filter(
-    (node) => heard.has(node) && (isr.includes(node) || !adding.includes(node)),
-  ).length;
+  const { replicas } = state;
+  const heardCount = replicas.filter((node) => heard.has(node) && isWitness(state, node)).length;
   // A change of min.insync may be what was forgotten, here or in `/cluster`.
   const needs = [state.minInsync ?? minInsync, minInsync].map((min) => needOf(min, replicas.length));
   return heardCount >= Math.max(...needs);

@@ -36,7 +36,7 @@ export interface PartitionWorld {
   /** A node that is not in it is dead. */
   readonly members: ReadonlyMap<NodeId, MemberView>;
   /** Who has said what it holds at least once in this reign, alive or not by now (R17). */
-  readonly heard: ReadonlySet<NodeId>;
+  readonly heard: Pick<ReadonlySet<NodeId>, 'has'>;
   /** The highest leader epoch that anybody ever reported. */
   readonly leaderEpochMax: LeaderEpoch;
   /** The highest version that anybody ever reported or acknowledged. */
@@ -124,3 +124,12 @@ export const DEAD_MEMBER: MemberView = {
 
 export const memberOf = (world: PartitionWorld, node: NodeId): MemberView =>
   world.members.get(node) ?? DEAD_MEMBER;
+
+export const NOTHING: Decision = { kind: 'nothing' };
+
+/** There is no deciding without a word of these; of nobody: there is nothing to be done now. */
+export const waitFor = (purpose: WaitPurpose, ask: readonly NodeId[]): Decision =>
+  ask.length > 0 ? { kind: 'wait', purpose, ask, forMs: null } : NOTHING;
+
+export const isAlive = (world: PartitionWorld, node: NodeId): boolean =>
+  memberOf(world, node).incarnation !== null;

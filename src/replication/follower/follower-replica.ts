@@ -411,21 +411,22 @@ export class FollowerReplica {
     host.persistVersion(version, controllerEpoch).then(
       (isDurable) => {
         if (isDurable) this.#step({ kind: 'versionDurable', version });
-        else this.#learnElsewhere(version);
+        else {
+          // Whoever reigns now will tell, or is cut off: what stands in the coordinator is as good.
+          if (!this.#stopped) host.suspectSelf();
+          this.#askAgain(version);
+        }
       },
       (error: unknown) => {
         logger.error({ component: 'follower', err: error }, 'a version cannot be made durable');
-        // Not at once, whatever has failed: the next reply may follow in no time.
-        if (!this.#stopped) this.#room.again('version', () => this.#step({ kind: 'versionFailed', version }));
+        this.#askAgain(version);
       },
     );
   }
 
-  /** Whoever reigns now will tell, or is cut off: what stands in the coordinator is as good. */
-  #learnElsewhere(version: PartitionVersion): void {
-    if (this.#stopped) return;
-    this.#options.host.suspectSelf();
-    this.#room.again('version', () => this.#step({ kind: 'versionFailed', version }));
+  /** Not at once: the next reply may follow in no time. */
+  #askAgain(version: PartitionVersion): void {
+    if (!this.#stopped) this.#room.again('version', () => this.#step({ kind: 'versionFailed', version }));
   }
 
   #setTimer(delayMs: number): void {

@@ -1,4 +1,4 @@
-import { CaskadeError } from '../../model/errors.ts';
+import { CaskadeError, isDiskFull } from '../../model/errors.ts';
 import { asOffset, type Offset, type PartitionId } from '../../model/numbers.ts';
 import type { FlushFailure } from '../../storage/flush-failure.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
@@ -38,7 +38,7 @@ export class LeaderFailure {
     const isOut = failure.stage === 'write' || this.#store.sealedOffset > firstOffset;
     if (isOut) {
       this.#giveUp(firstOffset, nextOffset, this.#endByDisk(error));
-    } else if (error.code === 'diskFull') {
+    } else if (isDiskFull(error)) {
       this.#writeGate.refuseUntilRoom(error);
       this.#giveUp(firstOffset, firstOffset, error);
     } else {

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../env/clock.ts';
 import type { FileSystem } from '../../env/file-system.ts';
 import type { Logger } from '../../env/logger.ts';
-import { CaskadeError } from '../../model/errors.ts';
+import { isDiskFull } from '../../model/errors.ts';
 import type { Offset } from '../../model/numbers.ts';
 import { hintDoorsOf } from '../../storage/hint-file.ts';
 import { Maintenance, type MaintenanceSettings } from '../../storage/maintenance.ts';
@@ -144,7 +144,7 @@ export class Upkeep {
     try {
       await this.#store.rollNow();
     } catch (error) {
-      if (!(error instanceof CaskadeError && error.code === 'diskFull')) this.#host.failed(error);
+      if (!isDiskFull(error)) this.#host.failed(error);
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../env/clock.ts';
 import type { Logger } from '../../env/logger.ts';
-import { CaskadeError } from '../../model/errors.ts';
+import { CaskadeError, isDiskFull } from '../../model/errors.ts';
 import type { PartitionId } from '../../model/numbers.ts';
 
 const ROOM_PROBE_MS = 500;
@@ -125,7 +125,7 @@ export class WriteGate {
       const partition = this.#host.id;
       this.#logger.info({ partition }, 'there is room on the disk again: writes are accepted');
       this.#host.reopened();
-    } else if (failure instanceof CaskadeError && failure.code === 'diskFull') {
+    } else if (isDiskFull(failure)) {
       this.#probeLater();
     } else {
       this.#host.failed(failure);

@@ -1,3 +1,4 @@
+import { isWitness } from '../../model/partition-state.ts';
 import type { LeaderView } from './types.ts';
 
 /**
@@ -10,9 +11,7 @@ export function isEpochKnown({
   followers,
 }: Pick<LeaderView, 'state' | 'minInsync' | 'followers'>): boolean {
   let count = 1;
-  for (const { node, fetchOffset } of followers.values()) {
-    const isWitness = state.isr.includes(node) || !state.adding.includes(node);
-    count += fetchOffset >= 0 && isWitness ? 1 : 0;
-  }
+  for (const { node, fetchOffset } of followers.values())
+    count += fetchOffset >= 0 && isWitness(state, node) ? 1 : 0;
   return count >= Math.min(minInsync, state.replicas.length);
 }
