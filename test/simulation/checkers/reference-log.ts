@@ -18,6 +18,8 @@ export class ReferenceLog {
   readonly #partition: number;
   readonly #findings: Findings;
   readonly #records = new Map<number, LogRecord>();
+  /** By offset: the epoch in which the record became known as committed. */
+  readonly #epochs = new Map<number, LeaderEpoch>();
   /** Offsets of each key's records, and those of flushes, in the order in which they became known. */
   readonly #offsetsOfKey = new Map<string, number[]>();
   readonly #flushes: CommittedValue[] = [];
@@ -48,6 +50,11 @@ export class ReferenceLog {
     return this.#records.get(offset);
   }
 
+  /** In which epoch the record at `offset` was committed; 0: it is not known to be. */
+  epochAt(offset: number): LeaderEpoch {
+    return this.#epochs.get(offset) ?? asLeaderEpoch(0);
+  }
+
   /** A leader says that everything below `highWatermark` is committed. */
   advance(highWatermark: Offset, leaderEpoch: LeaderEpoch): void {
     if (highWatermark <= this.#endOffset) return;
@@ -62,6 +69,7 @@ export class ReferenceLog {
     const known = this.#records.get(record.offset);
     if (known === undefined) {
       this.#records.set(record.offset, record);
+      this.#epochs.set(record.offset, this.#leaderEpoch);
       this.#note(record, atMs);
       return;
     }

@@ -99,6 +99,21 @@ describe('replica watch', () => {
     expect(scene.look().checkers).to.deep.equal(['committed']);
   });
 
+  it('who follows a leader of an earlier epoch than that of the commit may be told to cut off what is committed, and nobody else', () => {
+    const scene = new Scene().begin();
+    const [old, next, follower] = scene.replicas;
+    for (const replica of scene.replicas) replica.append(1, ['c', '1']);
+    old.isLeader = false;
+    next.leads(2).commit(3);
+    expect(scene.look().checkers).to.deep.equal([]);
+    for (const [replica, leaderEpoch] of [[follower, 1] as const, [old, 2] as const]) {
+      replica.leaderEpoch = asLeaderEpoch(leaderEpoch);
+      replica.remove(2);
+      replica.durableOffset = asOffset(2);
+      expect(scene.look().checkers).to.deep.equal(leaderEpoch === 1 ? [] : ['committed']);
+    }
+  });
+
   it('I3: a high watermark never goes back, and never above the log end', () => {
     const scene = new Scene().begin();
     scene.replicas[1].commit(1);

@@ -111,7 +111,7 @@ export class ReplicaWatch {
     // What was not committed of a log that was thrown away says nothing of the one that was built in its place.
     if (!isSameLog) this.#tails.delete(replica);
     this.#tailOf(replica).look(replica, (record) => {
-      if (isSameLog) this.#isNotCommitted(replica.partition, record, name);
+      if (isSameLog) this.#isNotCommitted(replica, record, name);
     });
     if (before === undefined || !isSameLog) {
       this.#leads(replica, name, false);
@@ -139,11 +139,17 @@ export class ReplicaWatch {
     );
   }
 
-  /** What is committed is cut off nowhere: a truncation ends where the log agrees with the leader's, which has it all (KIP-101). */
-  #isNotCommitted(partition: number, record: LogRecord, name: string): void {
-    const committed = this.reference(partition).at(record.offset);
+  /**
+   * What is committed is cut off nowhere: a truncation ends where the log agrees with the leader's, which has it all (KIP-101). Only a leader of an earlier epoch than that of the commit may lack it:
+   * whoever still follows that one did not count for the commit.
+   */
+  #isNotCommitted({ partition, leaderEpoch }: ReplicaProbe, record: LogRecord, name: string): void {
+    const reference = this.reference(partition);
+    const committed = reference.at(record.offset);
     this.#findings.expect(
-      committed === undefined || !isSameRecord(committed, record),
+      committed === undefined ||
+        !isSameRecord(committed, record) ||
+        leaderEpoch < reference.epochAt(record.offset),
       'committed',
       () => `${name} has cut off ${describeRecord(record)}, which was committed`,
     );

@@ -4,7 +4,6 @@ import {
   comeBack,
   comes,
   killed,
-  mayForget,
   moveAway,
   now,
   others,
@@ -16,8 +15,6 @@ import {
 
 /** A segment with less in it has no record yet. */
 const SEGMENT_BEGIN_BYTES = 200;
-/** So many writes back a coordinator that forgets is taken at most. */
-const FORGOTTEN_MAX = 10;
 
 /** The last word of a controller to the coordinator takes long: its process is gone, and another reigns, when it arrives (W8, KAFKA-6082). */
 async function lastWordOfAController(scene: PatternScene): Promise<boolean> {
@@ -174,27 +171,6 @@ async function answeredInAnotherLife(scene: PatternScene): Promise<boolean> {
   return true;
 }
 
-/** The coordinator forgets that another was elected, who leads by then and dies: the epoch is known to the nodes alone (I1, R17). */
-async function forgottenElection(scene: PatternScene): Promise<boolean> {
-  const { world, leader, state } = scene;
-  if (!mayForget(scene)) return false;
-  killed(scene, [leader]);
-  const isElected = await comes(scene, 1_500, () => ![leader, null].includes(now(scene).leader), 1);
-  const next = now(scene).leader ?? leader;
-  const leads = () => (world.node(next).live?.cluster.replicas.replica(state.id)?.leader ?? null) !== null;
-  const isLed = isElected && (await comes(scene, 500, leads, 1));
-  await waits(scene, between(scene, 0, 100));
-  if (isLed && scene.isOn()) {
-    for (let count = 0; count < FORGOTTEN_MAX && now(scene).leaderEpoch > state.leaderEpoch; count += 1)
-      world.strike('coordinatorLosesWrites', leader);
-    killed(scene, [next]);
-  }
-  await waits(scene, between(scene, 20, 200));
-  comeBack(scene, [leader, next]);
-  await waits(scene, 500);
-  return isLed;
-}
-
 /** It is killed, and the last bytes that it wrote of the partition change. False: not now, or there is nothing to rot. */
 async function diesWithRot(scene: PatternScene, node: NodeId): Promise<boolean> {
   const { world, random, state } = scene;
@@ -221,5 +197,4 @@ export const CONTROL_PATTERNS = {
   minInsyncRaised,
   rottenInTheElr,
   answeredInAnotherLife,
-  forgottenElection,
 } as const satisfies Record<string, Pattern>;

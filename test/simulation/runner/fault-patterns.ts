@@ -14,6 +14,8 @@ import { STORAGE_PATTERNS } from './storage-patterns.ts';
 const PAUSE_MS = 800;
 /** Until another is tried after one that did not fit what is. */
 const UNFIT_MS = 10;
+/** Of the patterns under a coordinator that is known to forget, those that are about it. */
+const MEMORY_SHARE = 0.7;
 /** Of the members that join an ISR, those that a pattern meets. */
 const JOIN_SHARE = 0.15;
 
@@ -32,6 +34,12 @@ const ALL = { ...AT_ANY_TIME, ...AT_A_JOIN };
 export type PatternName = keyof typeof ALL;
 export const PATTERN_NAMES = Object.keys(ALL) as readonly PatternName[];
 
+/** R17: whether the coordinator of this run may forget, and whether it does so often. */
+export interface CoordinatorMemory {
+  readonly mayForget: boolean;
+  readonly isForgetful: boolean;
+}
+
 export const patternOf = (name: PatternName): string => `pattern ${name}`;
 
 /**
@@ -41,6 +49,7 @@ export const patternOf = (name: PatternName): string => `pattern ${name}`;
 export class FaultPatterns {
   readonly #world: World;
   readonly #random: SeededRandom;
+  readonly #memory: CoordinatorMemory;
   readonly #met: (name: PatternName) => void;
   readonly #states = new Map<number, PartitionState>();
   /** Each with all that it did. */
@@ -48,9 +57,15 @@ export class FaultPatterns {
   #isOn = false;
   #isPlaying = false;
 
-  constructor(world: World, random: SeededRandom, met: (name: PatternName) => void) {
+  constructor(
+    world: World,
+    random: SeededRandom,
+    memory: CoordinatorMemory,
+    met: (name: PatternName) => void,
+  ) {
     this.#world = world;
     this.#random = random;
+    this.#memory = memory;
     this.#met = met;
   }
 
@@ -79,22 +94,19 @@ export class FaultPatterns {
   #pause(ms = this.#random.fraction() * 2 * PAUSE_MS): void {
     this.#world.after(ms, () => {
       if (!this.#isOn) return;
-      const names = Object.keys(AT_ANY_TIME) as (keyof typeof AT_ANY_TIME)[];
       const state = this.#world.partitionState(this.#random.pick(this.#world.partitions));
       const follower = state?.isr.filter((node) => node !== state.leader) ?? [];
       if (this.#isPlaying || state?.leader == null || follower.length === 0) this.#pause();
-      else
-        void this.#playAndPause(
-          this.#isWide(state) ? 'majorityInACorner' : this.#random.pick(names),
-          state,
-          this.#random.pick(follower),
-        );
+      else void this.#playAndPause(this.#pick(state), state, this.#random.pick(follower));
     });
   }
 
-  /** What only so many replicas can show is played more often where there are as many. */
-  #isWide({ isr }: PartitionState): boolean {
-    return isr.length >= WIDE && this.#random.chance(WIDE_SHARE);
+  /** What only so many replicas can show, or only a coordinator that forgets, is played more often where it can be. */
+  #pick({ isr }: PartitionState): PatternName {
+    const random = this.#random;
+    if (isr.length >= WIDE && random.chance(WIDE_SHARE)) return 'majorityInACorner';
+    const isAboutMemory = this.#memory.isForgetful && random.chance(MEMORY_SHARE);
+    return random.pick(Object.keys(isAboutMemory ? MEMORY_PATTERNS : AT_ANY_TIME) as PatternName[]);
   }
 
   async #playAndPause(name: PatternName, state: PartitionState, follower: NodeId): Promise<void> {
@@ -117,6 +129,7 @@ export class FaultPatterns {
       state,
       leader,
       follower,
+      coordinatorMayForget: this.#memory.mayForget,
       isOn: () => this.#isOn,
     };
     const isWhole = await ALL[name](scene);

@@ -4,6 +4,7 @@ import {
   between,
   comeBack,
   comes,
+  expireSession,
   killed,
   moveAway,
   now,
@@ -11,6 +12,7 @@ import {
   type Pattern,
   type PatternScene,
   parted,
+  prefer,
   waits,
 } from './pattern-scene.ts';
 
@@ -23,19 +25,6 @@ const isDeposed = (scene: PatternScene): boolean => {
 };
 
 const leaseMs = ({ world }: PatternScene): number => (world.options.timing ?? WORLD_TIMING).leaseMsMax;
-
-/** The coordinator holds it for dead; it lives on. */
-function expireSession({ world }: PatternScene, node: NodeId): void {
-  const { session } = world.node(node).machine;
-  if (session !== null) world.coordinator.expire(session);
-}
-
-/** Puts these replicas before the others: among equals the first is elected. */
-function prefer(scene: PatternScene, first: readonly NodeId[]): void {
-  const { id: partition, replicas } = now(scene);
-  const rest = replicas.filter((node) => !first.includes(node));
-  scene.world.admin({ kind: 'reassign', partition, replicas: [...first, ...rest] });
-}
 
 /** All that these machines send and receive takes up to so much longer; returns what takes it back. */
 function slowed({ world: { network } }: PatternScene, nodes: readonly NodeId[], slownessMs: number) {

@@ -3,6 +3,8 @@ import {
   between,
   comeBack,
   comes,
+  expireSession,
+  forgets,
   killed,
   mayForget,
   now,
@@ -10,11 +12,12 @@ import {
   type Pattern,
   type PatternScene,
   parted,
+  prefer,
   waits,
 } from './pattern-scene.ts';
 
-/** The coordinator forgets so many times at most, a few writes each. */
-const FORGETTING_MAX = 8;
+/** So many are tried until the one that is wanted reigns. */
+const REIGNS_MAX = 6;
 
 /**
  * The coordinator forgets that a follower left the ISR, and what was acknowledged without it is known to others alone (R17). The stale one is back, and those others are either dead, or
@@ -34,7 +37,7 @@ async function forgottenShrink(scene: PatternScene): Promise<boolean> {
   const isAlone = random.chance(0.5);
   const gone = isAlone ? knowing : knowing.filter((node) => node !== leader);
   killed(scene, gone);
-  const isForgotten = forget(scene, follower);
+  const isForgotten = forgets(scene, () => now(scene).isr.includes(follower));
   const mend = parted(scene, [leader], [follower]);
   comeBack(scene, [follower]);
   await waits(scene, between(scene, 60, 1_500));
@@ -68,7 +71,7 @@ async function forgottenBeforeItIsEchoed(scene: PatternScene): Promise<boolean> 
   // A power cut: what is not yet on its disk never will be.
   if (world.node(other).isUp) world.node(other).kill('loseAll');
   killed(scene, [leader, follower]);
-  const isForgotten = forget(scene, follower);
+  const isForgotten = forgets(scene, () => now(scene).isr.includes(follower));
   comeBack(scene, [follower, other]);
   const isUp = await comes(scene, 1_000, () => world.node(other).live !== null, 0.5);
   if (isUp) disk.faulty.limitBytes(1);
@@ -85,16 +88,126 @@ function knowsWithout({ world, state, leader }: PatternScene, node: NodeId): boo
   return applied?.leaderEpoch === state.leaderEpoch && !applied.isr.includes(node);
 }
 
-/** The last writes to the coordinator never were, until this node is in the ISR again. */
-function forget(scene: PatternScene, node: NodeId): boolean {
-  const isMember = (): boolean => now(scene).isr.includes(node);
-  for (let count = 0; count < FORGETTING_MAX && !isMember(); count += 1)
-    scene.world.strike('coordinatorLosesWrites', node);
-  return isMember();
+/** The coordinator forgets that another was elected, who leads by then and dies: the epoch is known to the nodes alone (I1, R17). */
+async function forgottenElection(scene: PatternScene): Promise<boolean> {
+  const { leader } = scene;
+  if (!mayForget(scene)) return false;
+  killed(scene, [leader]);
+  const isElected = await comes(scene, 1_500, () => ![leader, null].includes(now(scene).leader), 1);
+  const next = now(scene).leader ?? leader;
+  const isLed = isElected && (await comes(scene, 500, () => leads(scene, next), 1));
+  await waits(scene, between(scene, 0, 100));
+  if (isLed && scene.isOn()) {
+    forgets(scene, () => isEpochForgotten(scene));
+    killed(scene, [next]);
+  }
+  await waits(scene, between(scene, 20, 200));
+  comeBack(scene, [leader, next]);
+  await waits(scene, 500);
+  return isLed;
 }
 
+/**
+ * The controller elects itself, leads at once, and reaches none of those who are left; then it is dead, and the coordinator forgets that it ever was elected. What it wrote has the epoch in which
+ * the next one leads (I1, R17).
+ */
+async function electedUnheard(scene: PatternScene): Promise<boolean> {
+  const { world, random, leader, state } = scene;
+  const { controller: next } = world;
+  if (next === null || next === leader || !state.isr.includes(next) || !mayForget(scene)) return false;
+  prefer(scene, [next]);
+  const isFirst = await comes(scene, 300, () => now(scene).replicas[0] === next, 1);
+  if (!isFirst || now(scene).leader !== leader) return false;
+  const mend = parted(scene, [next], others(scene, next, leader));
+  killed(scene, [leader]);
+  const isLed = await comes(scene, 1_500, () => now(scene).leader === next && leads(scene, next), 1);
+  await waits(scene, between(scene, 0, 400));
+  const isForgotten = isLed && scene.isOn() && forgets(scene, () => isEpochForgotten(scene));
+  killed(scene, [next]);
+  mend();
+  comeBack(scene, [leader]);
+  await waits(scene, between(scene, 300, 1_500));
+  comeBack(scene, [next]);
+  await waits(scene, random.chance(0.5) ? 500 : 50);
+  return isForgotten;
+}
+
+/**
+ * The controller dies just when the leader has heard from it, and nobody else has, that a member is out; the coordinator forgets it, and that member reigns. The other one has told it what it knew
+ * when it hears the rest from the leader (R17).
+ */
+async function toldByTheLeaderAlone(beginning: PatternScene): Promise<boolean> {
+  const [controller] = others(beginning, ...beginning.state.replicas);
+  if (controller === undefined || !mayForget(beginning)) return false;
+  const scene = await reignOf(beginning, controller);
+  if (scene === null) return false;
+  const { world, leader, follower: stale, state } = scene;
+  const told = state.isr.find((node) => node !== leader && node !== stale);
+  if (told === undefined) return false;
+  const isMember = (): boolean => now(scene).isr.includes(stale);
+  const mends = [parted(scene, [controller], [stale, told]), parted(scene, [leader], [stale])];
+  const isOut = await comes(scene, 1_500, () => !isMember(), 0.2);
+  const mendTold = parted(scene, [leader], [told]);
+  const isKnown = isOut && (await comes(scene, 300, () => knowsWithout(scene, stale), 0.2));
+  await waits(scene, between(scene, 1, 10));
+  const isForgotten = isKnown && scene.isOn() && forgets(scene, isMember);
+  const links = [leader, told].map((node) => world.node(node).machine.link);
+  for (const link of links) link.isCut = true;
+  if (isForgotten) {
+    killed(scene, [controller]);
+    expireSession(scene, controller);
+  }
+  const reigns = isForgotten && (await comes(scene, 1_000, () => world.controller === stale, 1));
+  for (const link of links) link.isCut = false;
+  if (reigns) {
+    await waits(scene, between(scene, 20, 300));
+    mends.push(parted(scene, [told], [stale]));
+    mendTold();
+    const committed = committedBy(scene, leader);
+    await comes(scene, 1_500, () => committedBy(scene, leader) > committed);
+    if (scene.isOn()) killed(scene, [leader]);
+    await waits(scene, between(scene, 1_000, 4_000));
+  }
+  mendTold();
+  for (const mend of mends) mend();
+  await waits(scene, between(scene, 100, 500));
+  comeBack(scene, [leader, controller]);
+  await waits(scene, 500);
+  return reigns;
+}
+
+/** Controllers are started anew until it is this node that reigns; the scene as it is then. */
+async function reignOf(scene: PatternScene, node: NodeId): Promise<PatternScene | null> {
+  const { world, random } = scene;
+  for (let count = 0; count < REIGNS_MAX && world.controller !== node; count += 1) {
+    const { controller } = world;
+    if (controller === null || !scene.isOn()) return null;
+    killed(scene, [controller]);
+    await waits(scene, between(scene, 10, 100));
+    comeBack(scene, [controller]);
+    const isOver = (): boolean => ![controller, null].includes(world.controller) && mayForget(scene);
+    if (!(await comes(scene, 4_000, isOver))) return null;
+  }
+  const state = now(scene);
+  const { leader, isr } = state;
+  if (world.controller !== node || leader === null || isr.length < 2) return null;
+  return { ...scene, state, leader, follower: random.pick(isr.filter((member) => member !== leader)) };
+}
+
+const committedBy = ({ world, state }: PatternScene, node: NodeId): number =>
+  world.node(node).live?.cluster.replicas.replica(state.id)?.store?.committedOffset ?? 0;
+
+/** The node has begun to lead. */
+const leads = ({ world, state }: PatternScene, node: NodeId): boolean =>
+  (world.node(node).live?.cluster.replicas.replica(state.id)?.leader ?? null) !== null;
+
+const isEpochForgotten = (scene: PatternScene): boolean => now(scene).leaderEpoch <= scene.state.leaderEpoch;
+
 /** Played one after the other, at any time. */
-export const MEMORY_PATTERNS = { forgottenShrink, forgottenBeforeItIsEchoed } as const satisfies Record<
-  string,
-  Pattern
->;
+export const MEMORY_PATTERNS = {
+  forgottenShrink,
+  forgottenBeforeItIsEchoed,
+  forgottenElection,
+  electedUnheard,
+  toldByTheLeaderAlone,
+} as const satisfies Record<string, Pattern>;

@@ -14,11 +14,13 @@ export class Operator {
   readonly #random: SeededRandom;
   /** When it wished something: leaders move by it, and whom they served may have to ask again. */
   readonly wishes: Disturbance[] = [];
+  readonly #movesReplicas: boolean;
   #isOn = false;
 
-  constructor(world: World, random: SeededRandom) {
+  constructor(world: World, random: SeededRandom, movesReplicas: boolean) {
     this.#world = world;
     this.#random = random;
+    this.#movesReplicas = movesReplicas;
   }
 
   start(): void {
@@ -43,7 +45,8 @@ export class Operator {
     this.wishes.push({ atMs: nowMs, untilMs: nowMs });
     const partition = asPartitionId(this.#random.pick(this.#world.partitions));
     if (this.#random.chance(MISTAKE_SHARE)) this.#world.admin(this.#mistake(partition));
-    else if (this.#random.chance(0.3)) this.#world.admin({ kind: 'electPreferred', partition });
+    else if (!this.#movesReplicas || this.#random.chance(0.3))
+      this.#world.admin({ kind: 'electPreferred', partition });
     else this.#world.admin({ kind: 'reassign', partition, replicas: this.#someNodes() });
   }
 

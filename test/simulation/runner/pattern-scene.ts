@@ -3,6 +3,9 @@ import type { PartitionState } from '../../../src/model/partition-state.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
 import type { World } from '../world/world.ts';
 
+/** So many times at most, a few writes each. */
+const FORGETTING_MAX = 10;
+
 export interface PatternScene {
   readonly world: World;
   readonly random: SeededRandom;
@@ -11,6 +14,8 @@ export interface PatternScene {
   readonly leader: NodeId;
   /** One of the ISR. */
   readonly follower: NodeId;
+  /** R17. */
+  readonly coordinatorMayForget: boolean;
   /** False: nothing more is to be hurt. */
   readonly isOn: () => boolean;
 }
@@ -60,14 +65,16 @@ export function parted(
 export const others = ({ world }: PatternScene, ...but: readonly NodeId[]): readonly NodeId[] =>
   world.nodes.map(({ id }) => id).filter((id) => !but.includes(id));
 
-/**
- * The coordinator may forget what it was told last (R17): not where there are spare nodes, since an assignment might be forgotten too, and not where min.insync is no majority; and not while
- * anything is out of order.
- */
-export function mayForget({ world, state, leader }: PatternScene): boolean {
-  const { minInsync } = world.options;
-  const isGuarded = state.replicas.length === world.nodes.length && 2 * minInsync > state.replicas.length;
-  return isGuarded && world.mayFire('coordinatorLosesWrites', leader);
+/** The coordinator may forget what it was told last (R17), and nothing is out of order. */
+export function mayForget({ world, leader, coordinatorMayForget }: PatternScene): boolean {
+  return coordinatorMayForget && world.mayFire('coordinatorLosesWrites', leader);
+}
+
+/** The last writes to the coordinator never were, as far back as it takes; false: not even so. */
+export function forgets({ world, leader }: PatternScene, isForgotten: () => boolean): boolean {
+  for (let count = 0; count < FORGETTING_MAX && !isForgotten(); count += 1)
+    world.strike('coordinatorLosesWrites', leader);
+  return isForgotten();
 }
 
 /** Ends the process, if there is one; `comeBack` starts it again. */
@@ -85,6 +92,19 @@ export function coordinatorAway({ world }: PatternScene, ms: number): void {
   world.after(ms, () => {
     world.coordinator.isDown = false;
   });
+}
+
+/** The coordinator holds it for dead; it may live on. */
+export function expireSession({ world }: PatternScene, node: NodeId): void {
+  const { session } = world.node(node).machine;
+  if (session !== null) world.coordinator.expire(session);
+}
+
+/** Puts these replicas before the others: among equals the first is elected. */
+export function prefer(scene: PatternScene, first: readonly NodeId[]): void {
+  const { id: partition, replicas } = now(scene);
+  const rest = replicas.filter((node) => !first.includes(node));
+  scene.world.admin({ kind: 'reassign', partition, replicas: [...first, ...rest] });
 }
 
 /** An operator wants another than the present leader to lead. */

@@ -11,6 +11,8 @@ export interface RunSettings {
   readonly partitions: number;
   readonly replicationFactor: number;
   readonly minInsync: number;
+  /** No operator moves replicas, and the coordinator forgets more often what it was told last (R17). */
+  readonly isForgetful: boolean;
   /** D. A long one makes what a promise holds up visible, a short one what happens after it. */
   readonly leaseMsMax: number;
   /** Every message takes up to so much longer: in some worlds nodes are far from each other. */
@@ -42,6 +44,7 @@ export const RUN_DEFAULTS: Omit<RunSettings, 'seed'> = {
   partitions: 2,
   replicationFactor: 3,
   minInsync: 2,
+  isForgetful: false,
   leaseMsMax: 400,
   slownessMs: 0,
   clients: 8,
@@ -64,13 +67,17 @@ const PARTITION_COUNTS = [1, 2, 3];
 const LEASES_MS = [400, 400, 1_200, 400, 800];
 const SLOWNESSES_MS = [0, 0, 0, 12, 0, 0, 25];
 
-/** Of so many seeds one is a node alone, and one a cluster under a weak flush mode. */
+/** Of so many seeds one is a node alone, one a cluster under a weak flush mode, and one a cluster whose coordinator forgets. */
 const ALONE_OF = 12;
 const WEAK_OF = 10;
+const FORGETFUL_OF = 8;
 const ALONE_FLUSH_MODES: readonly FlushMode[] = ['always', 'always', 'interval', 'always', 'os'];
 const WEAK_FLUSH_MODES: readonly FlushMode[] = ['interval', 'os'];
 /** Faults of a node alone are over sooner. */
 const ALONE = { isAlone: true, faultsMin: 30, faultEveryMs: 900 };
+/** It forgets only while all is in order. */
+const FORGETFUL = { isForgetful: true, faultEveryMs: 4_000 };
+const FORGETFUL_NODE_COUNTS = [4, 3];
 
 /**
  * The settings of a seed: clusters of several sizes, with and without spare nodes, near and far, with short and long leases; some that do not sync before they
@@ -83,19 +90,31 @@ export function settingsOf(seed: number, changed: Partial<RunSettings> = {}): Ru
     const kind = { partitions: of(PARTITION_COUNTS, round), flushMode: of(ALONE_FLUSH_MODES, round) };
     return { ...RUN_DEFAULTS, ...ALONE, ...kind, slownessMs: of(SLOWNESSES_MS, seed), ...changed, seed };
   }
-  const nodes = of(NODE_COUNTS, seed);
+  const isForgetful = seed % FORGETFUL_OF === 6;
+  const nodes = isForgetful
+    ? of(FORGETFUL_NODE_COUNTS, Math.floor(seed / FORGETFUL_OF))
+    : of(NODE_COUNTS, seed);
   // With five replicas less than half of them are enough to write.
   const replicationFactor = nodes === 5 && seed % 8 === 7 ? 5 : RUN_DEFAULTS.replicationFactor;
-  const isWeak = !isMutated && seed % WEAK_OF === 2;
+  const isWeak = !isMutated && !isForgetful && seed % WEAK_OF === 2;
   const kind = {
     nodes,
     replicationFactor,
     partitions: of(PARTITION_COUNTS, seed),
     leaseMsMax: of(LEASES_MS, seed),
     slownessMs: of(SLOWNESSES_MS, seed),
+    ...(isForgetful ? FORGETFUL : {}),
     flushMode: isWeak ? of(WEAK_FLUSH_MODES, Math.floor(seed / WEAK_OF)) : RUN_DEFAULTS.flushMode,
   };
   return { ...RUN_DEFAULTS, ...kind, ...changed, seed };
+}
+
+/**
+ * A coordinator that forgets a reassignment that is done asks for replicas that were removed since: only an operator can help then (R17). So it forgets only
+ * where replicas never move away; and where min.insync is a majority of them, which the guard against it needs.
+ */
+export function mayForget({ nodes, replicationFactor, minInsync, isForgetful }: RunSettings): boolean {
+  return (isForgetful || nodes === replicationFactor) && 2 * minInsync > replicationFactor;
 }
 
 const of = <Value>(values: readonly Value[], at: number): Value => values[at % values.length] as Value;

@@ -29,7 +29,7 @@ import { strikeAlone } from './lone-faults.ts';
 import { simulateLone } from './lone-run.ts';
 import { Operator } from './operator.ts';
 import type { RunResult } from './run-result.ts';
-import type { RunSettings } from './run-settings.ts';
+import { mayForget, type RunSettings } from './run-settings.ts';
 import { checkSilence } from './silence-check.ts';
 import { WorldTransport } from './world-transport.ts';
 
@@ -128,9 +128,12 @@ class SimulationRun {
     this.#transport = new WorldTransport(world);
     this.#crowd = crowdOf(settings, world, this.#transport, this.#history, this.#coverage);
     const random = new SeededRandom(settings.seed ^ 0x0b5e55ed);
-    this.#operator = new Operator(world, random.fork());
+    this.#operator = new Operator(world, random.fork(), !settings.isForgetful);
     this.#aftershocks = new Aftershocks(world, random.fork());
-    this.#patterns = new FaultPatterns(world, random.fork(), (name) => this.#coverage.hit(patternOf(name)));
+    const memory = { mayForget: mayForget(settings), isForgetful: settings.isForgetful };
+    this.#patterns = new FaultPatterns(world, random.fork(), memory, (name) =>
+      this.#coverage.hit(patternOf(name)),
+    );
     this.#observe();
     this.#compareNowAndThen(random.fork());
   }
@@ -158,15 +161,8 @@ class SimulationRun {
     this.#operator.stop();
   }
 
-  /**
-   * A coordinator that forgets a reassignment that is done asks for replicas that were removed since: only an operator can help then (R17). So it forgets only
-   * where replicas never move away; and where min.insync is a majority of them, which the guard against it needs.
-   */
   #faultWeights(): { readonly coordinatorLosesWrites?: number } {
-    const { nodes, replicationFactor, minInsync } = this.#settings;
-    return nodes > replicationFactor || 2 * minInsync <= replicationFactor
-      ? { coordinatorLosesWrites: 0 }
-      : {};
+    return mayForget(this.#settings) ? {} : { coordinatorLosesWrites: 0 };
   }
 
   /** No more faults: everything comes back, serves, and is equal. */

@@ -76,7 +76,15 @@ async function play({ pattern, seed, options, mutation, writesTo }: Play): Promi
         const random = new SeededRandom(seed);
         const { world, state, leader } = script;
         const follower = random.pick(script.followers);
-        const scene: PatternScene = { world, random, state, leader, follower, isOn: () => true };
+        const scene: PatternScene = {
+          world,
+          random,
+          state,
+          leader,
+          follower,
+          coordinatorMayForget: false,
+          isOn: () => true,
+        };
         let isOver = false;
         ask(script, random, writesTo, () => isOver);
         await script.run(100);
