@@ -1,80 +1,13 @@
-import { AssertionError, expect } from 'chai';
-import { CONTROLLER_EPOCH_PATH, CONTROLLER_PATH } from '../../../src/coordination/paths.ts';
+import { expect } from 'chai';
 import type { NodeId } from '../../../src/model/numbers.ts';
-import { CandidateWatch } from '../checkers/candidate-watch.ts';
-import { ControllerWatch } from '../checkers/controller-watch.ts';
-import { Findings } from '../checkers/findings.ts';
-import { ReplicaWatch } from '../checkers/replica-watch.ts';
-import { putInForce } from '../mutations/mutation.ts';
-import { mutationNamed } from '../mutations/mutations.ts';
-import { ClusterProbe } from '../runner/cluster-probe.ts';
 import { WORLD_TIMING } from '../world/world-settings.ts';
-import { ClusterScript, P0 } from './cluster-script.ts';
+import type { ClusterScript } from './cluster-script.ts';
+import { P0 } from './script-stage.ts';
+import { rotTail, tell } from './tell.ts';
 
 const { lagMsMax } = WORLD_TIMING;
 /** Longer than a process takes to start and to ask for the second time. */
 const REPEATED_MS = 280;
-
-/** A story, with the checkers of random runs that a script does not have of itself. */
-async function watched(
-  script: ClusterScript,
-  story: (script: ClusterScript) => Promise<void>,
-): Promise<void> {
-  const { world } = script;
-  const findings = new Findings(() => world.nowMs);
-  const controllers = new ControllerWatch(findings);
-  const probe = new ClusterProbe(world);
-  const { minInsync } = world.options;
-  const replicas = new ReplicaWatch(probe.look, findings, { minInsync, nowMs: () => world.trueWallMs });
-  const candidates = new CandidateWatch(probe.look, findings, {
-    partitions: [P0],
-    stateOf: () => world.partitionState(P0),
-    committedOf: () => replicas.reference(P0).endOffset,
-  });
-  const textAt = (path: string): string | null => world.coordinator.nodeAt(path)?.text ?? null;
-  world.observe(() => {
-    replicas.look();
-    candidates.look();
-    const texts = { controller: textAt(CONTROLLER_PATH), epoch: textAt(CONTROLLER_EPOCH_PATH) };
-    controllers.look(texts, [script.state], world.coordinator.lossCount);
-  });
-  await story(script);
-  expect(findings.list).to.deep.equal([]);
-}
-
-interface Told {
-  readonly seed: number;
-  readonly mutation: string;
-  /** Who sees it. */
-  readonly checker: string;
-  readonly leaseMsMax?: number;
-  readonly nodeCount?: number;
-}
-
-/** The shortest history in which a rule is missed: told with the rule as it is, and with the mutation in its place. */
-function tell(
-  { seed, mutation, checker, leaseMsMax = WORLD_TIMING.leaseMsMax, nodeCount = 3 }: Told,
-  story: (script: ClusterScript) => Promise<void>,
-): void {
-  const { name, ruling, rules, install } = mutationNamed(mutation);
-  const play = (broken: Partial<Parameters<typeof ClusterScript.play>[0]>): Promise<void> =>
-    ClusterScript.play({ seed, nodeCount, timing: { ...WORLD_TIMING, leaseMsMax }, ...broken }, (script) =>
-      watched(script, story),
-    );
-
-  it(`${ruling}: ${name}: ${checker} sees it`, async () => {
-    const restore = putInForce({ name, ruling, rules, ...(install && { install }) });
-    const outcome = await play({ rules }).then(
-      () => null,
-      (error: unknown) => error,
-    );
-    restore();
-    const seen = outcome instanceof AssertionError ? JSON.stringify(outcome) : String(outcome);
-    expect(seen).to.contain(checker);
-  });
-
-  it(`${ruling}: without it nothing is seen`, () => play({}));
-}
 
 /** Neither of the two reigns. */
 async function reignOf(script: ClusterScript): Promise<NodeId> {
@@ -213,7 +146,7 @@ describe('a rule that is missed', () => {
       expect(script.state.isr).to.include(stale);
       script.kill(leader);
       script.kill(lossy);
-      await lastBatchRots(script, lossy, directory);
+      await rotTail(script, lossy, directory);
       for (const id of script.others(stale)) script.mend(stale, id);
       script.start(lossy);
       await script.run(3 * WORLD_TIMING.sessionMs);
@@ -265,7 +198,7 @@ describe('a rule that is missed', () => {
       await script.mustSet('K', 'new');
       const { directory } = script.store(second);
       script.kill(second);
-      await lastBatchRots(script, second, directory);
+      await rotTail(script, second, directory);
       await script.untilInSync([leader]);
       script.start(second);
       await script.run(500);
@@ -381,7 +314,7 @@ describe('a rule that is missed', () => {
       nodeCount: 4,
     },
     async (script) => {
-      const spare = await reignOfSpare(script);
+      const spare = await script.reignOfSpare();
       const { leader } = script;
       const [told, stale] = script.pair;
       await script.mustSet('K', 'old');
@@ -417,29 +350,3 @@ describe('a rule that is missed', () => {
     },
   );
 });
-
-/** A node without a replica reigns; returns it. */
-async function reignOfSpare(script: ClusterScript): Promise<NodeId> {
-  const { world } = script;
-  const spare = world.nodes.map(({ id }) => id).find((id) => !script.state.replicas.includes(id));
-  if (spare === undefined) throw new Error('every node has a replica');
-  for (let count = 0; count < 20 && world.controller !== spare; count += 1) {
-    const { controller } = world;
-    if (controller !== null) script.node(controller).restart();
-    await script.until('another reigns', () => world.controller !== null && world.controller !== controller);
-    await script.untilStable();
-  }
-  expect(world.controller).to.equal(spare);
-  return spare;
-}
-
-/** Of a node that is down. */
-async function lastBatchRots(script: ClusterScript, node: NodeId, directory: string): Promise<void> {
-  const { disk } = script.node(node).machine;
-  disk.heal();
-  if (disk.faulty.isCrashed) disk.faulty.restart();
-  const names = (await disk.faulty.fileSystem.list(directory)).filter((name) => name.endsWith('.log'));
-  const path = `${directory}/${names.sort().at(-1)}`;
-  const last = disk.faulty.contentOf(path)?.findLastIndex((byte) => byte !== 0) ?? 0;
-  disk.faulty.flipBit(path, last - 4, 1);
-}

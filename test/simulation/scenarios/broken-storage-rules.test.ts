@@ -1,57 +1,7 @@
-import { AssertionError, expect } from 'chai';
 import type { NodeId } from '../../../src/model/numbers.ts';
-import { CandidateWatch } from '../checkers/candidate-watch.ts';
-import { Findings } from '../checkers/findings.ts';
-import { FloorWatch } from '../checkers/floor-watch.ts';
-import { putInForce } from '../mutations/mutation.ts';
-import { mutationNamed } from '../mutations/mutations.ts';
-import { ClusterProbe } from '../runner/cluster-probe.ts';
-import { ClusterScript, P0 } from './cluster-script.ts';
-
-type Story = (script: ClusterScript) => Promise<void>;
-
-/** A story, with the checkers of random runs that a script does not have of itself. */
-async function watched(script: ClusterScript, story: Story): Promise<void> {
-  const { world } = script;
-  const findings = new Findings(() => world.nowMs);
-  const { look } = new ClusterProbe(world);
-  const stateOf = (): ClusterScript['state'] => script.state;
-  let committed = 0;
-  const committedOf = (): number => committed;
-  const candidates = new CandidateWatch(look, findings, { partitions: [P0], stateOf, committedOf });
-  const mostOnDisk = (partition: number, node: number): number => candidates.mostOnDisk(partition, node);
-  const floors = new FloorWatch(look, findings, { stateOf, mostOnDisk });
-  world.observe(() => {
-    for (const { replicas } of look())
-      for (const { isLeader, highWatermark } of replicas)
-        if (isLeader) committed = Math.max(committed, highWatermark);
-    candidates.look();
-    floors.look();
-  });
-  await story(script);
-  expect(findings.list).to.deep.equal([]);
-}
-
-/** The shortest history in which a rule is missed: told with the mutation in its place, and with the rule as it is. */
-function tell(
-  { seed, mutation, checker }: Readonly<Record<'mutation' | 'checker', string>> & { readonly seed: number },
-  story: Story,
-): void {
-  const broken = mutationNamed(mutation);
-  const play = (rules: typeof broken.rules): Promise<void> =>
-    ClusterScript.play({ seed, rules }, (script) => watched(script, story));
-
-  it(`${broken.ruling}: ${mutation}: ${checker} sees it`, async () => {
-    const restore = putInForce(broken);
-    const outcome = await play(broken.rules)
-      .then(() => null)
-      .catch((error: unknown) => error)
-      .finally(restore);
-    expect(outcome instanceof AssertionError ? JSON.stringify(outcome) : String(outcome)).to.contain(checker);
-  });
-
-  it(`${broken.ruling}: without it nothing is seen`, () => play({ replication: {}, controller: {} }));
-}
+import type { ClusterScript } from './cluster-script.ts';
+import { P0 } from './script-stage.ts';
+import { rotTail, tell } from './tell.ts';
 
 /** It is back before it can fetch what it lacks. */
 async function returnsAside(script: ClusterScript, id: NodeId): Promise<void> {
@@ -61,17 +11,6 @@ async function returnsAside(script: ClusterScript, id: NodeId): Promise<void> {
   await script.run(500);
   script.mend(leader, id);
   await script.untilStable();
-}
-
-/** The newest byte that it wrote. */
-async function rotTail(script: ClusterScript, id: NodeId, directory: string): Promise<void> {
-  const disk = script.node(id).machine.disk.faulty;
-  const names = await disk.fileSystem.list(directory);
-  const path = `${directory}/${names
-    .filter((name) => name.endsWith('.log'))
-    .sort()
-    .at(-1)}`;
-  disk.flipBit(path, disk.contentOf(path)?.findLastIndex((byte) => byte !== 0) ?? 0, 3);
 }
 
 /** It asks its leader to roll and merge, whatever becomes of it. */

@@ -1,85 +1,36 @@
 import { expect } from 'chai';
 import type { SurvivalPolicy } from '../../../src/env/simulated-file.ts';
-import { asPartitionId, type NodeId } from '../../../src/model/numbers.ts';
-import type { PartitionState } from '../../../src/model/partition-state.ts';
-import type { NumberedCommand, ReadPathStats } from '../../../src/replication/leader-partition.ts';
-import type { Replica } from '../../../src/replication/node/replica.ts';
+import type { NodeId } from '../../../src/model/numbers.ts';
+import type { NumberedCommand } from '../../../src/replication/leader-partition.ts';
 import { Merge } from '../../../src/storage/merge.ts';
-import type { PartitionStore } from '../../../src/storage/partition-store.ts';
-import { Findings } from '../checkers/findings.ts';
 import { type Action, describeOutcome, History, type Outcome } from '../checkers/history.ts';
 import { checkLinearizability } from '../checkers/linearizability.ts';
-import { PartitionStateWatch } from '../checkers/partition-state-watch.ts';
 import { compareReplica } from '../checkers/replica-comparison.ts';
-import { ReplicaWatch } from '../checkers/replica-watch.ts';
-import { ClusterProbe } from '../runner/cluster-probe.ts';
 import { WorldTransport } from '../runner/world-transport.ts';
-import { openWorld } from '../world/open-world.ts';
-import type { LiveNode, World, WorldNode, WorldOptions } from '../world/world.ts';
-
-/** The one partition of a script. */
-export const P0 = asPartitionId(0);
+import type { LiveNode, WorldOptions } from '../world/world.ts';
+import { HEAL_MS_MAX, P0, type ScriptOptions, ScriptStage } from './script-stage.ts';
 
 const DEADLINE_MS = 4_000;
-const HEAL_MS_MAX = 30_000;
 
 /** A request under way. `text` is null until the client knows: the reply, or `refused (..)` or `unknown (..)`. */
 export interface Asked {
   text: string | null;
 }
 
-export interface ScriptOptions extends Partial<WorldOptions> {
-  /** False: the story gives up what was committed, and says so. */
-  readonly isClean?: boolean;
-}
-
-const QUIET = {
-  partitionCount: 1,
-  lossShare: 0,
-  doubledShare: 0,
-  reorderedShare: 0,
-  mergesByItself: false,
-} as const;
-
 /**
- * A story about a cluster of production nodes: everything that happens is said, in a network that loses nothing of itself. All checkers look on, and at the
- * end everything is healed and every replica compared with what was committed.
+ * A story about a cluster of production nodes: everything that happens is said. All checkers look on, and at the end everything is healed and every replica compared with what was
+ * committed.
  */
-export class ClusterScript {
-  readonly world: World;
-  readonly #isClean: boolean;
-  readonly #findings: Findings;
+export class ClusterScript extends ScriptStage {
   readonly #history: History;
-  readonly #watch: ReplicaWatch;
-  readonly #probe: ClusterProbe;
   readonly #transport: WorldTransport;
   /** The operation of each numbered command: one, however often it is sent. */
   readonly #operations = new Map<string, number>();
-  /** The coordinator has lost writes. */
 
   private constructor(options: ScriptOptions) {
-    const { isClean = true, ...world } = options;
-    this.#isClean = isClean;
-    this.world = openWorld({ ...QUIET, ...world });
-    this.#findings = new Findings(() => this.world.nowMs);
+    super(options);
     this.#history = new History(() => this.world.trueWallMs);
-    this.#probe = new ClusterProbe(this.world);
     this.#transport = new WorldTransport(this.world);
-    const { world: told } = this;
-    const { minInsync } = told.options;
-    this.#watch = new ReplicaWatch(this.#probe.look, this.#findings, {
-      // An operator may lower it (R2).
-      get minInsync() {
-        return Math.min(minInsync, told.partitionState(P0)?.minInsync ?? minInsync);
-      },
-      nowMs: () => this.world.trueWallMs,
-    });
-    const states = new PartitionStateWatch(this.#findings, minInsync);
-    this.world.observe(() => {
-      if (this.#isClean) this.#watch.look();
-      const state = this.world.partitionState(P0);
-      if (state !== null) states.look(state, this.world.coordinator.lossCount);
-    });
   }
 
   /** Plays a story in a cluster that has just become stable, and looks at what is left of it. CASKADE_SEED_SHIFT=1 plays it in another world. */
@@ -106,134 +57,6 @@ export class ClusterScript {
   #showEvents(): void {
     const { CASKADE_EVENTS } = process.env;
     if (CASKADE_EVENTS !== undefined) process.stdout.write(`${this.world.events.lines().join('\n')}\n`);
-  }
-
-  // Who is who
-
-  get state(): PartitionState {
-    const state = this.world.partitionState(P0);
-    if (state === null) throw new Error('the partition does not exist yet');
-    return state;
-  }
-
-  /** As the coordinator has it. */
-  get leader(): NodeId {
-    const { leader } = this.state;
-    if (leader === null) throw new Error(`nobody leads: ${this.world.describe()}`);
-    return leader;
-  }
-
-  /** Replicas that do not lead, in the order of their assignment. */
-  get followers(): readonly NodeId[] {
-    return this.state.replicas.filter((node) => node !== this.state.leader);
-  }
-
-  /** Two followers, for stories of three. */
-  get pair(): readonly [NodeId, NodeId] {
-    const [one, other] = this.followers;
-    if (one === undefined || other === undefined) throw new Error('there are not two followers');
-    return [one, other];
-  }
-
-  /** The same, the controller last: who is cut off from the leader while it reigns keeps the leader from changing the ISR. */
-  get pairByReign(): readonly [NodeId, NodeId] {
-    const [one, other] = this.pair;
-    return one === this.world.controller ? [other, one] : [one, other];
-  }
-
-  node(id: NodeId): WorldNode {
-    return this.world.node(id);
-  }
-
-  others(id: NodeId): readonly NodeId[] {
-    return this.world.nodes.map((node) => node.id).filter((node) => node !== id);
-  }
-
-  live(id: NodeId): LiveNode {
-    const { live } = this.node(id);
-    if (live === null) throw new Error(`node ${id} does not run`);
-    return live;
-  }
-
-  replica(id: NodeId): Replica {
-    const replica = this.live(id).cluster.replicas.replica(P0);
-    if (replica === null) throw new Error(`node ${id} has no replica`);
-    return replica;
-  }
-
-  store(id: NodeId): PartitionStore {
-    const { store } = this.replica(id);
-    if (store === null) throw new Error(`the replica of node ${id} is not open`);
-    return store;
-  }
-
-  /** It leads and may act, in the newest epoch. */
-  isServedBy(id: NodeId): boolean {
-    const leader = this.node(id).live?.cluster.replicas.replica(P0)?.leader;
-    return (
-      this.state.leader === id && leader?.canAct === true && leader.leaderEpoch === this.state.leaderEpoch
-    );
-  }
-
-  readPaths(id: NodeId): ReadPathStats {
-    const { leader } = this.replica(id);
-    if (leader === null) throw new Error(`node ${id} does not lead`);
-    return leader.partition.stats().reads;
-  }
-
-  /** Everybody assigned has taken over what the coordinator has. */
-  #isInForce(): boolean {
-    const { leader, leaderEpoch, replicas } = this.state;
-    if (leader === null || !this.isServedBy(leader)) return false;
-    return replicas.every((id) => {
-      const replica = this.node(id).live?.cluster.replicas.replica(P0);
-      return id === leader || replica?.follower?.leaderEpoch === leaderEpoch;
-    });
-  }
-
-  // Time
-
-  run(ms: number): Promise<void> {
-    return this.world.run(ms);
-  }
-
-  /** Fails unless the condition comes true within `msMax`. */
-  async until(what: string, condition: () => boolean, msMax = 10_000): Promise<void> {
-    const isSo = await this.world.runUntil(condition, msMax, 0);
-    expect(isSo, `${what}, within ${msMax} ms: ${this.world.describe()}`).to.equal(true);
-  }
-
-  untilStable(): Promise<void> {
-    return this.until('everything is well', () => this.world.isStable() && this.#isInForce(), HEAL_MS_MAX);
-  }
-
-  untilRuns(id: NodeId): Promise<void> {
-    return this.until(`node ${id} runs`, () => this.node(id).live !== null);
-  }
-
-  /** Somebody else than `old` leads and may act. */
-  async untilLedAnew(old: NodeId, msMax = 10_000): Promise<NodeId> {
-    await this.until(
-      `another than node ${old} leads`,
-      () => this.state.leader !== null && this.state.leader !== old && this.isServedBy(this.state.leader),
-      msMax,
-    );
-    return this.leader;
-  }
-
-  untilInSync(nodes: readonly NodeId[], msMax = 10_000): Promise<void> {
-    const wanted = inOrder(nodes);
-    return this.until(`the ISR is ${wanted}`, () => inOrder(this.state.isr) === wanted, msMax);
-  }
-
-  /** Everything committed is known to everybody who runs. */
-  untilLevel(): Promise<void> {
-    const { endOffset } = this.#watch.reference(P0);
-    return this.until('every replica knows what is committed', () =>
-      this.#probe
-        .look()
-        .every(({ replicas }) => replicas.every(({ highWatermark }) => highWatermark >= endOffset)),
-    );
   }
 
   // Clients
@@ -388,6 +211,21 @@ export class ClusterScript {
     this.node(id).machine.link.isCut = isCut;
   }
 
+  /** Controllers are started anew until a node without a replica reigns; returns it. */
+  async reignOfSpare(): Promise<NodeId> {
+    const { world } = this;
+    const spare = world.nodes.map(({ id }) => id).find((id) => !this.state.replicas.includes(id));
+    if (spare === undefined) throw new Error('every node has a replica');
+    for (let count = 0; count < 20 && world.controller !== spare; count += 1) {
+      const { controller } = world;
+      if (controller !== null) this.node(controller).restart();
+      await this.until('another reigns', () => world.controller !== null && world.controller !== controller);
+      await this.untilStable();
+    }
+    expect(world.controller).to.equal(spare);
+    return spare;
+  }
+
   expireSession(id: NodeId): void {
     const { session } = this.node(id).machine;
     if (session !== null) this.world.coordinator.expire(session);
@@ -457,26 +295,26 @@ export class ClusterScript {
   async #finish(): Promise<void> {
     expect(await this.world.quiesce(HEAL_MS_MAX), `heals: ${this.world.describe()}`).to.equal(true);
     await this.untilDone({ kind: 'set', key: 'last', value: 'last', dueMs: 0 });
-    if (this.#isClean) {
+    if (this.isClean) {
       await this.untilLevel();
       await this.#compareReplicas();
       for (const verdict of checkLinearizability(this.#history.operations(), {
         wallAheadMsMax: this.world.wallAheadMsMax,
       })) {
-        if (verdict.kind !== 'linearizable') this.#findings.add('linearizability', verdict.text);
+        if (verdict.kind !== 'linearizable') this.findings.add('linearizability', verdict.text);
       }
     }
-    expect(this.#findings.list).to.deep.equal([]);
+    expect(this.findings.list).to.deep.equal([]);
     expect(this.world.defects).to.deep.equal([]);
   }
 
   async #compareReplicas(): Promise<void> {
     let open = 0;
-    for (const { replicas } of this.#probe.look()) {
+    for (const { replicas } of this.probe.look()) {
       for (const replica of replicas) {
         open += 1;
-        void compareReplica(replica, this.#watch.reference(P0), this.#findings, () => this.world.trueWallMs)
-          .catch((error: unknown) => this.#findings.add('replicas equal', String(error)))
+        void compareReplica(replica, this.reference, this.findings, () => this.world.trueWallMs)
+          .catch((error: unknown) => this.findings.add('replicas equal', String(error)))
           .finally(() => {
             open -= 1;
           });
@@ -485,5 +323,3 @@ export class ClusterScript {
     await this.until('every replica is read', () => open === 0);
   }
 }
-
-const inOrder = (nodes: readonly NodeId[]): string => [...nodes].sort((left, right) => left - right).join();

@@ -253,16 +253,24 @@ describe('a coordinator that lost its last writes (R17)', () => {
     expect(script.state.isr).to.include(gone);
   }
 
+  /** One of three is out of the ISR when a key is written, and back in it by forgetting. */
+  async function shrinkForgotten(
+    script: ClusterScript,
+  ): Promise<Record<'leader' | 'stale' | 'other', NodeId>> {
+    await script.mustSet('K', 'old');
+    const { leader } = script;
+    const [stale, other] = script.pair;
+    script.kill(stale);
+    await script.untilInSync([leader, other]);
+    await script.mustSet('K', 'new');
+    await script.untilLevel();
+    await forgetShrink(script, stale);
+    return { leader, stale, other };
+  }
+
   it('is contradicted by a node that knows more: nobody leads until all have said what they hold', () =>
     ClusterScript.play({ seed: 620 }, async (script) => {
-      await script.mustSet('K', 'old');
-      const { leader } = script;
-      const [stale, lossy] = script.pair;
-      script.kill(stale);
-      await script.untilInSync([leader, lossy]);
-      await script.mustSet('K', 'new');
-      await script.untilLevel();
-      await forgetShrink(script, stale);
+      const { leader, stale, other: lossy } = await shrinkForgotten(script);
       script.kill(leader);
       // It loses what it acknowledged, but not the version under which it did.
       const { directory } = script.store(lossy);
@@ -283,14 +291,7 @@ describe('a coordinator that lost its last writes (R17)', () => {
 
   it('is contradicted by nodes that know more: the longest log of all leads', () =>
     ClusterScript.play({ seed: 621 }, async (script) => {
-      await script.mustSet('K', 'old');
-      const { leader } = script;
-      const [stale, other] = script.pair;
-      script.kill(stale);
-      await script.untilInSync([leader, other]);
-      await script.mustSet('K', 'new');
-      await script.untilLevel();
-      await forgetShrink(script, stale);
+      const { leader, stale } = await shrinkForgotten(script);
       script.kill(leader);
       script.start(stale);
       await script.run(3 * sessionMs);
@@ -302,14 +303,7 @@ describe('a coordinator that lost its last writes (R17)', () => {
 
   it('may have forgotten what only the dead know: who is alone is not elected', () =>
     ClusterScript.play({ seed: 622 }, async (script) => {
-      await script.mustSet('K', 'old');
-      const { leader } = script;
-      const [stale, other] = script.pair;
-      script.kill(stale);
-      await script.untilInSync([leader, other]);
-      await script.mustSet('K', 'new');
-      await script.untilLevel();
-      await forgetShrink(script, stale);
+      const { leader, stale, other } = await shrinkForgotten(script);
       script.kill(leader);
       script.kill(other);
       script.start(stale);
@@ -327,7 +321,7 @@ describe('a coordinator that lost its last writes (R17)', () => {
   it('may have forgotten an election of which its leader alone heard: that one follows whom the next reign elects in the same epoch', () =>
     ClusterScript.play({ seed: 624, nodeCount: 4 }, async (script) => {
       const { world } = script;
-      const spare = await reignOfSpare(script);
+      const spare = await script.reignOfSpare();
       const { leader } = script;
       const [zombie, next] = script.pair;
       await script.mustSet('K', 'old');
@@ -359,18 +353,3 @@ describe('a coordinator that lost its last writes (R17)', () => {
       await write(script, 'new');
     }));
 });
-
-/** A node without a replica reigns; returns it. */
-async function reignOfSpare(script: ClusterScript): Promise<NodeId> {
-  const { world } = script;
-  const spare = world.nodes.map(({ id }) => id).find((id) => !script.state.replicas.includes(id));
-  if (spare === undefined) throw new Error('every node has a replica');
-  for (let count = 0; count < 20 && world.controller !== spare; count += 1) {
-    const { controller } = world;
-    if (controller !== null) script.node(controller).restart();
-    await script.run(3_000);
-    await script.untilStable();
-  }
-  expect(world.controller).to.equal(spare);
-  return spare;
-}

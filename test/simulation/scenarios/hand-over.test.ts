@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import type { NodeId } from '../../../src/model/numbers.ts';
 import { WORLD_TIMING } from '../world/world-settings.ts';
-import { type Asked, ClusterScript, P0 } from './cluster-script.ts';
+import { type Asked, ClusterScript } from './cluster-script.ts';
+import { P0 } from './script-stage.ts';
 
 const CLIENTS = 6;
 const PUMP_MS = 3;

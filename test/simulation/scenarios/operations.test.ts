@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { asNodeId, type NodeId } from '../../../src/model/numbers.ts';
 import { WORLD_TIMING } from '../world/world-settings.ts';
-import { ClusterScript, P0 } from './cluster-script.ts';
+import { ClusterScript } from './cluster-script.ts';
+import { P0 } from './script-stage.ts';
 
 const { leaseMsMax, sessionMs } = WORLD_TIMING;
 /** Of four nodes the one that holds nothing at first. */

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { ClusterScript, P0 } from './cluster-script.ts';
+import { ClusterScript } from './cluster-script.ts';
+import { P0 } from './script-stage.ts';
 
 /** More than one fetch brings. */
 const FETCH_BYTES = 40_000;
