@@ -1,6 +1,6 @@
-import { asPartitionId, type NodeId } from '../../../src/model/numbers.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
-import type { Action, History, Outcome } from '../checkers/history.ts';
+import type { Action, History } from '../checkers/history.ts';
+import { Asker } from './asker.ts';
 import type { ClientTransport } from './simulated-client.ts';
 
 export interface ArchivistOptions {
@@ -33,23 +33,22 @@ const OPEN_MAX = 30;
 export class Archivist {
   readonly #options: ArchivistOptions;
   readonly #transport: ClientTransport;
-  readonly #history: History;
+  readonly #asker: Asker;
   readonly #random: SeededRandom;
   readonly #kept = new Map<number, string[]>();
   #isStopped = false;
-  #openCount = 0;
   #count = 0;
 
   constructor(options: ArchivistOptions, transport: ClientTransport, history: History, random: SeededRandom) {
     this.#options = options;
     this.#transport = transport;
-    this.#history = history;
+    this.#asker = new Asker({ ...options, timeoutMs: TIMEOUT_MS }, transport, history);
     this.#random = random;
     for (const partition of options.partitions) this.#kept.set(partition, []);
   }
 
   get isIdle(): boolean {
-    return this.#openCount === 0;
+    return this.#asker.openCount === 0;
   }
 
   start(): void {
@@ -64,7 +63,7 @@ export class Archivist {
   #wait(): void {
     const everyMs = this.#count < KEPT * this.#options.partitions.length ? FIRST_EVERY_MS : EVERY_MS;
     this.#later(this.#random.fraction() * 2 * everyMs, () => {
-      if (this.#openCount < OPEN_MAX) this.#keep(this.#random.pick(this.#options.partitions));
+      if (this.#asker.openCount < OPEN_MAX) this.#keep(this.#random.pick(this.#options.partitions));
       this.#wait();
     });
   }
@@ -108,7 +107,7 @@ export class Archivist {
     for (const lookMs of LOOKS_MS) {
       this.#later(lifeMs + lookMs + this.#random.below(30), () => {
         for (const node of this.#transport.nodes)
-          this.#askOne(node, partition, { kind: 'get', key }, 'follower');
+          this.#asker.ask(node, { partition, action: { kind: 'get', key }, consistency: 'follower' });
       });
     }
   }
@@ -125,26 +124,6 @@ export class Archivist {
 
   /** Of all nodes, since who does not lead refuses. */
   #ask(partition: number, action: Action): void {
-    for (const node of this.#transport.nodes) this.#askOne(node, partition, action, 'leader');
-  }
-
-  #askOne(to: NodeId, partition: number, action: Action, consistency: 'leader' | 'follower'): void {
-    const operation = this.#history.invoke(this.#options.client, partition, action, consistency);
-    let isOver = false;
-    this.#openCount += 1;
-    const end = (outcome: Outcome): void => {
-      if (isOver) return;
-      isOver = true;
-      this.#openCount -= 1;
-      this.#history.complete(operation, outcome);
-    };
-    const { stalenessMsMax } = this.#options;
-    this.#transport.after(TIMEOUT_MS, () => end({ kind: 'unknown', reason: 'client timeout' }));
-    this.#transport.send(
-      to,
-      { partition: asPartitionId(partition), action, consistency, deadlineMs: TIMEOUT_MS, stalenessMsMax },
-      ({ outcome }) => end(outcome),
-      (how) => end({ kind: how === 'refused' ? 'refused' : 'unknown', reason: `connection ${how}` }),
-    );
+    for (const node of this.#transport.nodes) this.#asker.ask(node, { partition, action });
   }
 }

@@ -1,6 +1,7 @@
-import { asPartitionId, type NodeId } from '../../../src/model/numbers.ts';
+import type { NodeId } from '../../../src/model/numbers.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
-import { type Action, type History, type Outcome, valuesIn } from '../checkers/history.ts';
+import { type Action, type History, valuesIn } from '../checkers/history.ts';
+import { Asker } from './asker.ts';
 import type { ClientTransport } from './simulated-client.ts';
 
 export interface OnlookerOptions {
@@ -25,21 +26,20 @@ const OPEN_MAX = 40;
 export class Onlooker {
   readonly #options: OnlookerOptions;
   readonly #transport: ClientTransport;
-  readonly #history: History;
+  readonly #asker: Asker;
   readonly #random: SeededRandom;
   #isStopped = false;
-  #openCount = 0;
   #valueCount = 0;
 
   constructor(options: OnlookerOptions, transport: ClientTransport, history: History, random: SeededRandom) {
     this.#options = options;
     this.#transport = transport;
-    this.#history = history;
+    this.#asker = new Asker({ ...options, stalenessMsMax: 0 }, transport, history);
     this.#random = random;
   }
 
   get isIdle(): boolean {
-    return this.#openCount === 0;
+    return this.#asker.openCount === 0;
   }
 
   start(): void {
@@ -53,7 +53,7 @@ export class Onlooker {
   #wait(): void {
     this.#transport.after(this.#random.fraction() * 2 * this.#options.everyMs, () => {
       if (this.#isStopped) return;
-      if (this.#openCount < OPEN_MAX) this.#look();
+      if (this.#asker.openCount < OPEN_MAX) this.#look();
       this.#wait();
     });
   }
@@ -63,7 +63,7 @@ export class Onlooker {
     const key = this.#random.pick(this.#options.keysOf(partition));
     let isDone = !this.#random.chance(CONTRADICTION_SHARE);
     for (const node of this.#transport.nodes) {
-      this.#ask(node, partition, { kind: 'get', key }, (outcome) => {
+      this.#asker.ask(node, { partition, action: { kind: 'get', key } }, (outcome) => {
         if (isDone || outcome.kind !== 'done') return;
         isDone = true;
         this.#contradict(node, partition, key, valuesIn(outcome.reply)[0] ?? null);
@@ -74,7 +74,7 @@ export class Onlooker {
   #contradict(but: NodeId, partition: number, key: string, value: string | null): void {
     const action = this.#contradictionOf(key, value);
     for (const node of this.#transport.nodes) {
-      if (node !== but) this.#ask(node, partition, action, () => undefined);
+      if (node !== but) this.#asker.ask(node, { partition, action });
     }
   }
 
@@ -87,32 +87,5 @@ export class Onlooker {
   #value(): string {
     this.#valueCount += 1;
     return `o${this.#options.client}v${this.#valueCount}`;
-  }
-
-  #ask(to: NodeId, partition: number, action: Action, told: (outcome: Outcome) => void): void {
-    const { client, timeoutMs } = this.#options;
-    const operation = this.#history.invoke(client, partition, action);
-    let isOver = false;
-    this.#openCount += 1;
-    const end = (outcome: Outcome): void => {
-      if (isOver) return;
-      isOver = true;
-      this.#openCount -= 1;
-      this.#history.complete(operation, outcome);
-      told(outcome);
-    };
-    this.#transport.after(timeoutMs, () => end({ kind: 'unknown', reason: 'client timeout' }));
-    this.#transport.send(
-      to,
-      {
-        partition: asPartitionId(partition),
-        action,
-        consistency: 'leader',
-        deadlineMs: timeoutMs,
-        stalenessMsMax: 0,
-      },
-      ({ outcome }) => end(outcome),
-      (how) => end({ kind: how === 'refused' ? 'refused' : 'unknown', reason: `connection ${how}` }),
-    );
   }
 }
