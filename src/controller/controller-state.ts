@@ -63,8 +63,8 @@ export interface Trouble {
   readonly directoryId: string | undefined;
 }
 
-/** A leader whose disk is full: it counts for this life and epoch, and for no other. */
-export interface FullLeader {
+/** A leader that cannot begin, since its disk is full or its STATE cannot be written: it counts for this life and epoch, and for no other. */
+export interface StuckLeader {
   readonly node: NodeId;
   readonly incarnation: Incarnation;
   readonly leaderEpoch: LeaderEpoch;
@@ -106,7 +106,7 @@ export interface PartitionRecord {
   readonly askedMs: ReadonlyMap<NodeId, number>;
   readonly troubles: ReadonlyMap<NodeId, Trouble>;
   /** Of another leader epoch: void. */
-  readonly fullLeader: FullLeader | null;
+  readonly stuckLeader: StuckLeader | null;
   readonly flight: Flight | null;
   /** The newest proposal that came while something was under way. */
   readonly heldProposal: IsrProposal | null;
@@ -195,7 +195,7 @@ export function newRecord(state: PartitionState, nowMs: number): PartitionRecord
     reports: new Map(),
     askedMs: new Map(),
     troubles: new Map(),
-    fullLeader: null,
+    stuckLeader: null,
     flight: null,
     heldProposal: null,
     waiting: null,

@@ -94,7 +94,7 @@ export class Draft {
     const trouble = known?.incarnation === incarnation ? known.directoryId : null;
     const isTroubled =
       trouble !== null && (trouble === undefined || trouble === record.state.directoryIds[node]);
-    const isFull = isFullLeader(record, node, incarnation);
+    const isStuck = isStuckLeader(record, node, incarnation);
     const heard = record.reports.get(node);
     const isFresh =
       heard?.incarnation === incarnation &&
@@ -103,8 +103,8 @@ export class Draft {
     return {
       incarnation,
       isShuttingDown: this.shuttingDown.get(node)?.incarnation === incarnation,
-      isTroubled: isTroubled || isFull,
-      ...(isFull && !isTroubled && { staysMember: true }),
+      isTroubled: isTroubled || isStuck,
+      ...(isStuck && !isTroubled && { staysMember: true }),
       ...(typeof trouble === 'string' && { troubledDirectoryId: trouble }),
       report: isFresh ? heard.report : null,
     };
@@ -138,15 +138,15 @@ export class Draft {
 }
 
 /** It cannot begin the epoch in which it is to lead, and no other epoch is meant. */
-function isFullLeader(
-  { state, fullLeader }: PartitionRecord,
+function isStuckLeader(
+  { state, stuckLeader }: PartitionRecord,
   node: NodeId,
   incarnation: Incarnation,
 ): boolean {
   return (
     node === state.leader &&
-    node === fullLeader?.node &&
-    incarnation === fullLeader.incarnation &&
-    state.leaderEpoch === fullLeader.leaderEpoch
+    node === stuckLeader?.node &&
+    incarnation === stuckLeader.incarnation &&
+    state.leaderEpoch === stuckLeader.leaderEpoch
   );
 }

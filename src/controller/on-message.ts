@@ -64,8 +64,8 @@ function onPushAck(draft: Draft, ack: StatePushAck): void {
     if (record === undefined) continue;
     const now = sight(draft, record, record.state.leaderEpoch, version);
     // A state is acknowledged when the role it asks for has begun.
-    if (now.fullLeader?.node === ack.node && version >= now.state.version)
-      draft.update(now, { fullLeader: null });
+    if (now.stuckLeader?.node === ack.node && version >= now.state.version)
+      draft.update(now, { stuckLeader: null });
   }
   draft.pushes.set(ack.node, { ...push, acked });
 }
@@ -101,12 +101,12 @@ function onShutdownRequest(draft: Draft, { node, incarnation }: ShutdownRequest)
 function onTrouble(draft: Draft, { node, incarnation, partition, ...said }: ReplicaTrouble): void {
   const record = draft.partitions.get(partition);
   if (record === undefined) return;
-  if (said.trouble === 'full') {
+  if (said.trouble === 'stuck') {
     const { leaderEpoch } = said;
     const { state } = record;
     const isOver = (draft.pushes.get(node)?.acked.get(partition) ?? -1) >= state.version;
     if (leaderEpoch === state.leaderEpoch && !isOver)
-      draft.update(record, { fullLeader: { node, incarnation, leaderEpoch } });
+      draft.update(record, { stuckLeader: { node, incarnation, leaderEpoch } });
     return;
   }
   const known = record.troubles.get(node);

@@ -118,7 +118,7 @@ export interface ShutdownReply {
   readonly remaining: number;
 }
 
-/** Node to controller: this replica has something wrong with it (IO error, bad record, no room): a leader gives up leadership, a follower leaves the ISR, unless it is only `full`. */
+/** Node to controller: this replica has something wrong with it (IO error, bad record, no room): a leader gives up leadership, a follower leaves the ISR, unless it is only `stuck`. */
 export interface ReplicaTrouble {
   readonly kind: 'replicaTrouble';
   readonly node: NodeId;
@@ -128,10 +128,10 @@ export interface ReplicaTrouble {
   /** Of the replica that is meant; empty: there is none that can be opened. One that was built anew meanwhile is another. */
   readonly directoryId: string;
   /**
-   * `disk`: cannot write any more. `corrupt`: a committed record cannot be read; the replica will be rebuilt. `full`: the leader of this epoch, and of no other, finds no room to take over what
-   * it was told; it has everything, and another may lead meanwhile.
+   * `disk`: cannot write any more. `corrupt`: a committed record cannot be read; the replica will be rebuilt. `stuck`: the leader of this epoch, and of no other, cannot take over what it was
+   * told, for want of room or because STATE cannot be written; it has everything, and another may lead meanwhile.
    */
-  readonly trouble: 'disk' | 'corrupt' | 'full';
+  readonly trouble: 'disk' | 'corrupt' | 'stuck';
 }
 
 /**

@@ -39,7 +39,7 @@ describe('Controller: what nodes say, and what they are told', () => {
       node: nodeId,
       incarnation,
       partition: P0,
-      trouble: 'full',
+      trouble: 'stuck',
     } as const;
     const directoryId = directoryIds[nodeId] ?? '';
     full.send({ ...said, leaderEpoch, directoryId });

@@ -6,7 +6,7 @@ import { ReplicaMachine } from '../support/replica-machine.ts';
 
 /** But that there was no room for a leader's epoch, which is over with the epoch. */
 const troubles = (node: TestNode): number =>
-  node.told.filter((message) => message.kind === 'replicaTrouble' && message.trouble !== 'full').length;
+  node.told.filter((message) => message.kind === 'replicaTrouble' && message.trouble !== 'stuck').length;
 
 /** Node 2 has a record that nobody else has: to be cut when node 1 leads. */
 async function diverged(): Promise<TestCluster> {

@@ -4,7 +4,7 @@ import type { ReplicaNode } from './replica-node.ts';
 import { TroubleReporter } from './trouble-reporter.ts';
 
 /** What is told until it is over. */
-type Trouble = Exclude<ReplicaTrouble['trouble'], 'full'>;
+type Trouble = Exclude<ReplicaTrouble['trouble'], 'stuck'>;
 
 /** What the health of a replica asks of it. */
 export interface ReplicaHealthHost {
@@ -79,9 +79,9 @@ export class ReplicaHealth {
     if (!this.#isClosed) this.#troubles.begin(trouble);
   }
 
-  /** Once: each attempt that finds no room tells it again. */
-  sayFull(): void {
-    if (!this.#isClosed) this.#tell('full');
+  /** Once: each attempt that fails tells it again. */
+  sayStuck(): void {
+    if (!this.#isClosed) this.#tell('stuck');
   }
 
   /** The role that had to do with it is over. */

@@ -41,7 +41,7 @@ export class Replica {
   #wanted: PartitionState | null = null;
   /** The newest that is durable and in force (R17). */
   #applied: PartitionState | null = null;
-  /** The version of the last state that found no room to be made durable. */
+  /** The version of the last state that could not be made durable. */
   #undurable: PartitionVersion | null = null;
   #isClosed = false;
 
@@ -169,13 +169,11 @@ export class Replica {
     return asLeaderEpoch(Math.max(recorded, this.#store?.latestEpoch ?? 0));
   }
 
-  /** The controller pushes it again: from the second time on another may lead meanwhile. */
+  /** The controller pushes it again, and it may go well then; from the second time on another may lead meanwhile. */
   #notDurable(error: unknown, state: PartitionState): false {
-    if (foundNoRoom(error)) {
-      const isAgain = this.#undurable === state.version;
-      this.#undurable = state.version;
-      if (isAgain && state.leader === this.#node.settings.nodeId) this.#health.sayFull();
-    }
+    const isAgain = this.#undurable === state.version;
+    this.#undurable = state.version;
+    if (isAgain && state.leader === this.#node.settings.nodeId) this.#health.sayStuck();
     this.#node.doors.logger.error(
       { component: 'replica', partition: this.id, err: error },
       'a state cannot be made durable, and is not taken over',
@@ -305,7 +303,7 @@ export class Replica {
       await store.beginEpoch(state.leaderEpoch);
     } catch (error) {
       // A moment without room is waited out; who waits longer holds up everybody, and another may lead meanwhile.
-      if (foundNoRoom(error) && this.#room.waits > 0) this.#health.sayFull();
+      if (foundNoRoom(error) && this.#room.waits > 0) this.#health.sayStuck();
       this.#tryAgain(error, state);
       return;
     }

@@ -80,6 +80,23 @@ describe('a disk that fails (KAFKA-7837, KAFKA-10778)', () => {
       null,
     );
   });
+
+  it('a leader elect whose STATE cannot be written says so from the second push on, and leads when it can', async () => {
+    const cluster = new TestCluster(2);
+    await cluster.found(1);
+    const node = cluster.node(2);
+    node.disk.arm({ operation: 'sync', path: 'STATE', times: 3 });
+    await cluster.push(cluster.state(2, 2, 3));
+    expect(troubles(node)).to.deep.equal([]);
+    for (let push = 2; push <= 3; push += 1) {
+      await cluster.push(cluster.state(2, 2, 3));
+      expect(troubles(node)).to.have.length(push - 1);
+      expect(troubles(node)[0]).to.include({ trouble: 'stuck', leaderEpoch: 2 });
+    }
+    await cluster.push(cluster.state(2, 2, 3));
+    expect(node.manager.leading(PARTITION)).to.not.equal(null);
+    expect(troubles(node)).to.have.length(2);
+  });
 });
 
 describe('scrub (C11)', () => {
