@@ -10,7 +10,7 @@ ARGS ?=
 SEED ?= 1
 RUNS ?= 200
 
-.PHONY: help setup setup-system build standalone cli load test simulate coverage soak bench check docs clean clean-data
+.PHONY: help setup setup-system build standalone cli load test simulate explore coverage soak bench check docs clean clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ test: setup-system build ## run all tests; ends in 'N passed, N failed' (ARGS="t
 
 simulate: build ## run seeds of the simulated cluster: SEED=1 RUNS=200 (ARGS="--keep-going", "--mutations", "--list")
 	@exec node dist/scripts/simulate.js --seed "$(SEED)" --runs "$(RUNS)" $(ARGS)
+
+explore: build ## every order of a bounded number of events, by the rules of ISR, ELR, leases and elections (ARGS="large", "walk", "mutations")
+	@exec node dist/scripts/explore.js $(ARGS)
 
 coverage: build ## which branches RUNS=200 seeds of the simulated cluster reach; fails below 90 %
 	@RUNS="$(RUNS)" SEED="$(SEED)" scripts/simulation-coverage.sh

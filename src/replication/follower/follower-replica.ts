@@ -212,8 +212,14 @@ export class FollowerReplica {
     await this.#serial.run(async () => {
       if (!this.#isFresh) return;
       const discard = this.#attempt(() => this.#options.host.discardRebuild().then(() => null));
-      this.#came(await discard.catch(() => ({ kind: 'diskFailed' }) as const));
+      this.#came(await discard.catch((error: unknown) => this.#noRoomAtTheEnd(error)));
     });
+  }
+
+  #noRoomAtTheEnd(error: unknown): FollowerEvent {
+    const text = 'there is no room to give up an unfinished rebuild: the replica rests until the next start';
+    this.#options.logger.error({ component: 'follower', err: error }, text);
+    return { kind: 'diskFailed' };
   }
 
   #note(outcome: Extract<FetchOutcome, { result: 'data' }>): void {

@@ -11,6 +11,7 @@ describe('mutations', () => {
     for (const { name, ruling, rules, install } of MUTATIONS) {
       const count = Object.keys(rules.replication).length + Object.keys(rules.controller).length;
       expect(count > 0 || install !== undefined, name).to.equal(true);
+      expect(name, 'a shell reads it between single quotes').to.not.contain("'");
       expect(ruling, name).to.match(/^([A-Z]\d+|\d\.\d+|KAFKA-\d+|KIP-\d+)/);
     }
   });

@@ -68,7 +68,7 @@ export const REPLICATION_MUTATIONS: readonly Mutation[] = [
         RULES.highWatermark({ ...view, durableOffset: view.logEndOffset }, nowMs, rules),
     },
   }),
-  mutation("follower takes the leader's high watermark beyond its own log", 'KAFKA-14704', {
+  mutation('follower takes a high watermark beyond its own log', 'KAFKA-14704', {
     replication: {
       followerHighWatermark: ({ current, logEndOffset, outcome }) =>
         asOffset(Math.max(current, outcome.result === 'data' ? logEndOffset : current)),

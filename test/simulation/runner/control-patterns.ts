@@ -13,6 +13,8 @@ import {
   waits,
 } from './pattern-scene.ts';
 
+/** Each node is given so long to leave, and the cluster to be well again: longer than most faults last. */
+const RESTART_MS_MAX = 6_000;
 /** A segment with less in it has no record yet. */
 const SEGMENT_BEGIN_BYTES = 200;
 
@@ -171,6 +173,20 @@ async function answeredInAnotherLife(scene: PatternScene): Promise<boolean> {
   return true;
 }
 
+/** An operator restarts every node in turn, each when the one before is back in everything. */
+async function rollingRestart(scene: PatternScene): Promise<boolean> {
+  const { world } = scene;
+  for (const { id, machine } of world.nodes) {
+    const isCalm = await comes(scene, RESTART_MS_MAX, () => world.isStable());
+    if (!isCalm || !scene.isOn()) return false;
+    machine.shutDown();
+    const isDown = await comes(scene, RESTART_MS_MAX, () => machine.running === null);
+    if (!isDown) killed(scene, [id]);
+    comeBack(scene, [id]);
+  }
+  return comes(scene, RESTART_MS_MAX, () => world.isStable());
+}
+
 /** It is killed, and the last bytes that it wrote of the partition change. False: not now, or there is nothing to rot. */
 async function diesWithRot(scene: PatternScene, node: NodeId): Promise<boolean> {
   const { world, random, state } = scene;
@@ -197,4 +213,5 @@ export const CONTROL_PATTERNS = {
   minInsyncRaised,
   rottenInTheElr,
   answeredInAnotherLife,
+  rollingRestart,
 } as const satisfies Record<string, Pattern>;
