@@ -2,6 +2,8 @@ import { expect } from 'chai';
 import type { NodeId } from '../../../src/model/numbers.ts';
 import { type Asked, ClusterScript } from './cluster-script.ts';
 
+/** Where a controlled shutdown says that it was one. */
+const CLEAN_MARKER = '/data/CLEAN';
 const LAGGARD = { lossShare: 0, doubledShare: 0, reorderedShare: 0, slownessMs: 60 } as const;
 
 /** It believes that it leads, and takes a write that nobody else will ever have. Returns once that is on its disk. */
@@ -136,19 +138,32 @@ describe('logs agree after changes of the leader (PROTOCOL 2.6, 2.8)', () => {
   it('a restarted leader never goes on in its epoch, though it lost its tail and nobody else was elected (4.3-17)', () =>
     ClusterScript.play({ seed: 506 }, async (script) => {
       await script.mustSet('K', 'old');
+      await script.untilLevel();
       const { leader } = script;
       const { leaderEpoch } = script.state;
+      const elected = new Set<NodeId | null>();
+      script.world.observe(() => elected.add(script.state.leader));
+      const { logEndOffset } = script.store(leader);
+      // Nobody fetches what it appends, and it dies before its disk has it.
+      script.isolate(leader);
       const asked = script.begin({ kind: 'set', key: 'K', value: 'new', dueMs: 0 });
-      await script.run(1);
+      await script.until('it is appended', () => script.store(leader).logEndOffset > logEndOffset);
+      expect(script.store(leader).durableOffset).to.equal(logEndOffset);
       script.kill(leader, 'loseAll');
       script.start(leader);
-      await script.until(
-        'somebody leads',
-        () => script.state.leader !== null && script.isServedBy(script.leader),
-      );
+      // Nobody is refused meanwhile, which would tell of a death.
+      await script.untilRuns(leader);
+      script.rejoin(leader);
+      expect(script.store(leader).logEndOffset, 'the tail is lost').to.equal(logEndOffset);
+      await script.until('it leads again', () => script.isServedBy(leader));
+      expect([...elected], 'nobody else was elected').to.deep.equal([leader]);
       expect(script.state.leaderEpoch).to.be.greaterThan(leaderEpoch);
-      await script.answer(asked);
-      await script.untilDone({ kind: 'get', key: 'K' });
+      expect(script.store(leader).epochs.latest).to.include({
+        epoch: script.state.leaderEpoch,
+        startOffset: logEndOffset,
+      });
+      expect(await script.answer(asked)).to.match(/^unknown/);
+      expect((await script.untilDone({ kind: 'get', key: 'K' })).reply).to.equal('=old');
     }));
 
   it('KAFKA-2334, KIP-207: a new leader shows nothing before everything it inherited is committed', () =>
@@ -212,17 +227,35 @@ describe('logs agree after changes of the leader (PROTOCOL 2.6, 2.8)', () => {
       expect(await script.get('K')).to.equal('=third');
     }));
 
+  // Under another mode than `always`, where the marker is the only proof that nothing is missing (R6).
   it('KAFKA-10471: a process that dies while it opens its logs did not close them', () =>
-    ClusterScript.play({ seed: 509 }, async (script) => {
+    ClusterScript.play({ seed: 509, flushMode: 'os' }, async (script) => {
       await script.mustSet('K', 'value');
       const [victim] = script.pair;
-      script.node(victim).shutDown();
-      await script.until('it has ended', () => !script.node(victim).isUp);
-      script.start(victim);
-      await script.run(2);
+      const { disk } = script.node(victim).machine;
+      const shutDown = async (): Promise<void> => {
+        script.node(victim).shutDown();
+        await script.until('it has ended', () => !script.node(victim).isUp);
+        expect(disk.faulty.contentOf(CLEAN_MARKER)).to.not.equal(null);
+        script.start(victim);
+      };
+      const verdict = (): string | undefined => script.live(victim).cluster.replicas.reports([])[0]?.verdict;
+      await shutDown();
+      await script.untilRuns(victim);
+      expect(verdict(), 'closed').to.equal('whole');
+      await script.untilStable();
+      await shutDown();
+      await script.until('the marker is gone', () => disk.faulty.contentOf(CLEAN_MARKER) === null);
+      // What it reads next, of its logs, never comes.
+      disk.faulty.slow({ readMs: 60_000 });
+      await script.run(100);
+      expect(script.node(victim).isUp).to.equal(true);
       expect(script.node(victim).live).to.equal(null);
       script.kill(victim, 'loseAll');
+      disk.heal();
       script.start(victim);
+      await script.untilRuns(victim);
+      expect(verdict(), 'not closed').to.equal('lossy');
       await script.untilStable();
       await script.lead(victim);
       expect(await script.get('K')).to.equal('=value');

@@ -8,6 +8,8 @@ const { leaseMsMax, sessionMs } = WORLD_TIMING;
 /** Of four nodes the one that holds nothing at first. */
 const SPARE = asNodeId(4);
 const EVERY_MS = 5;
+/** Longer than it takes to remove a replica and to assign it again. */
+const LATE_MS = 10_000;
 
 interface Gap {
   /** Between two writes that were done, one after the other, in ms. */
@@ -198,17 +200,34 @@ describe('operators change the cluster while it serves (PROTOCOL 2.7)', () => {
       expect(await script.get('K')).to.equal('=newer');
     }));
 
-  it('KAFKA-9539, KIP-570: a replica that was removed comes back with another directory, not with what it held', () =>
+  it('KAFKA-9539, KIP-570: a replica that was removed comes back with another directory, not with what it held, and a late order does not remove that one', () =>
     ClusterScript.play({ seed: 706, nodeCount: 4 }, async (script) => {
       await script.mustSet('K', 'old');
-      const [one, two, three] = script.state.replicas as readonly [NodeId, NodeId, NodeId];
-      await reassign(script, [two, three, SPARE]);
-      await untilReassigned(script, [two, three, SPARE]);
+      const { network, controller } = script.world;
+      if (controller === null) throw new Error('nobody reigns');
+      // The controller tells itself nothing over the network.
+      const one = script.state.replicas.find((node) => node !== controller) as NodeId;
+      const rest = script.state.replicas.filter((node) => node !== one);
+      const before = script.store(one).directoryId;
+      const sinceMs = script.world.nowMs;
+      // Every order of this time comes once more, when what it says is long over.
+      network.repeat(controller, one, 'control', LATE_MS);
+      await reassign(script, [...rest, SPARE]);
+      await untilReassigned(script, [...rest, SPARE]);
+      await script.until('it is removed', () => script.live(one).cluster.replicas.replica(P0) === null);
+      network.repeat(controller, one, 'control', null);
       const { reply } = await script.untilDone({ kind: 'delete', key: 'K' });
       expect(reply).to.equal(':1');
       await script.mustSet('L', 'new');
-      await reassign(script, [one, two, three]);
-      await untilReassigned(script, [one, two, three]);
+      await reassign(script, [one, ...rest]);
+      await untilReassigned(script, [one, ...rest]);
+      const { directoryId } = script.store(one);
+      expect(directoryId).to.not.equal(before);
+      expect(script.state.directoryIds[one]).to.equal(directoryId);
+      expect(script.world.nowMs - sinceMs, 'all late orders are still under way').to.be.lessThan(LATE_MS);
+      await script.run(2 * LATE_MS);
+      expect(script.store(one).directoryId).to.equal(directoryId);
+      expect(script.state.directoryIds[one]).to.equal(directoryId);
       await script.lead(one);
       expect(await script.get('K')).to.equal('nil');
       expect(await script.get('L')).to.equal('=new');
