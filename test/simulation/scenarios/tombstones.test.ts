@@ -1,4 +1,8 @@
 import { expect } from 'chai';
+import type { NodeId } from '../../../src/model/numbers.ts';
+import { SEGMENT_HEADER_BYTES } from '../../../src/storage/format/segment-header.ts';
+import { readPartitionMeta } from '../../../src/storage/partition-meta.ts';
+import type { LiveNode } from '../world/world.ts';
 import { ClusterScript } from './cluster-script.ts';
 import { P0 } from './script-stage.ts';
 
@@ -10,6 +14,38 @@ const SLOW = { lossShare: 0, doubledShare: 0, reorderedShare: 0, slownessMs: 40 
 async function keyInOwnSegment(script: ClusterScript, key: string, value: string): Promise<void> {
   await script.mustSet(key, value);
   await script.rollAll();
+}
+
+interface Rebuild {
+  readonly directoryId: string;
+  readonly logPath: string;
+}
+
+const ROOT = '/data/partitions';
+
+/** What a node fills beside the directory that counts; null: nothing yet. */
+async function rebuildIn({ cluster: { replicas } }: LiveNode): Promise<Rebuild | null> {
+  const { fileSystem } = replicas.doors;
+  const counts = replicas.nodeState.partition(P0)?.directory;
+  const name = (await fileSystem.list(ROOT)).find((each) => each !== counts);
+  if (name === undefined) return null;
+  const meta = await readPartitionMeta(fileSystem, `${ROOT}/${name}`);
+  const log = (await fileSystem.list(`${ROOT}/${name}`)).find((each) => each.endsWith('.log'));
+  if (meta === null || log === undefined) return null;
+  return { directoryId: meta.directoryId, logPath: `${ROOT}/${name}/${log}` };
+}
+
+/** Once it has taken something from its leader. Returns the id of the directory. */
+async function untilRebuilding(script: ClusterScript, id: NodeId): Promise<string> {
+  const { faulty } = script.node(id).machine.disk;
+  let found: Rebuild | null = null;
+  while (found === null) found = await script.onNode(id, rebuildIn);
+  const { directoryId, logPath } = found;
+  await script.until('it has taken something', () => {
+    const records = faulty.contentOf(logPath)?.subarray(SEGMENT_HEADER_BYTES) ?? [];
+    return records.some((byte) => byte !== 0);
+  });
+  return directoryId;
 }
 
 describe('a deleted key stays deleted in a cluster (PROTOCOL 3.4)', () => {
@@ -108,12 +144,16 @@ describe('a deleted key stays deleted in a cluster (PROTOCOL 3.4)', () => {
       const isRebuilding = (): boolean =>
         script.node(learner).live?.cluster.replicas.replica(P0)?.follower?.isRebuilding === true;
       await script.until('the learner rebuilds', isRebuilding);
-      await script.run(20);
+      const before = script.store(learner).directoryId;
+      const unfinished = await untilRebuilding(script, learner);
       expect(isRebuilding()).to.equal(true);
       script.kill(leader);
       await script.untilLedAnew(leader);
+      expect(script.state.isr).to.not.include(learner);
       script.start(leader);
       script.world.network.setMood(learner, null);
+      await script.untilStable();
+      expect(script.store(learner).directoryId).to.not.be.oneOf([before, unfinished]);
       await script.lead(learner);
       expect(await script.get('K')).to.equal('nil');
     }));
