@@ -32,6 +32,37 @@ async function readAllTheTime(
   return asked;
 }
 
+interface KeptBack {
+  /** What is kept back so far; called, it goes on its way. */
+  take(): readonly (() => void)[];
+  /** From now on nothing is. */
+  end(): void;
+}
+
+/** Keeps back the echoes of a node to its leader. Neither may be the controller, whose messages go the same way. */
+function keepEchoes(script: ClusterScript, follower: NodeId, leader: NodeId): KeptBack {
+  const { network } = script.world;
+  const send = network.send.bind(network);
+  let kept: (() => void)[] = [];
+  network.send = (shipment, ...rest) => {
+    const { from, to, channel } = shipment;
+    if (from === follower && to === leader && channel === 'control') kept.push(() => send(shipment, ...rest));
+    else send(shipment, ...rest);
+  };
+  const take = (): readonly (() => void)[] => {
+    const taken = kept;
+    kept = [];
+    return taken;
+  };
+  return {
+    take,
+    end: () => {
+      network.send = send;
+      for (const goOn of take()) goOn();
+    },
+  };
+}
+
 const isNotOld = (text: string): boolean => text === '=new' || /^(refused|unknown)/.test(text);
 
 describe('no read is stale, whatever happens to the leader (PROTOCOL 4.6)', () => {
@@ -245,6 +276,9 @@ describe('no read is stale while leaders change', () => {
         );
         const next = script.leader;
         await script.run(20);
+        // It leads, and the promises to the old one still run.
+        expect(script.replica(next).leader?.leaderEpoch).to.equal(script.state.leaderEpoch);
+        expect(script.isServedBy(next)).to.equal(false);
         script.node(next).stall(60_000);
         await script.run(sessionMs / 2);
         reappear(script, leader);
@@ -259,11 +293,29 @@ describe('no read is stale while leaders change', () => {
 
   it('a leader of another life has no lease of the old one: it reads by asking until stamps of its own are echoed (4.3-12)', () =>
     ClusterScript.play({ seed: 425 }, async (script) => {
+      if (script.world.controller === script.leader) await script.lead(script.pair[0]);
       await script.mustSet('K', 'old');
       const { leader } = script;
+      const [follower] = script.pairByReign;
+      await script.run(leaseMsMax);
+      const { byLease } = script.readPaths(leader);
+      expect(await script.get('K')).to.equal('=old');
+      expect(script.readPaths(leader).byLease).to.equal(byLease + 1);
+      // Echoes that are under way now arrive in the next life, and long before those of its own stamps.
+      const echoes = keepEchoes(script, follower, leader);
+      await script.run(leaseMsMax / 2);
+      const old = echoes.take();
+      expect(old).to.not.deep.equal([]);
       script.node(leader).restart();
-      await script.until('it is back', () => script.node(leader).live !== null);
-      const { reply } = await script.untilDone({ kind: 'get', key: 'K' });
-      expect(reply).to.equal('=old');
+      await script.until('it leads in its new life', () => script.isServedBy(leader));
+      for (const goOn of old) goOn();
+      await script.run(5);
+      expect(await script.get('K', leader)).to.equal('=old');
+      expect(script.readPaths(leader)).to.include({ byLease: 0, byReadIndex: 0, byVersionCheck: 1 });
+      echoes.end();
+      await script.run(leaseMsMax / 2);
+      expect(await script.get('K', leader)).to.equal('=old');
+      expect(script.readPaths(leader).byLease).to.equal(1);
+      expect(script.leader).to.equal(leader);
     }));
 });
