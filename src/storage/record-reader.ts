@@ -109,7 +109,7 @@ export class RecordReader {
     const key = `${segment.cacheId}/${index}`;
     const fresh = this.#held.get(key);
     if (fresh !== undefined) return fresh;
-    this.#load(key, () => segment.loadBlock(index));
+    this.#load(segment, key, () => segment.loadBlock(index));
     return undefined;
   }
 
@@ -118,7 +118,11 @@ export class RecordReader {
     const key = `${segment.cacheId}@${position}`;
     const fresh = this.#held.get(key);
     if (fresh === undefined) {
-      this.#load(key, async () => ({ bytes: await segment.load(position, length), trusted: false }));
+      const load = async (): Promise<Block> => ({
+        bytes: await segment.load(position, length),
+        trusted: false,
+      });
+      this.#load(segment, key, load);
       return false;
     }
     this.bytes = fresh.bytes;
@@ -127,7 +131,7 @@ export class RecordReader {
     return true;
   }
 
-  #load(key: string, load: () => Promise<Block>): void {
+  #load(segment: Segment, key: string, load: () => Promise<Block>): void {
     const running = this.#loading.get(key);
     if (running !== undefined) {
       this.#awaited = running;
@@ -140,10 +144,12 @@ export class RecordReader {
     round.outstanding += 1;
     this.#loading.set(key, round);
     this.#awaited = round;
+    const { cacheId } = segment;
     load().then(
       (block) => this.#arrived(round, key, block),
       (error: unknown) => {
-        this.#failed.set(key, error);
+        // After a cut whoever waited asks for the file as it is now.
+        if (segment.cacheId === cacheId) this.#failed.set(key, error);
         this.#arrived(round, key, null);
       },
     );

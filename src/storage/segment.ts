@@ -17,7 +17,8 @@ const { blockBytes } = LIMITS;
 export class Segment {
   /** Number under which the keydir knows it; may be used again after the segment is gone. */
   readonly slot: number;
-  readonly cacheId: number;
+  /** Its blocks in memory are known under it, here and to whoever waits for one. Another after a cut. */
+  cacheId: number;
   readonly base: Offset;
   readonly generation: number;
   readonly path: string;
@@ -92,11 +93,12 @@ export class Segment {
     return index === this.#tailIndex ? this.#tail : null;
   }
 
-  /** Reads the block from the file; the caller keeps it, and the cache gets it. */
+  /** Reads the block from the file; the caller keeps it, and the cache gets it, unless a cut came meanwhile. */
   async loadBlock(index: number): Promise<Block> {
+    const { cacheId } = this;
     const bytes = await this.load(index * blockBytes, Math.min(blockBytes, this.length - index * blockBytes));
     const block = { bytes, trusted: false };
-    this.#cache.set(this.cacheId, index, block);
+    if (cacheId === this.cacheId) this.#cache.set(cacheId, index, block);
     return block;
   }
 
@@ -140,16 +142,20 @@ export class Segment {
     this.#tailIndex = index;
   }
 
-  /** Cuts the file at `position`, durably; what was in memory beyond it is forgotten. */
+  /**
+   * Cuts the file at `position`, durably; what was in memory of it is forgotten. A load that is under way when it begins asked for more than will be there,
+   * and one that is when it ends has seen a tail block that goes on: neither is what anybody finds here then.
+   */
   async cut(position: number, end: Offset): Promise<void> {
+    this.#forgetBlocks();
+    this.length = position;
     await this.handle.truncate(position);
     await this.handle.sync();
     this.#tail = null;
     this.#tailIndex = -1;
-    this.#cache.forget(this.cacheId, Math.ceil(this.length / blockBytes));
-    this.length = position;
     this.end = end;
     await this.resumeTail();
+    this.#forgetBlocks();
   }
 
   /** The segment gets no more bytes: its last block stays in memory like any other. */
@@ -180,6 +186,12 @@ export class Segment {
     this.#cache.forget(this.cacheId, Math.ceil(this.length / blockBytes));
     await this.handle.close();
     await fileSystem.unlink(this.path);
+  }
+
+  /** Of the file as it was: nothing that was loaded of it, or comes yet, is found any more. */
+  #forgetBlocks(): void {
+    this.#cache.forget(this.cacheId, Math.ceil(this.length / blockBytes));
+    this.cacheId = this.#cache.newSegmentId();
   }
 
   #fill(bytes: Uint8Array, index: number, inBlock: number): void {
