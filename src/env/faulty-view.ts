@@ -56,6 +56,7 @@ class FaultyHandle implements FileHandle {
   readonly #life: Life;
   readonly #file: SimulatedFile;
   readonly #writable: boolean;
+  readonly #failedSyncsBefore: number;
   #closed = false;
   #poison: CaskadeError | undefined;
 
@@ -64,6 +65,7 @@ class FaultyHandle implements FileHandle {
     this.path = path;
     this.#file = file;
     this.#writable = writable;
+    this.#failedSyncsBefore = file.failedSyncs;
   }
 
   async size(): Promise<number> {
@@ -111,12 +113,12 @@ class FaultyHandle implements FileHandle {
     const end = this.#life.trace.begin({ kind: 'sync', path: this.path });
     await this.#life.plan.delay('syncMs');
     this.#life.checkAlive();
-    if (fault !== undefined) {
-      this.#file.drop(mark);
-      this.#poison = syncError(this.path, fault);
+    if (fault === undefined) this.#file.commit(mark);
+    else this.#file.drop(mark);
+    if (this.#file.failedSyncs > this.#failedSyncsBefore) {
+      this.#poison = syncError(this.path, fault ?? new PosixError('EIO'));
       throw this.#poison;
     }
-    this.#file.commit(mark);
     end();
   }
 

@@ -6,11 +6,15 @@ export const SECTOR_BYTES = 512;
 const PAGE_BYTES = 4096;
 
 /**
- * What of the unsynced survives a crash.
- * `loseAll`: nothing (a power cut, the strictest disk). `keepAll`: everything (only the process was killed, the page
- * cache lives on). `random`: each sector by itself, the last write torn, names up to some point.
+ * What a crash does to the unsynced.
+ * `loseAll`: nothing survives (a power cut, the strictest disk). `random`: each sector by itself, the last write torn, names up to
+ * some point (a power cut). `keepAll`: only the process was killed, and nothing happens to the disk: the next life reads what was
+ * cached, what a failed sync dropped included, and what was not synced is still not synced: a later power cut may lose it.
  */
 export type SurvivalPolicy = 'loseAll' | 'keepAll' | 'random';
+
+/** The crashes that empty the page cache. */
+export type PowerCut = Exclude<SurvivalPolicy, 'keepAll'>;
 
 type FileChange = { readonly lengthBefore: number; readonly lengthAfter: number } & (
   | { readonly kind: 'write'; readonly position: number; readonly bytes: Uint8Array; dropped: boolean }
@@ -26,6 +30,7 @@ export class SimulatedFile {
   readonly #durable: PagedBytes;
   #changes: FileChange[] = [];
   #committedCount = 0;
+  #failedSyncs = 0;
 
   constructor(durable: PagedBytes = new PagedBytes(PAGE_BYTES)) {
     this.#durable = durable;
@@ -42,10 +47,10 @@ export class SimulatedFile {
     this.#changes.push({ kind: 'write', position, bytes: copy, dropped: false, lengthBefore, lengthAfter });
   }
 
-  /** A write that the power failed in: some bytes from its begin on are on the platter. */
+  /** A write that the power failed in: some bytes from its begin on are on the platter. Where only the process ends, they are a write like any other. */
   tear(bytes: Uint8Array, position: number, random: Random): void {
     const torn = bytes.subarray(0, random.below(bytes.length + 1));
-    this.cached.write(torn, position);
+    this.write(torn, position);
     this.#durable.write(torn, position);
   }
 
@@ -79,6 +84,12 @@ export class SimulatedFile {
     for (const change of this.#changes.slice(0, Math.max(0, mark - this.#committedCount))) {
       if (change.kind === 'write') change.dropped = true;
     }
+    this.#failedSyncs += 1;
+  }
+
+  /** The kernel tells each handle that was open of a failed sync once, whichever handle it was that asked for it. */
+  get failedSyncs(): number {
+    return this.#failedSyncs;
   }
 
   /** The device changes a bit behind everyone's back. */
@@ -99,12 +110,10 @@ export class SimulatedFile {
     }
   }
 
-  /** The bytes found after a crash. */
-  survivors(policy: SurvivalPolicy, random: Random): PagedBytes {
+  /** The bytes found after a power cut. */
+  survivors(policy: PowerCut, random: Random): PagedBytes {
     const result = this.#durable.clone();
-    if (policy === 'loseAll') return result;
-    if (policy === 'keepAll') for (const change of this.#changes) applyWhole(result, change);
-    else new RandomSurvival(result, this.#changes, random).apply();
+    if (policy === 'random') new RandomSurvival(result, this.#changes, random).apply();
     return result;
   }
 }

@@ -1,6 +1,6 @@
 import { applyTreeChange, FileTree, type TreeChange, TreeDirectory, type TreeNode } from './file-tree.ts';
 import type { Random } from './random.ts';
-import { prefixLength, SimulatedFile, type SurvivalPolicy } from './simulated-file.ts';
+import { type PowerCut, prefixLength, SimulatedFile } from './simulated-file.ts';
 
 type Directory = TreeDirectory<SimulatedFile>;
 type Change = TreeChange<SimulatedFile>;
@@ -55,8 +55,8 @@ export class SimulatedNames {
     return this.#pending.length;
   }
 
-  /** The tree found after a crash, with files that hold what survived of their bytes. */
-  survivors(policy: SurvivalPolicy, random: Random): Directory {
+  /** The tree found after a power cut, with files that hold what survived of their bytes. */
+  survivors(policy: PowerCut, random: Random): Directory {
     for (const pending of this.#surviving(policy, random)) this.#makeDurable(pending.change);
     return this.#rebuild(this.tree.root, policy, random);
   }
@@ -76,9 +76,8 @@ export class SimulatedNames {
     return included;
   }
 
-  #surviving(policy: SurvivalPolicy, random: Random): PendingChange[] {
+  #surviving(policy: PowerCut, random: Random): PendingChange[] {
     if (policy === 'loseAll') return [];
-    if (policy === 'keepAll') return this.#pending;
     const left = new Map<Directory, number>();
     for (const directory of this.#durable.keys()) {
       const count = this.#pending.filter((pending) => pending.directories.includes(directory)).length;
@@ -92,7 +91,7 @@ export class SimulatedNames {
     });
   }
 
-  #rebuild(directory: Directory, policy: SurvivalPolicy, random: Random): Directory {
+  #rebuild(directory: Directory, policy: PowerCut, random: Random): Directory {
     const rebuilt: Directory = new TreeDirectory();
     for (const [name, node] of this.#durableEntries(directory)) {
       const survivor =

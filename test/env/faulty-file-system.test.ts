@@ -109,6 +109,47 @@ describe('a crash of the simulated disk', () => {
     expect(await bytesOf(fileSystem, '/data/renamed')).to.deep.equal(filled(300, 2));
   });
 
+  it('leaves unsynced what was not synced when only the process dies: a power cut takes it lives later', async () => {
+    const { disk, handle } = await diskWithFile(1);
+    await handle.writeAt([filled(300, 1)], 0);
+    await handle.sync();
+    await handle.writeAt([filled(300, 2)], 100);
+    await disk.fileSystem.rename(PATH, '/data/renamed');
+    disk.crashAndRestart({ policy: 'keepAll' });
+    const next = disk.crashAndRestart({ policy: 'keepAll' });
+    expect((await bytesOf(next, '/data/renamed')).length).to.equal(400);
+    const last = disk.crashAndRestart({ policy: 'loseAll' });
+    expect(await last.list('/data')).to.deep.equal(['log']);
+    expect(await bytesOf(last, PATH)).to.deep.equal(filled(300, 1));
+  });
+
+  it('lets a later life sync what an earlier one wrote', async () => {
+    const { disk, handle } = await diskWithFile(1);
+    await handle.writeAt([filled(300, 1)], 0);
+    await disk.fileSystem.rename(PATH, '/data/renamed');
+    const next = disk.crashAndRestart({ policy: 'keepAll' });
+    await (await next.open('/data/renamed', 'read')).sync();
+    await next.syncDirectory('/data');
+    const last = disk.crashAndRestart({ policy: 'loseAll' });
+    expect(await last.list('/data')).to.deep.equal(['renamed']);
+    expect(await bytesOf(last, '/data/renamed')).to.deep.equal(filled(300, 1));
+  });
+
+  it('has synced nothing by a sync whose process died under way, and may have done its write', async () => {
+    const clock = new SimulatedClock();
+    const disk = new FaultyFileSystem({ random: new SeededRandom(1), clock });
+    const handle = await disk.fileSystem.open('/log', 'create');
+    await disk.fileSystem.syncDirectory('/');
+    await handle.writeAt([filled(10, 1)], 0);
+    disk.slow({ syncMs: 20 });
+    const sync = failure(handle.sync());
+    disk.crash({ policy: 'keepAll' });
+    await clock.advance(20);
+    expect(await sync).to.be.instanceOf(SimulatedCrash);
+    expect((await bytesOf(disk.restart(), '/log')).length).to.equal(10);
+    expect((await bytesOf(disk.crashAndRestart({ policy: 'loseAll' }), '/log')).length).to.equal(0);
+  });
+
   it('keeps or loses each unsynced sector by itself, and tears one of the last write', async () => {
     const seen = { none: 0, all: 0, hole: 0, torn: 0 };
     for (let seed = 0; seed < ROUNDS; seed += 1) {
@@ -288,6 +329,20 @@ describe('the crash points of the simulated disk', () => {
     expect(lengths.size).to.be.greaterThan(5);
   });
 
+  it('leave a part of the write they hit to the next life when only the process dies, also once that life has synced', async () => {
+    for (let seed = 0; seed < 20; seed += 1) {
+      const { disk, handle } = await diskWithFile(seed);
+      await handle.writeAt([filled(100, 1)], 0);
+      disk.failAtOperation(1, { progress: 'partly', policy: 'keepAll' });
+      await expectCrash(handle.writeAt([filled(80, 2)], 10));
+      const next = disk.restart();
+      const cached = await bytesOf(next, PATH);
+      await (await next.open(PATH, 'write')).sync();
+      const durable = await bytesOf(disk.crashAndRestart({ policy: 'loseAll' }), PATH);
+      expect(durable, `seed ${seed}`).to.deep.equal(cached);
+    }
+  });
+
   it('crash also where the operation itself is refused', async () => {
     const { disk } = await diskWithFile(1);
     disk.failAtOperation(1, { progress: 'after' });
@@ -297,8 +352,8 @@ describe('the crash points of the simulated disk', () => {
 });
 
 describe('a fault of the simulated disk', () => {
-  it('fails the n-th sync, whose bytes are read until the crash and gone after it', async () => {
-    for (const policy of POLICIES) {
+  it('fails the n-th sync, whose bytes are read until the power is cut and gone after it', async () => {
+    for (const policy of ['loseAll', 'random'] as const) {
       const { disk, handle } = await diskWithFile(1);
       disk.arm({ operation: 'sync', nth: 2 });
       await handle.writeAt([filled(100, 1)], 0);
@@ -313,6 +368,36 @@ describe('a fault of the simulated disk', () => {
       const bytes = await bytesOf(disk.crashAndRestart({ policy }), PATH);
       expect(bytes, policy).to.deep.equal(filled(100, 1));
     }
+  });
+
+  it('keeps what a failed sync dropped in the cache when only the process dies, and no later sync writes it', async () => {
+    for (const isWrittenAgain of [false, true]) {
+      const { disk, handle } = await diskWithFile(1);
+      await handle.writeAt([filled(100, 1)], 0);
+      await handle.sync();
+      disk.arm({ operation: 'sync' });
+      await handle.writeAt([filled(100, 2)], 50);
+      await expectCode(handle.sync(), 'syncFailed');
+      const next = disk.crashAndRestart({ policy: 'keepAll' });
+      const cached = await bytesOf(next, PATH);
+      expect(cached).to.deep.equal(Buffer.concat([filled(50, 1), filled(100, 2)]));
+      const other = await next.open(PATH, 'write');
+      if (isWrittenAgain) await other.writeAt([cached], 0);
+      await other.sync();
+      const lost = Buffer.concat([filled(100, 1), filled(50, 0)]);
+      const after = await bytesOf(disk.crashAndRestart({ policy: 'loseAll' }), PATH);
+      expect(after).to.deep.equal(isWrittenAgain ? cached : lost);
+    }
+  });
+
+  it('tells every handle that was open of a failed sync, and none that was opened later', async () => {
+    const { disk, handle } = await diskWithFile(1);
+    const other = await disk.fileSystem.open(PATH, 'write');
+    await handle.writeAt([filled(100, 1)], 0);
+    disk.arm({ operation: 'sync' });
+    await expectCode(other.sync(), 'syncFailed');
+    await expectCode(handle.sync(), 'syncFailed');
+    await (await disk.fileSystem.open(PATH, 'write')).sync();
   });
 
   it('fails the sync of a directory, whose names may be lost', async () => {
