@@ -34,6 +34,8 @@ export interface RecoveryReport {
 export interface RecoveryOptions {
   /** The operator accepts the loss of a rotten last batch (R19). */
   readonly acceptTornTail: boolean;
+  /** The last life made everything durable before it ended (a member's marker of a clean shutdown). */
+  readonly member?: { readonly closedCleanly: boolean };
   /** A member of a cluster: a tail that may have been acknowledged is given up after `markLossy`, and fetched anew (R6, R19). */
   readonly isMember: boolean;
   readonly memory: Pick<LogMemory, 'pendingBytesMax'>;
@@ -52,7 +54,7 @@ export interface RecoveredLog {
   readonly report: RecoveryReport;
 }
 
-const ZERO_PIECE_BYTES = 1024 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 const KEPT_NAMES = new Set([MANIFEST_NAME, 'META', 'EPOCHS']);
 
 /**
@@ -116,7 +118,10 @@ export class Recovery {
     return { logEndOffset: asOffset(this.#nextOffset), pending: this.#pending, report };
   }
 
-  /** Files that the manifest does not name are what a crash left of a roll, a merge or a hint (C9). */
+  /**
+   * Files that the manifest does not name are what a crash left of a roll, a merge or a hint (C9). The sync is also for the names that are
+   * kept: a process that died between a rename and the sync behind it leaves a manifest which the next power cut may take back.
+   */
   async #removeLeftovers(): Promise<number> {
     const { fileSystem, directory } = this.#doors;
     const kept = new Set(KEPT_NAMES);
@@ -126,7 +131,7 @@ export class Recovery {
     }
     const leftovers = (await fileSystem.list(directory)).filter((name) => !kept.has(name));
     for (const name of leftovers) await fileSystem.unlink(join(directory, name));
-    if (leftovers.length > 0) await fileSystem.syncDirectory(directory);
+    await fileSystem.syncDirectory(directory);
     return leftovers.length;
   }
 
@@ -210,10 +215,29 @@ export class Recovery {
     segment.end = asOffset(this.#nextOffset);
     const outcome = await this.#settleTail(segment, scan, size);
     // What was just read may be in the page cache only: it is made durable before anybody is shown it.
+    await this.#writeBack(segment);
     await segment.handle.sync();
     await segment.resumeTail();
     this.#log.resume(size);
     return outcome;
+  }
+
+  /**
+   * A sync that failed in an earlier process has left its pages in the cache, marked clean: a sync alone would succeed and write nothing
+   * (KAFKA-10778). Written again, the same bytes at the same place, they are dirty. A crash meanwhile finds what was there before.
+   */
+  async #writeBack(segment: Segment): Promise<void> {
+    for (let at = this.#syncedTo(segment); at < segment.length; at += PIECE_BYTES) {
+      const bytes = await segment.load(at, Math.min(PIECE_BYTES, segment.length - at));
+      await segment.handle.writeAt([bytes], at);
+    }
+  }
+
+  /** META's high watermark follows the syncs, but under a weak mode is only known to do so where the last life ended well. */
+  #syncedTo(segment: Segment): number {
+    const isSynced = this.#meta.flush === 'always' || this.#options.member?.closedCleanly === true;
+    if (!isSynced) return SEGMENT_HEADER_BYTES;
+    return this.#pending.find((batch) => batch.segment === segment.slot)?.position ?? segment.length;
   }
 
   /** Decides about the bytes after the last valid batch, and turns them back into zeros (R19). */
@@ -257,8 +281,8 @@ export class Recovery {
   }
 
   async #zero(segment: Segment, position: number, bytes: number): Promise<void> {
-    for (let done = 0; done < bytes; done += ZERO_PIECE_BYTES) {
-      await segment.handle.writeAt([Buffer.alloc(Math.min(ZERO_PIECE_BYTES, bytes - done))], position + done);
+    for (let done = 0; done < bytes; done += PIECE_BYTES) {
+      await segment.handle.writeAt([Buffer.alloc(Math.min(PIECE_BYTES, bytes - done))], position + done);
     }
   }
 
