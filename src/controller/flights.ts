@@ -132,6 +132,7 @@ export function onProposal(draft: Draft, proposal: IsrProposal): void {
     controllerEpoch: draft.controllerEpoch,
     minInsync: draft.facts?.minInsync ?? 1,
     state: record?.state,
+    heard: record?.reports ?? new Set(),
     member: (node) => (record === undefined ? DEAD_MEMBER : draft.member(record, node)),
   });
   if (verdict.kind === 'reply') {

@@ -173,7 +173,7 @@ class Round {
       heard: record.reports,
       leaderEpochMax: record.seenLeaderEpoch,
       versionMax: record.seenVersion,
-      isRegressed: record.isRegressed,
+      isRegressed: record.isRegressed || state.recovery === 'regressed',
       // The bound is the purpose's own: a decision that comes to wait for something else begins anew.
       waited: (purpose) => (record.waiting?.purpose === purpose ? draft.nowMs - record.waiting.sinceMs : 0),
       electionMsMax: draft.settings.electionMsMax,

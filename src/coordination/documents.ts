@@ -61,7 +61,7 @@ const PARTITION = z.looseObject({
   directoryIds: z.record(z.string(), z.string()),
   controllerEpoch: count.transform(asControllerEpoch),
   minInsync: count.optional(),
-  recovery: z.enum(['clean', 'unclean']),
+  recovery: z.enum(['clean', 'unclean', 'regressed']),
 });
 
 const NODE = z.looseObject({

@@ -1,20 +1,21 @@
 import type { CoordinatorSession } from '../coordination/coordinator.ts';
+import { decodePartition } from '../coordination/documents.ts';
 import { partitionPath } from '../coordination/paths.ts';
 import type { Clock } from '../env/clock.ts';
-import type { PartitionId, PartitionVersion } from '../model/numbers.ts';
+import { isSameState, type PartitionState } from '../model/partition-state.ts';
 import type { VersionCheck } from '../replication/node/ports.ts';
 
-type Versions = readonly (readonly [PartitionId, PartitionVersion])[];
 type Verdict = 'confirmed' | 'changed' | 'unknown';
 
 interface Question {
-  readonly versions: Versions;
+  readonly states: readonly PartitionState[];
   readonly answer: (verdict: Verdict) => void;
 }
 
 /**
  * The third read path (PROTOCOL R9): one multi of checks for everything that was asked in a turn, and one more for each question only if some version has changed,
- * since a multi does not say which. Checks are proposed through the ensemble's leader: no answer is stale (W7).
+ * since a multi does not say which. Checks are proposed through the ensemble's leader: no answer is stale (W7). A coordinator that lost writes has given a version number to another state (R17): so
+ * what stands there is read as well, behind the check.
  */
 export class BatchedVersionCheck implements VersionCheck {
   readonly #clock: Clock;
@@ -26,32 +27,44 @@ export class BatchedVersionCheck implements VersionCheck {
     this.#session = session;
   }
 
-  confirm(versions: Versions): Promise<Verdict> {
+  confirm(states: readonly PartitionState[]): Promise<Verdict> {
     return new Promise((resolve) => {
       if (this.#waiting.length === 0) this.#clock.atTurnEnd(() => void this.#ask());
-      this.#waiting.push({ versions, answer: resolve });
+      this.#waiting.push({ states, answer: resolve });
     });
   }
 
   async #ask(): Promise<void> {
     const questions = this.#waiting;
     this.#waiting = [];
-    const all = new Map(questions.flatMap(({ versions }) => versions).map((pair) => [pair.join(), pair]));
-    const verdict = await this.#check([...all.values()]);
+    const verdict = await this.#check(questions.flatMap(({ states }) => states));
     if (verdict !== 'changed' || questions.length === 1) {
       for (const { answer } of questions) answer(verdict);
     } else {
-      for (const { versions, answer } of questions) answer(await this.#check(versions));
+      for (const { states, answer } of questions) answer(await this.#check(states));
     }
   }
 
-  async #check(versions: Versions): Promise<Verdict> {
+  async #check(states: readonly PartitionState[]): Promise<Verdict> {
     const session = this.#session();
     if (session === null) return 'unknown';
-    const outcome = await session.multi(
-      versions.map(([partition, version]) => ({ kind: 'check', path: partitionPath(partition), version })),
+    const checks = new Map(
+      states.map(({ id, version }) => {
+        const path = partitionPath(id);
+        return [`${path} ${version}`, { kind: 'check', path, version } as const];
+      }),
     );
-    if (outcome.ok) return 'confirmed';
-    return outcome.failure === 'badVersion' || outcome.failure === 'noNode' ? 'changed' : 'unknown';
+    const outcome = await session.multi([...checks.values()]);
+    if (!outcome.ok)
+      return outcome.failure === 'badVersion' || outcome.failure === 'noNode' ? 'changed' : 'unknown';
+    const verdicts = await Promise.all(states.map((state) => this.#compare(session, state)));
+    return verdicts.find((verdict) => verdict !== 'confirmed') ?? 'confirmed';
+  }
+
+  async #compare(session: CoordinatorSession, state: PartitionState): Promise<Verdict> {
+    const node = await session.read(partitionPath(state.id));
+    if (!node.ok) return node.failure === 'noNode' ? 'changed' : 'unknown';
+    const decoded = decodePartition(state.id, node.value.data, node.value.version);
+    return decoded.ok && isSameState(decoded.value, state) ? 'confirmed' : 'changed';
   }
 }

@@ -94,6 +94,7 @@ export function handleProposal(model: Model, node: NodeId, rules: ModelRules, mi
     controllerEpoch: CONTROLLER_EPOCH,
     minInsync,
     state: model.state,
+    heard: new Set(model.state.replicas),
     member: (member: NodeId) => memberView(model, member),
   };
   const verdict = controller.checkProposal(controller, proposal, world);

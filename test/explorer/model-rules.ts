@@ -23,7 +23,7 @@ export const MODEL_RULES: ModelRules = {
     isSilent: () => false,
     isCaughtUp: (view, progress) => progress.durableOffset >= view.logEndOffset,
   },
-  controller: { ...CONTROLLER_RULES, isWitnessed: () => true },
+  controller: { ...CONTROLLER_RULES, isWitnessed: () => true, hasLeaderSpoken: () => true },
   truncatesToHighWatermark: false,
   keepsEmptyEpochs: false,
 };

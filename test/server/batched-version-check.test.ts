@@ -1,18 +1,16 @@
 import { expect } from 'chai';
 import type { Operation } from '../../src/coordination/coordinator.ts';
+import { encodePartition } from '../../src/coordination/documents.ts';
 import { partitionPath } from '../../src/coordination/paths.ts';
-import { asPartitionId, asPartitionVersion } from '../../src/model/numbers.ts';
+import { asControllerEpoch, asPartitionId } from '../../src/model/numbers.ts';
+import type { PartitionState } from '../../src/model/partition-state.ts';
 import { BatchedVersionCheck } from '../../src/server/batched-version-check.ts';
 import { MemoryCoordinator, type MemorySession } from '../support/memory-coordinator.ts';
+import { partitionState } from '../support/partition-states.ts';
 import { SimulatedClock } from '../support/simulated-clock.ts';
 
-const version = (
-  partition: number,
-  of: number,
-): readonly [ReturnType<typeof asPartitionId>, ReturnType<typeof asPartitionVersion>] => [
-  asPartitionId(partition),
-  asPartitionVersion(of),
-];
+/** As it was written for the `version`-th time. */
+const stateOf = (id: number, version: number): PartitionState => partitionState({ id, version });
 
 describe('the third read path (R9)', () => {
   let clock: SimulatedClock;
@@ -27,7 +25,8 @@ describe('the third read path (R9)', () => {
     await clock.settle();
     await session.create('/partitions', null, { ephemeral: false });
     for (const partition of [0, 1]) {
-      await session.create(partitionPath(asPartitionId(partition)), null, { ephemeral: false });
+      const path = partitionPath(asPartitionId(partition));
+      await session.create(path, encodePartition(stateOf(partition, 0)), { ephemeral: false });
     }
     multis = [];
     session.fate = (operations) => {
@@ -38,9 +37,9 @@ describe('the third read path (R9)', () => {
 
   it('asks once for everything that was asked in a turn', async () => {
     const answers = Promise.all([
-      check.confirm([version(0, 0)]),
-      check.confirm([version(1, 0)]),
-      check.confirm([version(0, 0)]),
+      check.confirm([stateOf(0, 0)]),
+      check.confirm([stateOf(1, 0)]),
+      check.confirm([stateOf(0, 0)]),
     ]);
     expect(await clock.until(answers)).to.deep.equal(['confirmed', 'confirmed', 'confirmed']);
     expect(multis).to.deep.equal([
@@ -53,28 +52,36 @@ describe('the third read path (R9)', () => {
 
   it('does not hold against one partition that another has changed', async () => {
     await session.set('/partitions/1', 'elected', 0);
-    const answers = Promise.all([check.confirm([version(0, 0)]), check.confirm([version(1, 0)])]);
+    const answers = Promise.all([check.confirm([stateOf(0, 0)]), check.confirm([stateOf(1, 0)])]);
     expect(await clock.until(answers)).to.deep.equal(['confirmed', 'changed']);
   });
 
   it('takes a partition that is gone for changed', async () => {
     await session.remove('/partitions/1', 0);
-    expect(await clock.until(check.confirm([version(1, 0)]))).to.equal('changed');
+    expect(await clock.until(check.confirm([stateOf(1, 0)]))).to.equal('changed');
   });
 
   it('knows nothing when the answer is lost, or nobody can be asked', async () => {
     session.fate = () => 'loseReply';
-    expect(await clock.until(check.confirm([version(0, 0)]))).to.equal('unknown');
+    expect(await clock.until(check.confirm([stateOf(0, 0)]))).to.equal('unknown');
     session.disconnect();
-    expect(await clock.until(check.confirm([version(0, 0)]))).to.equal('unknown');
+    expect(await clock.until(check.confirm([stateOf(0, 0)]))).to.equal('unknown');
     const alone = new BatchedVersionCheck(clock, () => null);
-    expect(await clock.until(alone.confirm([version(0, 0)]))).to.equal('unknown');
+    expect(await clock.until(alone.confirm([stateOf(0, 0)]))).to.equal('unknown');
+  });
+
+  it('R17: a version that was given again, to what another controller wrote, confirms nothing', async () => {
+    const other = { ...stateOf(0, 0), controllerEpoch: asControllerEpoch(3) };
+    await session.remove('/partitions/0', 0);
+    await session.create('/partitions/0', encodePartition(other), { ephemeral: false });
+    expect(await clock.until(check.confirm([stateOf(0, 0)]))).to.equal('changed');
+    expect(await clock.until(check.confirm([other]))).to.equal('confirmed');
   });
 
   it('asks after the question came, never before', async () => {
-    const first = check.confirm([version(0, 0)]);
+    const first = check.confirm([stateOf(0, 0)]);
     await clock.until(first);
     await session.set('/partitions/0', 'elected', 0);
-    expect(await clock.until(check.confirm([version(0, 0)]))).to.equal('changed');
+    expect(await clock.until(check.confirm([stateOf(0, 0)]))).to.equal('changed');
   });
 });

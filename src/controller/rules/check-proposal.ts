@@ -10,6 +10,8 @@ export interface ProposalWorld {
   readonly minInsync: number;
   /** Undefined: there is no such partition. */
   readonly state: PartitionState | undefined;
+  /** Who has said what it holds in this reign (R17). */
+  readonly heard: Pick<ReadonlySet<NodeId>, 'has'>;
   member(node: NodeId): MemberView;
 }
 
@@ -43,6 +45,7 @@ export function checkProposal(
     return reply('notController');
   if (proposal.leaderEpoch < state.leaderEpoch || !isLeaderOf(state, proposal))
     return reply('fencedEpoch', state);
+  if (!rules.hasLeaderSpoken(state, state, world)) return reply('notController');
   if (isAlreadySo(proposal.isr, state)) return reply('ok', state);
   if (proposal.version < state.version) return reply('invalidVersion', state);
   if (!isEligible(proposal, state, world)) {

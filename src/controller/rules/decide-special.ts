@@ -41,17 +41,35 @@ export function decideNewPartition(rules: LeafRules, state: PartitionState, worl
 /**
  * The coordinator lost writes (R17): what it says of ISR and ELR may be older than what was acknowledged under. Only the greatest (last epoch, log end offset)
  * of *all* assigned replicas is known to hold everything, and only while those that lost something are fewer than `minInsync`. Else it waits for an
- * operator.
+ * operator. What is compared must stand still: first an epoch begins that nobody leads, and only who is in it counts.
  */
 export function decideRegressed(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
   const isEverybodyHeard = state.replicas.every(
     (node) => isAlive(world, node) && memberOf(world, node).report !== null,
   );
   if (!isEverybodyHeard) return waitFor('regressed', silentReplicas(state, world));
-  const candidates = state.replicas.flatMap((node): Candidate[] => {
+  if (!rules.isLeaderless(state, world)) {
+    // Never empty (PROTOCOL 2.7), though it says nothing: the coordinator may have forgotten even the first election.
+    const isr = state.isr.length > 0 ? state.isr : state.replicas;
+    const nobody = { leader: null, isr, elr: state.elr, newEpoch: true } as const;
+    return write('regressed', changedState(rules, state, world, { ...nobody, recovery: 'regressed' }), world);
+  }
+  const moving = state.replicas.filter((node) => {
     const report = reportOf(state, world, node);
-    return report?.verdict === 'whole' ? [{ node, position: report }] : [];
+    return report !== undefined && !rules.standsStill(state, report);
   });
+  if (moving.length > 0) return waitFor('regressed', moving);
+  return decideCompared(rules, state, world);
+}
+
+function decideCompared(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
+  const reports = state.replicas.map((node) => ({ node, position: reportOf(state, world, node) }));
+  const isAnythingHeld = reports.some(({ position }) => (position?.logEndOffset ?? 0) > 0);
+  const candidates = reports.filter(
+    (each): each is { node: NodeId; position: ReplicaReport } =>
+      // One that is empty beside others may have been emptied since it acknowledged something.
+      each.position?.verdict === 'whole' && (!isAnythingHeld || each.position.logEndOffset > 0),
+  );
   const lostCount = state.replicas.length - candidates.length;
   const leader = rules.electLeader(candidates);
   if (leader === null || lostCount >= Math.max(1, world.minInsync)) return NOTHING;

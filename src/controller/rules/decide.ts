@@ -22,6 +22,10 @@ import {
 export function decide(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
   const decision = decideFreely(rules, state, world);
   if (decision.kind !== 'write' && decision.kind !== 'handOver') return decision;
+  if (decision.kind === 'write' && !rules.hasLeaderSpoken(state, decision.next, world)) {
+    const isLeader = (node: NodeId): boolean => node === state.leader && isAlive(world, node);
+    return waitFor('witness', state.replicas.filter(isLeader));
+  }
   if (rules.isWitnessed(state, world) || (decision.kind === 'write' && decision.reason === 'unclean'))
     return decision;
   const isElection = isElecting(decision, state) || whyElect(rules, state, world) !== null;

@@ -20,3 +20,15 @@ function needOf(minInsync: number, count: number): number {
   const min = Math.min(Math.max(1, minInsync), count);
   return Math.min(min, count - min + 1);
 }
+
+/**
+ * Whether the leader has said in this reign what it knows, where `next` lets it lead on in its epoch. It may go by a newer version than the coordinator remembers, and would take an echo of `next`, which
+ * has the number of that one, for an echo of its own (R17). Whoever has spoken takes nothing of an earlier reign any more.
+ */
+export function hasLeaderSpoken(
+  { leader, leaderEpoch }: PartitionState,
+  next: Pick<PartitionState, 'leaderEpoch'>,
+  { heard }: Pick<PartitionWorld, 'heard'>,
+): boolean {
+  return leader === null || next.leaderEpoch !== leaderEpoch || heard.has(leader);
+}

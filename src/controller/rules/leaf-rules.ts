@@ -2,8 +2,9 @@ import { assignReplicas } from './assign-replicas.ts';
 import { awaitHandOver } from './await-hand-over.ts';
 import { classifyMember } from './classify-member.ts';
 import { electLeader, nextLeaderEpoch } from './elect-leader.ts';
-import { isWitnessed } from './is-witnessed.ts';
+import { hasLeaderSpoken, isWitnessed } from './is-witnessed.ts';
 import { nextIsrElr } from './next-isr-elr.ts';
+import { isLeaderless, standsStill } from './stand-still.ts';
 
 /** Rules that need no other rule. */
 export const LEAF_RULES = {
@@ -11,9 +12,12 @@ export const LEAF_RULES = {
   awaitHandOver,
   classifyMember,
   electLeader,
+  hasLeaderSpoken,
+  isLeaderless,
   isWitnessed,
   nextIsrElr,
   nextLeaderEpoch,
+  standsStill,
 };
 
 export type LeafRules = typeof LEAF_RULES;

@@ -41,7 +41,7 @@ export interface PartitionWorld {
   readonly leaderEpochMax: LeaderEpoch;
   /** The highest version that anybody ever reported or acknowledged. */
   readonly versionMax: PartitionVersion;
-  /** The coordinator was read again and still knows less than a node does (R17). */
+  /** The coordinator was read again and still knows less than a node does, or knows that it did (R17). */
   readonly isRegressed: boolean;
   /** Milliseconds that the decision has been waiting for this purpose. */
   waited(purpose: WaitPurpose): number;
@@ -82,6 +82,7 @@ export type DecisionReason =
   | 'preferred'
   | 'minInsyncChanged'
   | 'unclean'
+  | 'regressed'
   | 'coordinatorLostWrites';
 
 export type WaitPurpose = 'election' | 'newPartition' | 'regressed' | 'unclean' | 'member' | 'witness';

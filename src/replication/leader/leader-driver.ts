@@ -119,10 +119,11 @@ export class LeaderDriver {
 
   /** R9. Resolves when the answer has been dealt with; never rejects. */
   async checkVersion(upTo: number): Promise<void> {
-    const { id, version } = this.core.view.state;
+    const { state } = this.core.view;
+    const { id, version } = state;
     let outcome: 'confirmed' | 'changed' | 'unknown' = 'unknown';
     try {
-      outcome = await this.#options.versionCheck.confirm([[id, version]]);
+      outcome = await this.#options.versionCheck.confirm([state]);
     } catch (error) {
       this.#options.logger.warn({ err: error, partition: id }, 'the coordinator did not confirm a read');
     }

@@ -3,13 +3,7 @@ import type { FileSystem } from '../../env/file-system.ts';
 import type { Logger } from '../../env/logger.ts';
 import type { Random } from '../../env/random.ts';
 import type { FromController, ToController } from '../../model/control-messages.ts';
-import type {
-  ControllerEpoch,
-  Incarnation,
-  NodeId,
-  PartitionId,
-  PartitionVersion,
-} from '../../model/numbers.ts';
+import type { ControllerEpoch, Incarnation, NodeId } from '../../model/numbers.ts';
 import type { ClusterFacts, NodeRegistration, PartitionState } from '../../model/partition-state.ts';
 import type { KeydirSizes } from '../../storage/keydir/keydir.ts';
 import type { LogMemory } from '../../storage/log-memory.ts';
@@ -29,11 +23,9 @@ export interface ControllerLink {
   send(message: ToController): void;
 }
 
-/** The third read path (R9): was each partition's znode still at this version at a moment after the call? One multi for all. */
+/** The third read path (R9): did each partition's znode still hold this state at a moment after the call? Versions are checked, in one multi for all. */
 export interface VersionCheck {
-  confirm(
-    versions: readonly (readonly [PartitionId, PartitionVersion])[],
-  ): Promise<'confirmed' | 'changed' | 'unknown'>;
+  confirm(states: readonly PartitionState[]): Promise<'confirmed' | 'changed' | 'unknown'>;
 }
 
 /** The way to the truth: asks the node to read the coordinator again soon, which ends in `stateRead`. Asked often, it may be done once. */

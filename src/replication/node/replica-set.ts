@@ -1,6 +1,6 @@
 import { CaskadeError } from '../../model/errors.ts';
 import type { ControllerEpoch, PartitionId } from '../../model/numbers.ts';
-import { asLeaderEpoch, asPartitionVersion } from '../../model/numbers.ts';
+import { asLeaderEpoch, asOffset, asPartitionVersion } from '../../model/numbers.ts';
 import type { PartitionState, ReplicaReport } from '../../model/partition-state.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
 import { type ClusterMetadata, isNewer } from './cluster-metadata.ts';
@@ -49,10 +49,20 @@ export class ReplicaSet {
     return this.#replicas.get(partition) ?? null;
   }
 
-  /** Of those that are held; an empty list: of all. */
+  /** Of those that are or were held; an empty list: of all. What is gone is remembered for what was known of the partition (R17). */
   reports(partitions: readonly PartitionId[]): readonly ReplicaReport[] {
-    const asked = partitions.length === 0 ? this.#all : partitions.map((id) => this.get(id));
-    return asked.filter((replica) => replica !== null).map((replica) => replica.report());
+    const asked = partitions.length === 0 ? this.#node.nodeState.partitionIds : partitions;
+    return asked
+      .map((id) => this.get(id)?.report() ?? this.#remembered(id))
+      .filter((report) => report !== null);
+  }
+
+  #remembered(partition: PartitionId): ReplicaReport | null {
+    const record = this.#node.nodeState.partition(partition);
+    if (record === undefined) return null;
+    const { uuid, leaderEpochMax, versionMax } = record;
+    const nothing = { lastEpoch: asLeaderEpoch(0), logEndOffset: asOffset(0), verdict: 'lossy' } as const;
+    return { partition, uuid, directoryId: '', ...nothing, leaderEpochMax, versionMax };
   }
 
   /** Opens what the node's state names, one after the other. */

@@ -8,7 +8,12 @@ import {
   type PartitionId,
   type PartitionVersion,
 } from '../../model/numbers.ts';
-import type { PartitionState, ReplicaReport } from '../../model/partition-state.ts';
+import {
+  isSameLeadership,
+  isSameState,
+  type PartitionState,
+  type ReplicaReport,
+} from '../../model/partition-state.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
 import { SerialQueue } from '../../storage/serial-queue.ts';
 import { type FollowerHost, FollowerReplica } from '../follower/follower-replica.ts';
@@ -101,8 +106,10 @@ export class Replica {
    * Takes over a state that rule `acceptsState` let through. Resolves to true when it is durable and in force, or a newer one has come; to false also while its role waits for room on a
    * full disk: the same state once more, which is no further attempt, tells what has become of it. A leader of an older epoch answers nothing any more when this returns.
    */
-  take(state: PartitionState): Promise<boolean> {
+  take(told: PartitionState): Promise<boolean> {
     if (this.#isClosed) return Promise.resolve(false);
+    // Told once more it is the same: what has become of the first attempt is the answer.
+    const state = this.#wanted !== null && isSameState(this.#wanted, told) ? this.#wanted : told;
     this.#wanted = state;
     const durable = this.#node.nodeState.raisePartition(this.id, state.leaderEpoch, state.version);
     if (this.#isBefore(state)) this.role.end();
@@ -196,23 +203,22 @@ export class Replica {
     return leaderEpoch < state.leaderEpoch || !this.#isLedAsBefore(state);
   }
 
-  #isLedAsBefore({ leaderEpoch, leader, incarnations }: PartitionState): boolean {
-    const applied = this.#applied;
-    if (applied === null || leader === null) return applied?.leader === leader;
-    const isSameLife = applied.incarnations[leader] === incarnations[leader];
-    return applied.leaderEpoch === leaderEpoch && applied.leader === leader && isSameLife;
+  #isLedAsBefore(state: PartitionState): boolean {
+    return this.#applied !== null && isSameLeadership(this.#applied, state);
   }
 
   /** False: its role waits for room. */
   async #apply(state: PartitionState): Promise<boolean> {
     if (this.#isWaitingFor(state)) return false;
+    const isBegun = this.role.kind !== 'none' && !this.#isBefore(state);
     this.#applied = state;
     this.#room.end();
-    return this.#attempt(state);
+    return this.#attempt(state, isBegun);
   }
 
-  async #attempt(state: PartitionState): Promise<boolean> {
-    if (this.role.kind === 'none' || this.#isBefore(state)) await this.#begin(state);
+  /** `isBegun`: the role that runs is that of the state. */
+  async #attempt(state: PartitionState, isBegun: boolean): Promise<boolean> {
+    if (!isBegun) await this.#begin(state);
     else this.role.stateApplied(state);
     if (this.#isWaitingFor(state)) return false;
     this.role.follower?.versionApplied(state.version);
@@ -253,7 +259,7 @@ export class Replica {
     if (this.#isClosed) return;
     this.#room.again('state', () => {
       const attempt = this.#serial.run(async () => {
-        if (this.#applied === state) await this.#attempt(state);
+        if (this.#applied === state) await this.#attempt(state, this.role.kind !== 'none');
       });
       attempt.catch((failure: unknown) => this.#health.failed(failure));
     });
@@ -272,7 +278,7 @@ export class Replica {
   #isCurrent(state: PartitionState): boolean {
     const wanted = this.#wanted;
     const mayBegin = !this.#isClosed && !this.#node.isBetweenLives && this.role.kind === 'none';
-    return mayBegin && wanted?.leaderEpoch === state.leaderEpoch;
+    return mayBegin && wanted !== null && isSameLeadership(wanted, state);
   }
 
   /** It is, or was when it left the ISR, a member under this life and directory: it has all that was committed then (R6, KIP-966). */

@@ -38,16 +38,18 @@ interface Choice {
   readonly state?: PartitionState;
   readonly members?: Readonly<Record<number, MemberView>>;
   readonly isIdle?: boolean;
+  readonly heard?: readonly number[];
 }
 
 function check(
   asked: IsrProposal,
-  { state = partitionState({ isr: [1, 2] }), members = {}, isIdle }: Choice = {},
+  { state = partitionState({ isr: [1, 2] }), members = {}, isIdle, heard = [1, 2, 3] }: Choice = {},
 ) {
   return checkProposal(LEAF_RULES, asked, {
     controllerEpoch: isIdle ? null : asControllerEpoch(3),
     minInsync: 2,
     state,
+    heard: new Set(heard.map(node)),
     member: (id) => members[id] ?? alive(id),
   });
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { DEAD_MEMBER } from '../../../src/controller/rules/partition-world.ts';
+import { DEAD_MEMBER, type Decision } from '../../../src/controller/rules/partition-world.ts';
 import { CONTROLLER_RULES } from '../../../src/controller/rules/rules.ts';
 import { asIncarnation, asLeaderEpoch, asOffset, asPartitionVersion } from '../../../src/model/numbers.ts';
 import { node, nodes, partitionState } from '../../support/partition-states.ts';
@@ -326,6 +326,16 @@ describe('decide: by command only', () => {
 describe('decide: R17, a coordinator that lost writes', () => {
   const lost = { isRegressed: true, versionMax: asPartitionVersion(12), leaderEpochMax: asLeaderEpoch(8) };
 
+  it('R17: nothing is written in the epoch of a leader that has not said in this reign what it knows', () => {
+    const wishes = { reassign: nodes(2, 1, 3), unclean: null };
+    const heardOf = (...heard: number[]): Decision =>
+      decide(partitionState(), worldOf({ ...all, 1: alive(1) }, { heard, wishes }));
+    expect(heardOf(2, 3)).to.deep.equal({ kind: 'wait', purpose: 'witness', ask: [1], forMs: null });
+    expect(heardOf(1, 3).kind).to.equal('write');
+    const { 1: _dead, ...two } = all;
+    expect(decide(partitionState(), worldOf(two, { heard: [2, 3] })).kind, 'a new epoch').to.equal('write');
+  });
+
   it('waits until every assigned replica has reported, whatever the ISR says', () => {
     const decision = decide(
       partitionState({ isr: [1] }),
@@ -336,22 +346,59 @@ describe('decide: R17, a coordinator that lost writes', () => {
     expect(decide(partitionState({ isr: [1] }), worldOf(two, { ...lost, ...LATE })).kind).to.equal('nothing');
   });
 
-  it('elects the greatest of all assigned, above every epoch and version seen', () => {
-    const members = { 1: reported(1), 2: reported(2, { lastEpoch: asLeaderEpoch(7) }), 3: reported(3) };
-    const { next, versionAbove, reason } = written(
-      decide(partitionState({ isr: [1] }), worldOf(members, lost)),
-    );
-    expect(reason).to.equal('coordinatorLostWrites');
-    expect(next).to.deep.include({ leader: 2, isr: [2], elr: [], leaderEpoch: 9 });
+  it('first begins an epoch that nobody leads, above every epoch and version seen: what is compared must stand still', () => {
+    const { next, versionAbove, reason } = written(decide(partitionState({ isr: [1] }), worldOf(all, lost)));
+    expect(reason).to.equal('regressed');
+    expect(next).to.deep.include({ leader: null, leaderEpoch: 9, recovery: 'regressed', isr: [1], elr: [] });
     expect(versionAbove).to.equal(12);
   });
 
-  it('waits for an operator when as many as min.insync lost something', () => {
+  it('begins it also where the coordinator has forgotten that anybody ever led', () => {
+    const state = partitionState({ leader: null, leaderEpoch: 0, isr: [] });
+    const { next } = written(decide(state, worldOf(all, lost)));
+    expect(next).to.deep.include({ leader: null, leaderEpoch: 9, recovery: 'regressed', isr: [1, 2, 3] });
+  });
+
+  const fence = {
+    ...partitionState({ leader: null, leaderEpoch: 9, isr: [1] }),
+    recovery: 'regressed' as const,
+  };
+  const still = { leaderEpochMax: asLeaderEpoch(9) };
+  const compared = { ...lost, leaderEpochMax: asLeaderEpoch(9) };
+
+  it('then waits until everybody is in that epoch', () => {
+    const members = { 1: reported(1, still), 2: reported(2, still), 3: reported(3) };
+    const decision = decide(fence, worldOf(members, { ...compared, ...LATE }));
+    expect(decision).to.deep.equal({ kind: 'wait', purpose: 'regressed', ask: [3], forMs: null });
+  });
+
+  it('elects the greatest of all assigned', () => {
+    const members = {
+      1: reported(1, still),
+      2: reported(2, { ...still, lastEpoch: asLeaderEpoch(7) }),
+      3: reported(3, still),
+    };
+    const { next, reason } = written(decide(fence, worldOf(members, compared)));
+    expect(reason).to.equal('coordinatorLostWrites');
+    expect(next).to.deep.include({ leader: 2, isr: [2], elr: [], leaderEpoch: 10, recovery: 'clean' });
+  });
+
+  it('begins such an epoch again if the coordinator has forgotten that one too', () => {
+    const { next } = written(decide(fence, worldOf(all, { ...compared, leaderEpochMax: asLeaderEpoch(12) })));
+    expect(next).to.deep.include({ leader: null, leaderEpoch: 13, recovery: 'regressed' });
+  });
+
+  it('waits for an operator when as many as min.insync lost something, or are empty', () => {
     const gone = bounced(3, 'absent');
-    const one = { 1: reported(1), 2: reported(2), 3: gone };
-    expect(decide(partitionState(), worldOf(one, lost)).kind).to.equal('write');
-    const two = { 1: reported(1), 2: reported(2, { verdict: 'lossy' }), 3: gone };
-    expect(decide(partitionState(), worldOf(two, lost)).kind).to.equal('nothing');
+    const one = { 1: reported(1, still), 2: reported(2, still), 3: gone };
+    expect(decide(fence, worldOf(one, compared)).kind).to.equal('write');
+    for (const lack of [{ verdict: 'lossy' as const }, { logEndOffset: asOffset(0) }]) {
+      const two = { 1: reported(1, still), 2: reported(2, { ...still, ...lack }), 3: gone };
+      expect(decide(fence, worldOf(two, compared)).kind).to.equal('nothing');
+    }
+    const empty = { ...still, logEndOffset: asOffset(0) };
+    const members = { 1: reported(1, empty), 2: reported(2, empty), 3: reported(3, empty) };
+    expect(decide(fence, worldOf(members, compared)).kind, 'nothing was ever written').to.equal('write');
   });
 
   it('R18, R17: the operator may still elect', () => {

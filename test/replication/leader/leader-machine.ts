@@ -279,9 +279,9 @@ export class LeaderMachine implements LeaderHost {
   }
 
   #versionCheck(): VersionCheck {
-    const confirm: VersionCheck['confirm'] = (versions) =>
+    const confirm: VersionCheck['confirm'] = (states) =>
       new Promise((resolve) => {
-        this.versionChecks.push({ version: versions[0]?.[1] ?? -1, answer: resolve });
+        this.versionChecks.push({ version: states[0]?.version ?? -1, answer: resolve });
       });
     return { confirm };
   }

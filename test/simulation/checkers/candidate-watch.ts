@@ -90,7 +90,7 @@ export class CandidateWatch {
     this.#shrunk.delete(partition);
     if (before !== undefined && state.version < before.version)
       this.#forgottenIn.set(partition, Math.max(before.leaderEpoch, this.#forgottenIn.get(partition) ?? 0));
-    if (state.leaderEpoch <= (this.#forgottenIn.get(partition) ?? 0) || state.recovery === 'unclean') return;
+    if (state.leaderEpoch <= (this.#forgottenIn.get(partition) ?? 0) || state.recovery !== 'clean') return;
     for (const node of [...state.isr, ...state.elr]) this.#holds(state, node, committed);
   }
 

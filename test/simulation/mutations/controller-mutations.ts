@@ -79,6 +79,12 @@ export const CONTROLLER_MUTATIONS: readonly Mutation[] = [
   mutation('a controller writes before the others are heard', 'R17', {
     controller: { isWitnessed: () => true },
   }),
+  mutation('written in the epoch of a leader that has not said what it knows', 'R17', {
+    controller: { hasLeaderSpoken: () => true },
+  }),
+  mutation('replicas are compared while one of them leads', 'R17', {
+    controller: { isLeaderless: () => true, standsStill: () => true },
+  }),
   mutation('proposals of any version are taken', '2.3', {
     controller: {
       checkProposal: (rules, proposal, world) => {

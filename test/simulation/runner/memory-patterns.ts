@@ -161,6 +161,9 @@ async function toldByTheLeaderAlone(beginning: PatternScene): Promise<boolean> {
   for (const link of links) link.isCut = false;
   if (reigns) {
     await waits(scene, between(scene, 20, 300));
+    // A wish that would be written in the present epoch, if the leader were not asked first.
+    if (scene.random.chance(0.5)) prefer(scene, [told, leader]);
+    await waits(scene, between(scene, 20, 300));
     mends.push(parted(scene, [told], [stale]));
     mendTold();
     const committed = committedBy(scene, leader);
@@ -172,6 +175,46 @@ async function toldByTheLeaderAlone(beginning: PatternScene): Promise<boolean> {
   for (const mend of mends) mend();
   await waits(scene, between(scene, 100, 500));
   comeBack(scene, [leader, controller]);
+  await waits(scene, 500);
+  return reigns;
+}
+
+/**
+ * Leader and follower go by a state that the coordinator has forgotten, and commit, while the new controller asks everybody what they hold; the third replica, which counts for nothing by their state,
+ * catches up meanwhile, and is heard late (R17).
+ */
+async function committedWhileCompared(beginning: PatternScene): Promise<boolean> {
+  const [controller] = others(beginning, ...beginning.state.replicas);
+  if (controller === undefined || !mayForget(beginning)) return false;
+  const scene = await reignOf(beginning, controller);
+  if (scene === null) return false;
+  const { world, leader, follower: stale, state } = scene;
+  const next = state.isr.find((node) => node !== leader && node !== stale);
+  if (next === undefined) return false;
+  const isMember = (): boolean => now(scene).isr.includes(stale);
+  const mend = parted(scene, [leader, controller], [stale]);
+  const isOut = await comes(scene, 1_500, () => !isMember(), 1);
+  await waits(scene, between(scene, 20, 100));
+  const isForgotten = isOut && scene.isOn() && forgets(scene, isMember);
+  const links = [leader, stale].map((node) => world.node(node).machine.link);
+  for (const link of links) link.isCut = true;
+  if (isForgotten) {
+    killed(scene, [controller]);
+    expireSession(scene, controller);
+  }
+  const reigns = isForgotten && (await comes(scene, 1_000, () => world.controller === next, 1));
+  for (const link of links) link.isCut = false;
+  if (reigns) world.network.cut(stale, next);
+  mend();
+  if (reigns) {
+    await waits(scene, between(scene, 50, 500));
+    const mendAgain = parted(scene, [leader], [stale]);
+    await waits(scene, between(scene, 0, 150));
+    world.network.mend(stale, next);
+    await waits(scene, between(scene, 500, 3_000));
+    mendAgain();
+  }
+  comeBack(scene, [controller]);
   await waits(scene, 500);
   return reigns;
 }
@@ -210,4 +253,5 @@ export const MEMORY_PATTERNS = {
   forgottenElection,
   electedUnheard,
   toldByTheLeaderAlone,
+  committedWhileCompared,
 } as const satisfies Record<string, Pattern>;

@@ -219,7 +219,7 @@ export class ClusterScript extends ScriptStage {
     for (let count = 0; count < 20 && world.controller !== spare; count += 1) {
       const { controller } = world;
       if (controller !== null) this.node(controller).restart();
-      await this.until('another reigns', () => world.controller !== null && world.controller !== controller);
+      await this.run(1_000);
       await this.untilStable();
     }
     expect(world.controller).to.equal(spare);
