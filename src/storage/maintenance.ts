@@ -128,7 +128,8 @@ export class Maintenance {
   }
 
   async #mergeWhatIsDue(): Promise<void> {
-    if (!this.#settings.enabled) return;
+    // In doubt which files the manifest names, each merge would leave its own behind.
+    if (!this.#settings.enabled || this.#log.isInDoubt) return;
     const policy = { ...this.#settings, segmentBytesMax: this.#log.settings.segmentBytesMax };
     let plan = planMerge(this.#shapes, policy);
     while (plan !== null && !this.#host.isCancelled()) {

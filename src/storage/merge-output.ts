@@ -4,7 +4,7 @@ import { removeIfThere } from '../env/replace-file.ts';
 import { asOffset, type Offset } from '../model/numbers.ts';
 import type { IndexedRecord } from './committed-index.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './format/segment-header.ts';
-import { type HintDoors, HintWriter } from './hint-file.ts';
+import { type HintDoors, HintWriter, hintPath } from './hint-file.ts';
 import type { LogSettings } from './log-settings.ts';
 import { type ManifestSegment, segmentFileName } from './manifest.ts';
 
@@ -106,9 +106,15 @@ export class MergeOutput {
   }
 
   async abort(): Promise<void> {
-    await this.#hint.abort();
-    await this.#handle.close();
-    await removeIfThere(this.#doors.fileSystem, this.path);
+    const { fileSystem, directory } = this.#doors;
+    try {
+      await this.#hint.abort();
+    } finally {
+      await this.#handle.close();
+    }
+    await removeIfThere(fileSystem, this.path);
+    // The hint has its name before that is durable.
+    await removeIfThere(fileSystem, hintPath(directory, { base: this.base, generation: this.#generation }));
   }
 
   async #flush(): Promise<void> {

@@ -35,6 +35,8 @@ export interface MergeHost {
   readonly isCancelled: () => boolean;
   /** A committed record cannot be read (C11). */
   readonly corrupt?: () => void;
+  /** Whether the manifest names the outputs nobody knows: as after a roll that failed so (KAFKA-10778). */
+  readonly failed?: (error: unknown) => void;
   /** Runs `change` while nothing else changes the list of segments. */
   readonly exclusively: (change: () => Promise<void>) => Promise<void>;
 }
@@ -73,6 +75,8 @@ export class Merge {
   /** The record looked at last gave its place to a snapshot. */
   #isReplaced = false;
   #removedFloor = -1;
+  /** The manifest that names the outputs is being written. */
+  #isExchanging = false;
   #kept = 0;
   #dropped = 0;
   #startedAtMs = 0;
@@ -107,6 +111,7 @@ export class Merge {
     try {
       await this.#placeSnapshot(inputs);
       await this.#copy(inputs);
+      await this.#prove();
     } catch (error) {
       await this.#abort();
       if (error instanceof MergeCancelled) return null;
@@ -269,25 +274,39 @@ export class Merge {
     if (aheadMs > 10) await this.#doors.clock.sleep(aheadMs);
   }
 
-  /**
-   * If writing the manifest fails nobody knows which one a restart will find, so inputs and outputs both stay on disk: either
-   * manifest is whole.
-   */
-  async #commit(inputs: readonly Segment[]): Promise<Segment[] | null> {
+  /** Before the manifest may name the outputs: their names are durable, and what kills is (C2, R18). */
+  async #prove(): Promise<void> {
     await this.#doors.fileSystem.syncDirectory(this.#doors.directory);
     await this.#host.syncEvidence();
+  }
+
+  async #commit(inputs: readonly Segment[]): Promise<Segment[] | null> {
     const outputs: Segment[] = [];
-    let cancelled = false;
-    await this.#host.exclusively(async () => {
-      cancelled = this.#host.isCancelled() || this.#isFloorTaken();
-      if (cancelled) return;
-      for (const { entry, path } of this.#finished) outputs.push(await this.#log.admitMerged(entry, path));
-      for (const output of outputs) output.hasHint = true;
-      await this.#exchange(inputs, outputs);
-    });
-    if (!cancelled) return outputs;
-    await this.#abort();
-    return null;
+    try {
+      await this.#host.exclusively(async () => {
+        if (this.#host.isCancelled() || this.#isFloorTaken()) throw new MergeCancelled();
+        for (const { entry, path } of this.#finished) outputs.push(await this.#log.admitMerged(entry, path));
+        for (const output of outputs) output.hasHint = true;
+        this.#isExchanging = true;
+        await this.#log.exchange(inputs, outputs, this.#removedFloor);
+      });
+      return outputs;
+    } catch (error) {
+      await this.#giveBack(outputs, error);
+      if (error instanceof MergeCancelled) return null;
+      throw error;
+    }
+  }
+
+  /**
+   * If writing the manifest fails nobody knows which one a restart will find, so inputs and outputs both stay on disk: either
+   * manifest is whole. A failure before that leaves the outputs nobody's, and they go.
+   */
+  async #giveBack(outputs: readonly Segment[], error: unknown): Promise<void> {
+    const isInDoubt = this.#isExchanging && this.#log.isInDoubt && !isDiskFull(error);
+    if (isInDoubt) this.#host.failed?.(error);
+    for (const output of outputs) await this.#log.release(output);
+    if (!isInDoubt) await this.#abort();
   }
 
   /**
@@ -296,20 +315,6 @@ export class Merge {
    */
   #isFloorTaken(): boolean {
     return this.#removedFloor >= 0 && this.#host.isFloorPinned();
-  }
-
-  /** A full disk is met before the rename: then the outputs are nobody's, and go. */
-  async #exchange(inputs: readonly Segment[], outputs: readonly Segment[]): Promise<void> {
-    try {
-      await this.#log.exchange(inputs, outputs, this.#removedFloor);
-    } catch (error) {
-      if (!isDiskFull(error)) throw error;
-      for (const output of outputs) {
-        await this.#log.retire(output);
-        await removeIfThere(this.#doors.fileSystem, hintPath(this.#doors.directory, output));
-      }
-      throw error;
-    }
   }
 
   /** Every record that is still the newest is now read from its new place. */
@@ -352,12 +357,18 @@ export class Merge {
   }
 
   async #abort(): Promise<void> {
-    await this.#output?.abort();
-    for (const { entry, path } of this.#finished) {
-      await removeIfThere(this.#doors.fileSystem, path);
-      await removeIfThere(this.#doors.fileSystem, hintPath(this.#doors.directory, entry));
-    }
+    const output = this.#output;
+    const finished = this.#finished;
+    this.#output = null;
     this.#finished = [];
+    try {
+      await output?.abort();
+    } finally {
+      for (const { entry, path } of finished) {
+        await removeIfThere(this.#doors.fileSystem, path);
+        await removeIfThere(this.#doors.fileSystem, hintPath(this.#doors.directory, entry));
+      }
+    }
   }
 }
 

@@ -31,6 +31,7 @@ export class SegmentedLog {
   /** Ahead of the manifest's: a merge takes numbers while a roll writes the manifest. */
   #nextGeneration: number;
   #zeros: ZeroFill | null = null;
+  #isInDoubt = false;
 
   constructor(
     settings: LogSettings,
@@ -59,6 +60,11 @@ export class SegmentedLog {
 
   get manifest(): Manifest {
     return this.#manifest;
+  }
+
+  /** The last manifest failed while it was written: a start may find it, or the one before. Until another is written. */
+  get isInDoubt(): boolean {
+    return this.#isInDoubt;
   }
 
   bySlot(slot: number): Segment {
@@ -148,12 +154,17 @@ export class SegmentedLog {
     }
     const old = this.active;
     const fresh = await this.#create(nextOffset);
-    await this.#zeros?.close();
-    await old.handle.truncate(old.length);
-    await old.handle.sync();
-    this.resume(old.length);
-    old.end = nextOffset;
-    await this.#commitRoll(fresh);
+    try {
+      await this.#zeros?.close();
+      await old.handle.truncate(old.length);
+      await old.handle.sync();
+      this.resume(old.length);
+      old.end = nextOffset;
+      await this.#commitManifest([...this.#ordered, fresh]);
+    } catch (error) {
+      await this.#takeBack(fresh, error);
+      throw error;
+    }
     old.sealTail();
     this.#ordered = [...this.#ordered, fresh];
     this.#zeros = new ZeroFill(
@@ -164,14 +175,10 @@ export class SegmentedLog {
     );
   }
 
-  /** Without room for the manifest nothing was renamed: the fresh segment is taken back, so that a next try finds its room again. */
-  async #commitRoll(fresh: Segment): Promise<void> {
-    try {
-      await this.#commitManifest([...this.#ordered, fresh]);
-    } catch (error) {
-      if (isDiskFull(error)) await this.retire(fresh);
-      throw error;
-    }
+  /** Where nothing was renamed the fresh segment goes, so that a next try finds its room again; in doubt its file stays. */
+  async #takeBack(fresh: Segment, error: unknown): Promise<void> {
+    if (this.#isInDoubt && !isDiskFull(error)) await this.release(fresh);
+    else await this.retire(fresh);
   }
 
   /** Index of the segment that holds `offset`, or would: the last one whose base is not above it. */
@@ -246,9 +253,18 @@ export class SegmentedLog {
     await segment.retire(this.#fileSystem);
   }
 
+  /** The segment did not join the log, or nobody knows whether it did: its slot is free and its file closed, but left where it is. */
+  async release(segment: Segment): Promise<void> {
+    this.#bySlot[segment.slot] = null;
+    await segment.handle.close();
+  }
+
   async close(): Promise<void> {
-    await this.#zeros?.close();
-    await Promise.all(this.#ordered.map((segment) => segment.handle.close()));
+    try {
+      await this.#zeros?.close();
+    } finally {
+      await Promise.all(this.opened.map((segment) => segment.handle.close()));
+    }
   }
 
   async #create(base: Offset): Promise<Segment> {
@@ -306,9 +322,21 @@ export class SegmentedLog {
       removedFloor,
       segments: ordered.map((segment, index) => entryOf(segment, index === ordered.length - 1)),
     };
-    await writeManifest(this.#fileSystem, this.settings.directory, manifest);
+    try {
+      await writeManifest(this.#fileSystem, this.settings.directory, manifest);
+    } catch (error) {
+      // A full disk, or fields that are refused, are met before the rename.
+      const isUnchanged = isDiskFull(error) || isRefused(error);
+      if (!isUnchanged) this.#isInDoubt = true;
+      throw error;
+    }
     this.#manifest = manifest;
+    this.#isInDoubt = false;
   }
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof CaskadeError && error.code === 'corruptMetadata';
 }
 
 function entryOf(segment: Segment, isActive: boolean): ManifestSegment {
