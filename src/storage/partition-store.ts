@@ -348,9 +348,12 @@ export class PartitionStore implements ReplicaLog {
   }
 
   async close(): Promise<void> {
-    await this.syncNow();
-    await this.saveMeta();
-    await this.log.close();
+    try {
+      await this.syncNow();
+      await this.saveMeta();
+    } finally {
+      await this.log.close();
+    }
   }
 
   /** Closes the files and leaves everything as it is: after a failure nothing more may be claimed. */
