@@ -111,6 +111,13 @@ export class BatchBuilder implements PendingBatch {
     return at;
   }
 
+  /** Takes back the records from this position on; `count` are left. */
+  cutTo(length: number, count: number): void {
+    if (this.sealed) throw new InvariantError('a record was taken back from a sealed batch');
+    this.length = length;
+    this.count = count;
+  }
+
   /** Writes the header and the checksum; nothing is appended any more. */
   seal(): void {
     if (this.count === 0) throw new InvariantError('an empty batch was sealed');

@@ -46,6 +46,12 @@ export class Overlay {
     return this.#end;
   }
 
+  /** Has room for one more when it returns; whatever it throws, nothing is changed. */
+  reserve(): void {
+    if (this.#end - this.#begin === this.#capacity) this.#grow();
+  }
+
+  /** Cannot fail after `reserve`. */
   add(
     batch: BatchBuilder,
     kind: RecordKind,
@@ -56,7 +62,7 @@ export class Overlay {
     keyEnd: number,
     expiresAtMs: number,
   ): number {
-    if (this.#end - this.#begin === this.#capacity) this.#grow();
+    this.reserve();
     const offset = this.#end;
     const mask = this.#capacity - 1;
     const slot = offset & mask;
@@ -154,11 +160,9 @@ export class Overlay {
 
   /** Everything from `offset` on never happened. */
   truncateTo(offset: number): void {
-    const kept = this.#liveOffsets(offset);
-    this.#end = this.#begin;
     this.#newestFlush = NONE;
     this.#heads.fill(NONE);
-    for (const at of kept) this.#relink(at);
+    for (let at = this.#begin; at < offset; at += 1) this.#relink(at);
     this.#end = Math.max(offset, this.#begin);
   }
 
@@ -169,12 +173,6 @@ export class Overlay {
     this.#newestFlush = NONE;
     this.#begin = offset;
     this.#end = offset;
-  }
-
-  #liveOffsets(end: number): number[] {
-    const offsets: number[] = [];
-    for (let at = this.#begin; at < end; at += 1) offsets.push(at);
-    return offsets;
   }
 
   #relink(offset: number): void {
@@ -224,16 +222,27 @@ export class Overlay {
     };
     const batches = new Array<BatchBuilder | null>(capacity).fill(null);
     for (let at = this.#begin; at < this.#end; at += 1) batches[at & (capacity - 1)] = this.batch(at);
-    this.#hashes = move(this.#hashes, new Uint32Array(capacity));
-    this.#kinds = move(this.#kinds, new Uint8Array(capacity));
-    this.#databases = move(this.#databases, new Uint32Array(capacity));
-    this.#positions = move(this.#positions, new Uint32Array(capacity));
-    this.#lengths = move(this.#lengths, new Uint32Array(capacity));
-    this.#keyStarts = move(this.#keyStarts, new Uint32Array(capacity));
-    this.#keyEnds = move(this.#keyEnds, new Uint32Array(capacity));
-    this.#expiries = move(this.#expiries, new Float64Array(capacity));
-    this.#older = new Float64Array(capacity);
-    this.#heads = new Float64Array(capacity).fill(NONE);
+    // All memory is had before anything is changed.
+    const hashes = move(this.#hashes, new Uint32Array(capacity));
+    const kinds = move(this.#kinds, new Uint8Array(capacity));
+    const databases = move(this.#databases, new Uint32Array(capacity));
+    const positions = move(this.#positions, new Uint32Array(capacity));
+    const lengths = move(this.#lengths, new Uint32Array(capacity));
+    const keyStarts = move(this.#keyStarts, new Uint32Array(capacity));
+    const keyEnds = move(this.#keyEnds, new Uint32Array(capacity));
+    const expiries = move(this.#expiries, new Float64Array(capacity));
+    const older = new Float64Array(capacity);
+    const heads = new Float64Array(capacity).fill(NONE);
+    this.#hashes = hashes;
+    this.#kinds = kinds;
+    this.#databases = databases;
+    this.#positions = positions;
+    this.#lengths = lengths;
+    this.#keyStarts = keyStarts;
+    this.#keyEnds = keyEnds;
+    this.#expiries = expiries;
+    this.#older = older;
+    this.#heads = heads;
     this.#batches = batches;
     this.#capacity = capacity;
     for (let at = this.#begin; at < this.#end; at += 1) this.#relink(at);

@@ -21,6 +21,10 @@ export class StoreAppends {
   #groupHasRecord = false;
   /** The command whose first record comes next. */
   #note: ProducerNote | null = null;
+  /** Where the record being appended began, or the group that it is part of: a failure takes all from there back. */
+  #markBatch: BatchBuilder | null = null;
+  #markLength = 0;
+  #markCount = 0;
 
   constructor(queue: AppendQueue, overlay: Overlay, producers: ProducerRecords) {
     this.#queue = queue;
@@ -62,24 +66,8 @@ export class StoreAppends {
     end: number,
     expiresAtMs: number,
   ): Offset {
-    const batch = this.#queue.batchFor(end - start);
     const expiry = expiresAtMs > 0 ? expiresAtMs : -1;
-    const flags = this.#groupFlags();
-    const at = batch.append(
-      RecordKind.put,
-      flags,
-      0,
-      database,
-      expiry,
-      key.bytes,
-      key.start,
-      key.end,
-      value,
-      start,
-      end,
-      this.#note === null ? EMPTY : extrasOf(this.#note),
-    );
-    return this.#noted(batch, RecordKind.put, database, key, at, expiry);
+    return this.#append(RecordKind.put, 0, database, key, value, start, end, expiry);
   }
 
   remove(database: number, key: StoreKey, reason: number): Offset {
@@ -97,31 +85,66 @@ export class StoreAppends {
   // Inside
 
   #keyOnly(kind: RecordKind, detail: number, database: number, key: StoreKey, expiresAtMs: number): Offset {
-    const batch = this.#queue.batchFor(0);
-    const flags = this.#groupFlags();
-    const { bytes, start, end } = key;
-    const at = batch.append(
-      kind,
-      flags,
-      detail,
-      database,
-      expiresAtMs,
-      bytes,
-      start,
-      end,
-      EMPTY,
-      0,
-      0,
-      this.#note === null ? EMPTY : extrasOf(this.#note),
-    );
-    return this.#noted(batch, kind, database, key, at, expiresAtMs);
+    return this.#append(kind, detail, database, key, EMPTY, 0, 0, expiresAtMs);
   }
 
-  #groupFlags(): number {
-    if (!this.#queue.inGroup) return 0;
-    const flags = this.#groupHasRecord ? RecordFlag.continues : 0;
-    this.#groupHasRecord = true;
-    return flags;
+  /** A throw leaves nothing appended: of a group, none of its records so far. */
+  #append(
+    kind: RecordKind,
+    detail: number,
+    database: number,
+    key: StoreKey,
+    value: Uint8Array,
+    start: number,
+    end: number,
+    expiry: number,
+  ): Offset {
+    const continues = this.#queue.inGroup && this.#groupHasRecord;
+    try {
+      if (!continues) this.#markBatch = null;
+      const batch = this.#queue.batchFor(end - start);
+      if (!continues) this.#mark(batch);
+      this.#overlay.reserve();
+      const flags = continues ? RecordFlag.continues : 0;
+      const extras = this.#note === null ? EMPTY : extrasOf(this.#note);
+      const { bytes } = key;
+      const at = batch.append(
+        kind,
+        flags,
+        detail,
+        database,
+        expiry,
+        bytes,
+        key.start,
+        key.end,
+        value,
+        start,
+        end,
+        extras,
+      );
+      this.#groupHasRecord = true;
+      return this.#noted(batch, kind, database, key, at, expiry);
+    } catch (error) {
+      this.#takeBack();
+      throw error;
+    }
+  }
+
+  #mark(batch: BatchBuilder): void {
+    this.#markBatch = batch;
+    this.#markLength = batch.length;
+    this.#markCount = batch.count;
+  }
+
+  /** Needs no memory: that may be what is short. */
+  #takeBack(): void {
+    const batch = this.#markBatch;
+    this.#note = null;
+    this.#groupHasRecord = false;
+    if (batch === null) return;
+    batch.cutTo(this.#markLength, this.#markCount);
+    this.#overlay.truncateTo(batch.nextOffset);
+    this.#producers.truncateTo(batch.nextOffset);
   }
 
   #noted(
