@@ -74,9 +74,12 @@ export class Scrub {
     while (this.#next < this.#end) {
       const segment = this.#source.log.segments.find(({ end }) => end > this.#next);
       if (segment === undefined) break;
+      const { cacheId } = segment;
       segment.pin();
       try {
         const stop = await this.#scrub(segment);
+        // What was bad may be what a cut took away: it is read once more.
+        if (stop?.result === 'bad' && segment.cacheId !== cacheId) continue;
         if (stop !== null) return stop;
       } finally {
         segment.unpin();
