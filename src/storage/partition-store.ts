@@ -144,6 +144,10 @@ export class PartitionStore implements ReplicaLog {
     return this.log.manifest.removedFloor;
   }
 
+  get removalCount(): number {
+    return this.log.removalCount;
+  }
+
   get lastEpoch(): LeaderEpoch {
     return this.#commitLog.lastEpoch;
   }

@@ -45,6 +45,8 @@ export interface ReplicaLog {
   readonly logStartOffset: Offset;
   /** Highest offset of any tombstone ever removed here; -1: none (C5). */
   readonly removedFloor: number;
+  /** Merges since the log was opened that left out tombstones, above or below that floor (C5). */
+  readonly removalCount: number;
   /** Epoch of the last record of the log, 0 for an empty one: a follower's lastFetchedEpoch (KAFKA-15510). */
   readonly lastEpoch: LeaderEpoch;
   /** Latest entry of the epoch cache; 0: none. Never follow or lead in a lower one (L6). */

@@ -26,6 +26,8 @@ export class SegmentedLog {
   readonly #cache: BlockCache;
   /** By slot, as the keydir names them. */
   readonly #bySlot: (Segment | null)[] = [];
+  /** Merges since the log was opened that left out tombstones, above or below the removed floor (C5). */
+  removalCount = 0;
   #ordered: Segment[] = [];
   #manifest: Manifest;
   /** Ahead of the manifest's: a merge takes numbers while a roll writes the manifest. */
@@ -245,6 +247,7 @@ export class SegmentedLog {
     const ordered = this.#ordered.toSpliced(first, inputs.length, ...outputs);
     await this.#commitManifest(ordered, Math.max(this.#manifest.removedFloor, removedFloor));
     this.#ordered = ordered;
+    if (removedFloor >= 0) this.removalCount += 1;
   }
 
   /** The keydir no longer names the segment: its slot is free, its file goes when its readers are done. */

@@ -166,6 +166,7 @@ function snapshotOf(leader: ModelNode): LogSnapshot {
     sealedOffset: logEnd(leader),
     logEndOffset: logEnd(leader),
     removedFloor: -1,
+    removalCount: 0,
     epochEnd: (epoch) => epochEnd(leader, epoch),
   };
 }

@@ -16,7 +16,11 @@ describe('a controller that shuts down itself', () => {
     let state = idleState(node(3), CONTROLLER_SETTINGS);
     const play = (event: ControllerEvent): readonly ControllerEffect[] => {
       // Whom the controller has to have heard (R17) is not what this is about.
-      const result = step({ ...CONTROLLER_RULES, isWitnessed: () => true }, state, event);
+      const result = step(
+        { ...CONTROLLER_RULES, isWitnessed: () => true, hasLeaderSpoken: () => true },
+        state,
+        event,
+      );
       state = result.state;
       return result.effects;
     };

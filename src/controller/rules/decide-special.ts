@@ -1,5 +1,5 @@
 import type { NodeId } from '../../model/numbers.ts';
-import type { PartitionState, ReplicaReport } from '../../model/partition-state.ts';
+import { isWitness, type PartitionState, type ReplicaReport } from '../../model/partition-state.ts';
 import { silentReplicas } from './decide-election.ts';
 import type { LeafRules } from './leaf-rules.ts';
 import { changedState, write } from './next-state.ts';
@@ -48,12 +48,7 @@ export function decideRegressed(rules: LeafRules, state: PartitionState, world: 
     (node) => isAlive(world, node) && memberOf(world, node).report !== null,
   );
   if (!isEverybodyHeard) return waitFor('regressed', silentReplicas(state, world));
-  if (!rules.isLeaderless(state, world)) {
-    // Never empty (PROTOCOL 2.7), though it says nothing: the coordinator may have forgotten even the first election.
-    const isr = state.isr.length > 0 ? state.isr : state.replicas;
-    const nobody = { leader: null, isr, elr: state.elr, newEpoch: true } as const;
-    return write('regressed', changedState(rules, state, world, { ...nobody, recovery: 'regressed' }), world);
-  }
+  if (!rules.isLeaderless(state, world)) return write('regressed', leaderless(rules, state, world), world);
   const moving = state.replicas.filter((node) => {
     const report = reportOf(state, world, node);
     return report !== undefined && !rules.standsStill(state, report);
@@ -62,15 +57,21 @@ export function decideRegressed(rules: LeafRules, state: PartitionState, world: 
   return decideCompared(rules, state, world);
 }
 
+/** Whose word counts is named with the directory that it has now: one that is empty because its disk was, and has a new one when it is asked again, has lost what it had. */
+function leaderless(rules: LeafRules, state: PartitionState, world: PartitionWorld): PartitionState {
+  const isr = state.replicas.filter((node) => isWitness(state, node));
+  const disowned = isr.filter((node) => reportOf(state, world, node) === undefined);
+  const change = { leader: null, isr, elr: [], redirected: isr, disowned, newEpoch: true };
+  return changedState(rules, state, world, { ...change, recovery: 'regressed' });
+}
+
 function decideCompared(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
-  const reports = state.replicas.map((node) => ({ node, position: reportOf(state, world, node) }));
-  const isAnythingHeld = reports.some(({ position }) => (position?.logEndOffset ?? 0) > 0);
-  const candidates = reports.filter(
-    (each): each is { node: NodeId; position: ReplicaReport } =>
-      // One that is empty beside others may have been emptied since it acknowledged something.
-      each.position?.verdict === 'whole' && (!isAnythingHeld || each.position.logEndOffset > 0),
-  );
-  const lostCount = state.replicas.length - candidates.length;
+  const candidates = state.isr.flatMap((node): Candidate[] => {
+    const report = reportOf(state, world, node);
+    const isWhole = report?.verdict === 'whole' && report.directoryId === state.directoryIds[node];
+    return isWhole ? [{ node, position: report }] : [];
+  });
+  const lostCount = state.isr.length - candidates.length;
   const leader = rules.electLeader(candidates);
   if (leader === null || lostCount >= Math.max(1, world.minInsync)) return NOTHING;
   const best = candidates.find(({ node }) => node === leader)?.position;

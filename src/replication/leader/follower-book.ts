@@ -62,9 +62,9 @@ export class FollowerBook {
   }
 
   /** After reconciliation accepted it (2.6 step 5). What was known of another life or directory is void (KIP-903, R5), and so is what was before a rebuild. */
-  noteFetch(fetch: Fetch, logEndOffset: Offset, removedFloor: number, nowMs: MonotonicMillis): void {
+  noteFetch(fetch: Fetch, logEndOffset: Offset, removalCount: number, nowMs: MonotonicMillis): void {
     const { from, fromIncarnation, directoryId } = fetch;
-    const rebuild = this.#rules.noteRebuild(this.#rebuilds.get(from), fetch, removedFloor, nowMs);
+    const rebuild = this.#rules.noteRebuild(this.#rebuilds.get(from), fetch, removalCount, nowMs);
     if (rebuild === undefined) this.#rebuilds.delete(from);
     else this.#rebuilds.set(from, rebuild);
     let progress = this.#followers.get(from);

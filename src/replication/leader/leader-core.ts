@@ -251,7 +251,7 @@ export class LeaderCore {
       return;
     }
     view.refused.delete(from);
-    this.#book.noteFetch(fetch, log.sealedOffset, log.removedFloor, nowMs);
+    this.#book.noteFetch(fetch, log.sealedOffset, log.removalCount, nowMs);
     effects.push({ kind: fetch.fetchOffset < log.sealedOffset ? 'serve' : 'park', fetch });
   }
 
@@ -414,7 +414,7 @@ export class LeaderCore {
 
 /** KAFKA-5036: everything about one fetch is answered from this. */
 function snapshotOf(log: LogSnapshot): LogSnapshot {
-  const { logStartOffset, sealedOffset, logEndOffset, removedFloor } = log;
+  const { logStartOffset, sealedOffset, logEndOffset, removedFloor, removalCount } = log;
   const epochEnd = (epoch: LeaderEpoch) => log.epochEnd(epoch);
-  return { logStartOffset, sealedOffset, logEndOffset, removedFloor, epochEnd };
+  return { logStartOffset, sealedOffset, logEndOffset, removedFloor, removalCount, epochEnd };
 }

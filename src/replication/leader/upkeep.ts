@@ -164,6 +164,7 @@ function newMaintenance(
     isFloorPinned: () => host.isFloorPinned(),
     isCancelled: () => host.isCancelled(),
     corrupt: () => host.corrupt(),
+    failed: (error: unknown) => host.failed(error),
     producers: store.producers,
     exclusively: (change: () => Promise<void>) => serial.run(change),
   };

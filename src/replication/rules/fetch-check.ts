@@ -53,7 +53,7 @@ function needsResync(fetch: Fetch, log: LogSnapshot, rebuild: Rebuild | undefine
   if (fetch.fetchOffset > log.removedFloor) return false;
   if (fetch.rebuildId === 0) return true;
   if (startsRebuild(fetch)) return false;
-  return rebuild?.rebuildId !== fetch.rebuildId || rebuild.removedFloor !== log.removedFloor;
+  return rebuild?.rebuildId !== fetch.rebuildId || rebuild.removalCount !== log.removalCount;
 }
 
 /** The first fetch of a declared rebuild: from an empty log. */
@@ -65,7 +65,7 @@ export function startsRebuild(fetch: Fetch): boolean {
 export function noteRebuild(
   rebuild: Rebuild | undefined,
   fetch: Fetch,
-  removedFloor: number,
+  removalCount: number,
   nowMs: MonotonicMillis,
 ): Rebuild | undefined {
   if (fetch.rebuildId === 0) return undefined;
@@ -73,5 +73,5 @@ export function noteRebuild(
     return { ...rebuild, lastFetchAtMs: nowMs };
   }
   const { from: node, rebuildId } = fetch;
-  return { node, rebuildId, removedFloor, startedAtMs: nowMs, lastFetchAtMs: nowMs };
+  return { node, rebuildId, removalCount, startedAtMs: nowMs, lastFetchAtMs: nowMs };
 }

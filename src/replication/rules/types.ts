@@ -96,6 +96,8 @@ export interface LogSnapshot {
   readonly sealedOffset: Offset;
   readonly logEndOffset: Offset;
   readonly removedFloor: number;
+  /** Merges in this process that left out tombstones, above or below the floor. */
+  readonly removalCount: number;
   /** Step 2 of PROTOCOL 2.6. */
   epochEnd(epoch: LeaderEpoch): { readonly epoch: LeaderEpoch; readonly endOffset: Offset };
 }
@@ -104,8 +106,11 @@ export interface LogSnapshot {
 export interface Rebuild {
   readonly node: NodeId;
   readonly rebuildId: number;
-  /** Of the leader when the rebuild began: if it moved since, the rebuild is void. */
-  readonly removedFloor: number;
+  /**
+   * Of the leader when the rebuild began: if there were more since, the rebuild is void. The floor does not tell: a tombstone below it may go as well, and the rebuild have begun with the value that it
+   * kills.
+   */
+  readonly removalCount: number;
   readonly startedAtMs: MonotonicMillis;
   readonly lastFetchAtMs: MonotonicMillis;
 }

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { DEAD_MEMBER, type Decision } from '../../../src/controller/rules/partition-world.ts';
 import { CONTROLLER_RULES } from '../../../src/controller/rules/rules.ts';
 import { asIncarnation, asLeaderEpoch, asOffset, asPartitionVersion } from '../../../src/model/numbers.ts';
-import { node, nodes, partitionState } from '../../support/partition-states.ts';
+import { directoryOf, node, nodes, partitionState } from '../../support/partition-states.ts';
 import { alive, bounced, decide, reported, worldOf, written } from './world.ts';
 
 const LATE = { waitedMs: 10_000 };
@@ -349,7 +349,13 @@ describe('decide: R17, a coordinator that lost writes', () => {
   it('first begins an epoch that nobody leads, above every epoch and version seen: what is compared must stand still', () => {
     const { next, versionAbove, reason } = written(decide(partitionState({ isr: [1] }), worldOf(all, lost)));
     expect(reason).to.equal('regressed');
-    expect(next).to.deep.include({ leader: null, leaderEpoch: 9, recovery: 'regressed', isr: [1], elr: [] });
+    expect(next).to.deep.include({
+      leader: null,
+      leaderEpoch: 9,
+      recovery: 'regressed',
+      isr: [1, 2, 3],
+      elr: [],
+    });
     expect(versionAbove).to.equal(12);
   });
 
@@ -360,7 +366,7 @@ describe('decide: R17, a coordinator that lost writes', () => {
   });
 
   const fence = {
-    ...partitionState({ leader: null, leaderEpoch: 9, isr: [1] }),
+    ...partitionState({ leader: null, leaderEpoch: 9 }),
     recovery: 'regressed' as const,
   };
   const still = { leaderEpochMax: asLeaderEpoch(9) };
@@ -388,17 +394,22 @@ describe('decide: R17, a coordinator that lost writes', () => {
     expect(next).to.deep.include({ leader: null, leaderEpoch: 13, recovery: 'regressed' });
   });
 
-  it('waits for an operator when as many as min.insync lost something, or are empty', () => {
-    const gone = bounced(3, 'absent');
-    const one = { 1: reported(1, still), 2: reported(2, still), 3: gone };
+  it('waits for an operator when as many as min.insync lost something, or have another directory than they said at first', () => {
+    const emptied = { ...still, directoryId: 'new', logEndOffset: asOffset(0) };
+    const one = { 1: reported(1, still), 2: reported(2, still), 3: reported(3, emptied) };
     expect(decide(fence, worldOf(one, compared)).kind).to.equal('write');
-    for (const lack of [{ verdict: 'lossy' as const }, { logEndOffset: asOffset(0) }]) {
-      const two = { 1: reported(1, still), 2: reported(2, { ...still, ...lack }), 3: gone };
+    for (const lack of [{ verdict: 'lossy' as const }, { directoryId: 'new' }]) {
+      const two = { 1: reported(1, still), 2: reported(2, { ...still, ...lack }), 3: reported(3, emptied) };
       expect(decide(fence, worldOf(two, compared)).kind).to.equal('nothing');
     }
-    const empty = { ...still, logEndOffset: asOffset(0) };
-    const members = { 1: reported(1, empty), 2: reported(2, empty), 3: reported(3, empty) };
-    expect(decide(fence, worldOf(members, compared)).kind, 'nothing was ever written').to.equal('write');
+  });
+
+  it('names the directories that are compared, and none of who holds nothing, or was never in sync', () => {
+    const members = { ...all, 2: reported(2, { directoryId: 'other' }), 3: bounced(3, 'absent') };
+    const growing = partitionState({ isr: [1], replicas: [1, 2, 3, 4], adding: [4] });
+    const { next } = written(decide(growing, worldOf({ ...members, 4: reported(4) }, lost)));
+    expect(next.isr).to.deep.equal([1, 2, 3]);
+    expect(next.directoryIds).to.deep.equal({ 1: directoryOf(1), 2: 'other' });
   });
 
   it('R18, R17: the operator may still elect', () => {

@@ -114,10 +114,10 @@ describe('the checks of a fetch (2.6)', () => {
 });
 
 describe('resync (C5)', () => {
-  const rebuild = (removedFloor: number, rebuildId = 8): Rebuild => ({
+  const rebuild = (removalCount: number, rebuildId = 8): Rebuild => ({
     node: node(2),
     rebuildId,
-    removedFloor,
+    removalCount,
     startedAtMs: at(0),
     lastFetchAtMs: at(0),
   });
@@ -146,13 +146,19 @@ describe('resync (C5)', () => {
 
   it('a rebuild declared on this leader may go on below the floor', () => {
     expect(result({ rebuildId: 8, offset: 0, lastEpoch: 0 }, { floor: 4 })).to.equal('accepted');
-    expect(result({ rebuildId: 8, offset: 3 }, { floor: 4 }, { rebuild: rebuild(4) })).to.equal('accepted');
+    expect(result({ rebuildId: 8, offset: 3 }, { floor: 4, removals: 2 }, { rebuild: rebuild(2) })).to.equal(
+      'accepted',
+    );
   });
 
-  it('3.4-c: not one that began elsewhere, or before the floor moved', () => {
+  it('3.4-c: not one that began elsewhere, or before tombstones went, be it below the floor', () => {
     expect(result({ rebuildId: 8, offset: 3 }, { floor: 4 })).to.equal('resync');
-    expect(result({ rebuildId: 8, offset: 3 }, { floor: 4 }, { rebuild: rebuild(4, 7) })).to.equal('resync');
-    expect(result({ rebuildId: 8, offset: 3 }, { floor: 4 }, { rebuild: rebuild(2) })).to.equal('resync');
+    expect(
+      result({ rebuildId: 8, offset: 3 }, { floor: 4, removals: 2 }, { rebuild: rebuild(2, 7) }),
+    ).to.equal('resync');
+    expect(result({ rebuildId: 8, offset: 3 }, { floor: 4, removals: 2 }, { rebuild: rebuild(1) })).to.equal(
+      'resync',
+    );
   });
 
   it('a rebuild is known by its number from its first fetch to the last', () => {
@@ -165,14 +171,14 @@ describe('resync (C5)', () => {
     expect(first).to.deep.equal({
       node: 2,
       rebuildId: 8,
-      removedFloor: 4,
+      removalCount: 4,
       startedAtMs: 10,
       lastFetchAtMs: 10,
     });
     const second = RULES.noteRebuild(first, fetchOf(2, { rebuildId: 8, offset: 3 }), 5, at(20));
     expect(second).to.deep.equal({ ...first, lastFetchAtMs: 20 });
     const anew = RULES.noteRebuild(second, fetchOf(2, { rebuildId: 9, offset: 0, lastEpoch: 0 }), 5, at(30));
-    expect(anew).to.include({ rebuildId: 9, removedFloor: 5, startedAtMs: 30 });
+    expect(anew).to.include({ rebuildId: 9, removalCount: 5, startedAtMs: 30 });
     expect(RULES.noteRebuild(anew, fetchOf(2), 5, at(40))).to.equal(undefined);
   });
 });

@@ -49,7 +49,7 @@ describe('a rebuild pins the floor (C5)', () => {
   const rebuild = (startedAtMs: number, lastFetchAtMs: number): Rebuild => ({
     node: node(2),
     rebuildId: 1,
-    removedFloor: 3,
+    removalCount: 3,
     startedAtMs: at(startedAtMs),
     lastFetchAtMs: at(lastFetchAtMs),
   });

@@ -210,6 +210,7 @@ export interface LogOptions {
   readonly sealed?: number;
   readonly end?: number;
   readonly floor?: number;
+  readonly removals?: number;
   /** Epoch and where it began, in order. */
   readonly epochs?: readonly (readonly [epoch: number, start: number])[];
 }
@@ -221,6 +222,7 @@ export function logOf(options: LogOptions = {}): LogSnapshot {
     sealedOffset: offset(options.sealed ?? end),
     logEndOffset: offset(end),
     removedFloor: options.floor ?? -1,
+    removalCount: options.removals ?? 0,
     epochEnd: (epoch) => epochEndIn(epochs, epoch, end),
   };
 }

@@ -36,7 +36,7 @@ export const MERGE_MUTATIONS: readonly Mutation[] = [
       tombstoneRemoveOffset: (view, nowMs, retentionMs) =>
         RULES.tombstoneRemoveOffset(withoutRebuilt(view), nowMs, retentionMs),
       checkFetch: (view, fetch, log, { progress, rebuild }) => {
-        const begunNow = rebuild && { ...rebuild, removedFloor: log.removedFloor };
+        const begunNow = rebuild && { ...rebuild, removalCount: log.removalCount };
         return RULES.checkFetch(view, fetch, log, { progress, rebuild: begunNow });
       },
     },

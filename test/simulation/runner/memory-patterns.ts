@@ -161,8 +161,7 @@ async function toldByTheLeaderAlone(beginning: PatternScene): Promise<boolean> {
   for (const link of links) link.isCut = false;
   if (reigns) {
     await waits(scene, between(scene, 20, 300));
-    // A wish that would be written in the present epoch, if the leader were not asked first.
-    if (scene.random.chance(0.5)) prefer(scene, [told, leader]);
+    if (scene.random.chance(0.6)) await wishesInVain(scene, told);
     await waits(scene, between(scene, 20, 300));
     mends.push(parted(scene, [told], [stale]));
     mendTold();
@@ -177,6 +176,15 @@ async function toldByTheLeaderAlone(beginning: PatternScene): Promise<boolean> {
   comeBack(scene, [leader, controller]);
   await waits(scene, 500);
   return reigns;
+}
+
+/** What would be written in the present epoch, if the leader were asked for nothing first: as many versions as may have been forgotten. */
+async function wishesInVain(scene: PatternScene, other: NodeId): Promise<void> {
+  const { leader } = scene;
+  for (let count = 0; count < 4 && scene.isOn(); count += 1) {
+    prefer(scene, count % 2 === 0 ? [other, leader] : [leader, other]);
+    await waits(scene, between(scene, 20, 60));
+  }
 }
 
 /**

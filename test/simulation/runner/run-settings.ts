@@ -77,7 +77,7 @@ const WEAK_FLUSH_MODES: readonly FlushMode[] = ['interval', 'os'];
 const ALONE = { isAlone: true, faultsMin: 30, faultEveryMs: 900 };
 /** It forgets only while all is in order. */
 const FORGETFUL = { isForgetful: true, faultEveryMs: 4_000 };
-const FORGETFUL_NODE_COUNTS = [4, 3];
+const FORGETFUL_NODE_COUNTS = [4, 4, 3];
 
 /**
  * The settings of a seed: clusters of several sizes, with and without spare nodes, near and far, with short and long leases; some that do not sync before they

@@ -252,27 +252,6 @@ describe('a rule that is missed', () => {
 
   tell(
     {
-      seed: 811,
-      mutation: 'the next epoch is above what the coordinator knows, and no more',
-      checker: 'one leader per epoch',
-    },
-    async (script) => {
-      await script.mustSet('K', 'value');
-      const { leader } = script;
-      const { leaderEpoch } = script.state;
-      script.kill(leader);
-      const next = await script.untilLedAnew(leader);
-      await script.run(30);
-      while (script.state.leaderEpoch > leaderEpoch) script.loseWrites(1);
-      script.kill(next);
-      script.start(next);
-      script.start(leader);
-      await script.untilStable();
-    },
-  );
-
-  tell(
-    {
       seed: 812,
       mutation: 'written in an epoch of which nobody else knows',
       checker: 'one leader per epoch',

@@ -46,7 +46,7 @@ describe('a rule of merge or recovery that is missed', () => {
       const { disk } = script.node(victim).machine;
       disk.faulty.arm({ operation: 'sync', path: '.log', times: Number.POSITIVE_INFINITY });
       await script.untilDone({ kind: 'set', key: 'K', value: 'new', dueMs: 0 });
-      script.kill(victim);
+      script.kill(victim, 'loseAll');
       disk.heal();
       await returnsAside(script, victim);
     },
