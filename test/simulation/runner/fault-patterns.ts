@@ -5,7 +5,7 @@ import type { Disturbance } from '../checkers/disturbance.ts';
 import type { World } from '../world/world.ts';
 import { CONTROL_PATTERNS } from './control-patterns.ts';
 import { LEASE_JOIN_PATTERN, LEASE_PATTERNS } from './lease-patterns.ts';
-import { MEMORY_PATTERNS } from './memory-patterns.ts';
+import { MEMORY_PATTERNS, SPARE_PATTERNS } from './memory-patterns.ts';
 import type { PatternScene } from './pattern-scene.ts';
 import { JOIN_PATTERN, PATTERNS } from './patterns.ts';
 import { STORAGE_PATTERNS } from './storage-patterns.ts';
@@ -15,7 +15,7 @@ const PAUSE_MS = 800;
 /** Until another is tried after one that did not fit what is. */
 const UNFIT_MS = 10;
 /** Of the patterns under a coordinator that is known to forget, those that are about it. */
-const MEMORY_SHARE = 0.7;
+const MEMORY_SHARE = 0.85;
 /** Of the members that join an ISR, those that a pattern meets. */
 const JOIN_SHARE = 0.15;
 
@@ -102,11 +102,12 @@ export class FaultPatterns {
   }
 
   /** What only so many replicas can show, or only a coordinator that forgets, is played more often where it can be. */
-  #pick({ isr }: PartitionState): PatternName {
+  #pick({ isr, replicas }: PartitionState): PatternName {
     const random = this.#random;
     if (isr.length >= WIDE && random.chance(WIDE_SHARE)) return 'majorityInACorner';
-    const isAboutMemory = this.#memory.isForgetful && random.chance(MEMORY_SHARE);
-    return random.pick(Object.keys(isAboutMemory ? MEMORY_PATTERNS : AT_ANY_TIME) as PatternName[]);
+    if (!this.#memory.isForgetful || !random.chance(MEMORY_SHARE)) return pickOf(AT_ANY_TIME, random);
+    const hasSpare = this.#world.nodes.length > replicas.length;
+    return hasSpare && random.chance(0.5) ? pickOf(SPARE_PATTERNS, random) : pickOf(MEMORY_PATTERNS, random);
   }
 
   async #playAndPause(name: PatternName, state: PartitionState, follower: NodeId): Promise<void> {
@@ -138,3 +139,6 @@ export class FaultPatterns {
     this.#isPlaying = false;
   }
 }
+
+const pickOf = (patterns: Partial<typeof ALL>, random: SeededRandom): PatternName =>
+  random.pick(Object.keys(patterns) as PatternName[]);

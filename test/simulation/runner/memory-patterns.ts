@@ -147,10 +147,13 @@ async function toldByTheLeaderAlone(beginning: PatternScene): Promise<boolean> {
   const isMember = (): boolean => now(scene).isr.includes(stale);
   const mends = [parted(scene, [controller], [stale, told]), parted(scene, [leader], [stale])];
   const isOut = await comes(scene, 1_500, () => !isMember(), 0.2);
+  // A session that saw it would not be served any more.
+  world.node(stale).machine.link.isCut = true;
   const mendTold = parted(scene, [leader], [told]);
   const isKnown = isOut && (await comes(scene, 300, () => knowsWithout(scene, stale), 0.2));
   await waits(scene, between(scene, 1, 10));
   const isForgotten = isKnown && scene.isOn() && forgets(scene, isMember);
+  world.node(stale).machine.link.isCut = false;
   const links = [leader, told].map((node) => world.node(node).machine.link);
   for (const link of links) link.isCut = true;
   if (isForgotten) {
@@ -254,12 +257,17 @@ const leads = ({ world, state }: PatternScene, node: NodeId): boolean =>
 
 const isEpochForgotten = (scene: PatternScene): boolean => now(scene).leaderEpoch <= scene.state.leaderEpoch;
 
+/** Those that need a node without a replica to reign. */
+export const SPARE_PATTERNS = { toldByTheLeaderAlone, committedWhileCompared } as const satisfies Record<
+  string,
+  Pattern
+>;
+
 /** Played one after the other, at any time. */
 export const MEMORY_PATTERNS = {
   forgottenShrink,
   forgottenBeforeItIsEchoed,
   forgottenElection,
   electedUnheard,
-  toldByTheLeaderAlone,
-  committedWhileCompared,
+  ...SPARE_PATTERNS,
 } as const satisfies Record<string, Pattern>;

@@ -3,8 +3,8 @@ import type { PartitionState } from '../../../src/model/partition-state.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
 import type { World } from '../world/world.ts';
 
-/** So many times at most, a few writes each. */
-const FORGETTING_MAX = 10;
+/** So many times at most, one write or a few each. */
+const FORGETTING_MAX = 16;
 
 export interface PatternScene {
   readonly world: World;
@@ -70,10 +70,11 @@ export function mayForget({ world, leader, coordinatorMayForget }: PatternScene)
   return coordinatorMayForget && world.mayFire('coordinatorLosesWrites', leader);
 }
 
-/** The last writes to the coordinator never were, as far back as it takes; false: not even so. */
-export function forgets({ world, leader }: PatternScene, isForgotten: () => boolean): boolean {
+/** The last writes to the coordinator never were, as far back as it takes, or a little farther; false: not even so. */
+export function forgets({ world, random, leader }: PatternScene, isForgotten: () => boolean): boolean {
+  const countMax = random.chance(0.7) ? 1 : undefined;
   for (let count = 0; count < FORGETTING_MAX && !isForgotten(); count += 1)
-    world.strike('coordinatorLosesWrites', leader);
+    world.strike('coordinatorLosesWrites', leader, countMax);
   return isForgotten();
 }
 

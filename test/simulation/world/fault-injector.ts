@@ -84,13 +84,13 @@ export class FaultInjector<Program extends NodeProgram> {
   }
 
   /** Without asking: whoever plans several faults has asked `mayFire` before the first. */
-  strike(kind: FaultKind, machine: Machine<Program>): void {
+  strike(kind: FaultKind, machine: Machine<Program>, countMax: number | null = null): void {
     const roles = this.#targets.rolesOf(machine);
     const atMs = this.#center.scheduler.nowMs;
     if (DESTRUCTIVE.has(kind)) this.#destroyed = { machine, copies: this.#targets.copiesOf(machine), atMs };
     if (kind === 'coordinatorLosesWrites') this.#forgotAtMs = atMs;
     this.#center.events.note(`n${machine.id}`, `fault ${kind} (${roles.join(', ')})`);
-    const ms = this.#strikes[kind](this.#scene(machine));
+    const ms = this.#strikes[kind]({ ...this.#scene(machine), countMax });
     if (DEADLY.has(kind)) this.#deadlyUntilMs = Math.max(this.#deadlyUntilMs, atMs + ms);
     this.records.push({ kind, target: machine.id, roles, atMs, untilMs: atMs + ms });
   }
@@ -188,6 +188,7 @@ export class FaultInjector<Program extends NodeProgram> {
       center: this.#center,
       machine,
       random: this.#random,
+      countMax: null,
       after: (delayMs, heal) => {
         const once = (): void => {
           if (this.#heals.delete(once)) heal();

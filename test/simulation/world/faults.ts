@@ -36,6 +36,8 @@ export interface FaultScene {
   readonly center: FaultGround;
   readonly machine: FaultTarget;
   readonly random: SeededRandom;
+  /** Of whatever is counted; null: as chance has it. */
+  readonly countMax: number | null;
   readonly after: (delayMs: number, heal: () => void) => void;
 }
 
@@ -147,13 +149,13 @@ async function flipSomewhere(
  * Never the word of a changed assignment: whoever was taken out has deleted its replica, the controller would count it among those that lost something, and R17 has it wait
  * for an operator then. Nor a change of what holds for the whole cluster: nodes that expect the new one refuse to start (R2), until an operator has said it again.
  */
-function coordinatorLosesWrites({ center, random }: FaultScene): number {
+function coordinatorLosesWrites({ center, random, countMax }: FaultScene): number {
   const { coordinator, events } = center;
   const replicasAt = (path: string, writesAgo: number): string => {
     const node = coordinator.nodeAt(path, writesAgo);
     return node === null ? '' : JSON.stringify((JSON.parse(node.text) as { replicas?: unknown }).replicas);
   };
-  let count = 1 + random.below(4);
+  let count = countMax ?? 1 + random.below(4);
   const losesAssignment = (path: string): boolean => replicasAt(path, 0) !== replicasAt(path, count);
   const losesFacts = (): boolean =>
     coordinator.nodeAt(CLUSTER_PATH, 0)?.text !== coordinator.nodeAt(CLUSTER_PATH, count)?.text;

@@ -211,8 +211,8 @@ export class SimulatedWorld implements World {
     return this.#injector.mayFire(kind, this.#center.machine(target));
   }
 
-  strike(kind: FaultKind, target: NodeId): void {
-    this.#injector.strike(kind, this.#center.machine(target));
+  strike(kind: FaultKind, target: NodeId, countMax?: number): void {
+    this.#injector.strike(kind, this.#center.machine(target), countMax);
   }
 
   startFaults(plan: FaultPlan): void {

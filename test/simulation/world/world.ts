@@ -68,8 +68,8 @@ export interface World {
   /** One fault now. False: it may not happen now, since it would destroy a last copy. */
   fire(kind: FaultKind, target: NodeId): boolean;
   mayFire(kind: FaultKind, target: NodeId): boolean;
-  /** Without asking: whoever plans several faults has asked `mayFire` before the first. */
-  strike(kind: FaultKind, target: NodeId): void;
+  /** Without asking: whoever plans several faults has asked `mayFire` before the first. `countMax`: of writes that are lost. */
+  strike(kind: FaultKind, target: NodeId, countMax?: number): void;
   /** From now on faults happen by chance, on average one each `everyMs`; `weights` over the default ones. */
   startFaults(plan: FaultPlan): void;
   /** No new ones; those that last go on until their time or `quiesce`. */
