@@ -1,6 +1,6 @@
 /**
- * What a round of flushes costs over 1, 6 and 12 logs: one batch of 4 KiB a log, written into zeros laid ahead and synced, through the
- * production file system and the flush scheduler's cap; beside the same without zeros laid ahead.
+ * What a round of flushes costs over 1, 6 and 12 logs: one batch of 4 KiB a log, written into zeros laid ahead and
+ * synced, through the production file system and the flush scheduler's cap; beside the same without zeros laid ahead.
  *
  *   node dist/bench/flush-rounds.js [rounds]
  */

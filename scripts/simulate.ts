@@ -4,7 +4,8 @@
  * Usage: node dist/scripts/simulate.js [--seed N] [--runs N] [--minutes N] [--children N] [--keep-going]
  *        [--mutation NAME | --mutations [NAME]...] [--list]
  *
- * --mutations hunts every mutation (or those named) with up to --runs seeds each, after an unmutated control, and prints the table of docs/PROTOCOL.md.
+ * --mutations hunts every mutation (or those named) with up to --runs seeds each, after an unmutated control, and
+ *   prints the table of docs/PROTOCOL.md.
  */
 import { parseArgs } from 'node:util';
 import { hunt, tableOf } from '../test/simulation/mutations/harness.ts';

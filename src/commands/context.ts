@@ -154,11 +154,13 @@ export class CommandContext {
   }
 
   /**
-   * True if what this run has read may be answered as the newest there is, in every partition it read from (R3); else what was written from `start` on is taken
-   * back, and the command is suspended, or the refusal is the reply. The executor asks at the end of a run that appended nothing. A handler that appends to one
-   * partition on what it read of another asks before its first append: after that a command cannot run again.
+   * True if what this run has read may be answered as the newest there is, in every partition it read from (R3); else
+   * what was written from `start` on is taken back, and the command is suspended, or the refusal is the reply. The
+   * executor asks at the end of a run that appended nothing. A handler that appends to one partition on what it read of
+   * another asks before its first append: after that a command cannot run again.
    *
-   * A record that the reply waits for does not stand in for this: word of its commit may come late, from followers who have a new leader by now.
+   * A record that the reply waits for does not stand in for this: word of its commit may come late, from followers who
+   * have a new leader by now.
    */
   confirmed(start = this.reply.position): boolean {
     if (this.#arrival === 0) this.#arrival = this.router.arrivals.next();

@@ -10,7 +10,8 @@ import { type CommandEntry, type CommandTable, TIMED_CALLS } from './table.ts';
  * `context.suspension` is set and nothing was replied (run it again later), or the reply is written and the context's
  * holds say what it rests on.
  *
- * Every reply that no own append backs is a read, an error on what was read too (R3): it leaves only if each partition it looked at confirms it.
+ * Every reply that no own append backs is a read, an error on what was read too (R3): it leaves only if each partition
+ * it looked at confirms it.
  */
 export class Executor {
   readonly #table: CommandTable;

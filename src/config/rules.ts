@@ -52,7 +52,8 @@ export const CONFIG_RULES: readonly Rule[] = [
         : null,
   },
   {
-    // PROTOCOL R9. Leases travel alone (ADR 3), so this is no more than it asks for: word of a follower at least twice in a lease.
+    // PROTOCOL R9. Leases travel alone (ADR 3), so this is no more than it asks for: word of a follower at least twice
+    // in a lease.
     keys: ['replication.pollMsMax', 'replication.leaseMs'],
     violation: ({ replication }) =>
       replication.pollMsMax >= replication.leaseMs / 2

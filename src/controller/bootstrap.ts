@@ -39,8 +39,9 @@ export type BootstrapResult =
 const hexUuid = (random: Random): string => random.uuid().replaceAll('-', '');
 
 /**
- * Creates what is missing of a cluster's skeleton, in an order in which a crash after any step, or another node that does the same at the same time, leaves
- * something that the next call completes: whoever creates `/cluster` decides about slots and numbers, everything else follows from it.
+ * Creates what is missing of a cluster's skeleton, in an order in which a crash after any step, or another node that
+ * does the same at the same time, leaves something that the next call completes: whoever creates `/cluster` decides
+ * about slots and numbers, everything else follows from it.
  */
 export async function bootstrap(
   rules: ControllerRules,

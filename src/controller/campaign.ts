@@ -31,7 +31,10 @@ export interface CampaignOptions {
   readonly retryMs: number;
   /** A refused connection says for so long that the process is gone (R7), in milliseconds. */
   readonly refusedMsMax: number;
-  /** The highest controller epoch that this node remembers, durably: its own are above it, whatever the coordinator forgot (R17). */
+  /**
+   * The highest controller epoch that this node remembers, durably: its own are above it, whatever the coordinator
+   * forgot (R17).
+   */
   readonly epochKnown?: () => ControllerEpoch;
   readonly host: CampaignHost;
 }
@@ -52,8 +55,9 @@ interface Holder {
 }
 
 /**
- * Who reigns is decided by one multi: create ephemeral `/controller` and raise `/controller_epoch` (PROTOCOL 2.2). The epoch is taken at one's own election
- * only (KAFKA-1096); each reign has its own, also the second in a row of the same node. One campaign for each session.
+ * Who reigns is decided by one multi: create ephemeral `/controller` and raise `/controller_epoch` (PROTOCOL 2.2). The
+ * epoch is taken at one's own election only (KAFKA-1096); each reign has its own, also the second in a row of the same
+ * node. One campaign for each session.
  */
 export class Campaign {
   readonly #options: CampaignOptions;
@@ -62,7 +66,10 @@ export class Campaign {
   #holder: string | null = null;
   /** Our next epoch is above this: a coordinator that lost writes may know less than a node (R17). */
   #epochFloor = 0;
-  /** Whose process refused a connection, in which life and when (R7). A later life, or one that reigns long after, is not meant. */
+  /**
+   * Whose process refused a connection, in which life and when (R7). A later life, or one that reigns long after, is
+   * not meant.
+   */
   readonly #refused = new Map<NodeId, { readonly incarnation: Incarnation; readonly atMs: number }>();
   #isStopped = false;
   readonly #rounds: CoalescedWork;
@@ -108,7 +115,10 @@ export class Campaign {
     if (read.ok && read.value.isMine) await session.remove(CONTROLLER_PATH, read.value.version);
   }
 
-  /** The process of this node, in the life in which it was last known, refuses connections: if that life reigns, its place is taken without waiting for its session (R7). */
+  /**
+   * The process of this node, in the life in which it was last known, refuses connections: if that life reigns, its
+   * place is taken without waiting for its session (R7).
+   */
   peerRefused(node: NodeId, incarnation: Incarnation): void {
     this.#refused.set(node, { incarnation, atMs: this.#options.clock.monotonicMs() });
     this.#run();
@@ -189,7 +199,10 @@ export class Campaign {
     this.#options.host.controllerChanged(document);
   }
 
-  /** Takes the place of `holder`: nobody (null), a dead process (R7), or an earlier reign of this session. True: settled, one way or the other. */
+  /**
+   * Takes the place of `holder`: nobody (null), a dead process (R7), or an earlier reign of this session. True:
+   * settled, one way or the other.
+   */
   async #claim(holder: Holder | null): Promise<boolean> {
     const { session, nodeId, incarnation } = this.#options;
     const epoch = await session.read(CONTROLLER_EPOCH_PATH);

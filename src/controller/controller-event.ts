@@ -27,8 +27,9 @@ export interface ClusterShape {
 }
 
 /**
- * `moved`: `/controller_epoch` is not ours any more (KAFKA-6082). `conflict`: somebody else wrote the partition, or it is gone. `unknown`: it may have
- * happened (W4). After the last two the state is read again, never written blindly (KAFKA-2729).
+ * `moved`: `/controller_epoch` is not ours any more (KAFKA-6082). `conflict`: somebody else wrote the partition, or it
+ * is gone. `unknown`: it may have happened (W4). After the last two the state is read again, never written blindly
+ * (KAFKA-2729).
  */
 export type WriteOutcome<Version extends number = PartitionVersion> =
   | { readonly kind: 'written'; readonly version: Version }
@@ -57,8 +58,8 @@ export type ControllerEvent = { readonly nowMs: number } & (
 /** What the shell has to do, in this order. */
 export type ControllerEffect =
   /**
-   * One multi: check `/controller_epoch`, then set the partition `times` times, from version `next.version` on (more than once only to get above what a
-   * lost write had reached, R17). Answered by `written`.
+   * One multi: check `/controller_epoch`, then set the partition `times` times, from version `next.version` on (more
+   * than once only to get above what a lost write had reached, R17). Answered by `written`.
    */
   | { readonly kind: 'write'; readonly next: PartitionState; readonly times: number }
   /** Barrier, then read. Answered by `partitionRead`. */

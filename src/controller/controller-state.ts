@@ -63,7 +63,10 @@ export interface Trouble {
   readonly directoryId: string | undefined;
 }
 
-/** A leader that cannot begin, since its disk is full or its STATE cannot be written: it counts for this life and epoch, and for no other. */
+/**
+ * A leader that cannot begin, since its disk is full or its STATE cannot be written: it counts for this life and epoch,
+ * and for no other.
+ */
 export interface StuckLeader {
   readonly node: NodeId;
   readonly incarnation: Incarnation;

@@ -42,7 +42,8 @@ interface Running {
 }
 
 /**
- * The shell around `step`: one queue of events, each worked off whole before the next (PROTOCOL 2.11). One for each session; idle between reigns.
+ * The shell around `step`: one queue of events, each worked off whole before the next (PROTOCOL 2.11). One for each
+ * session; idle between reigns.
  */
 export class Controller {
   readonly #rules: ControllerRules;
@@ -102,7 +103,10 @@ export class Controller {
     this.#enqueue({ kind: 'message', message });
   }
 
-  /** The process of this node, in the life in which it was last known, refuses connections: counts as dead for a while, until it speaks or registers anew (R7). */
+  /**
+   * The process of this node, in the life in which it was last known, refuses connections: counts as dead for a while,
+   * until it speaks or registers anew (R7).
+   */
   nodeRefused(node: NodeId, incarnation: Incarnation): void {
     this.#refused.set(node, { incarnation, atMs: this.#options.clock.monotonicMs() });
     this.#enqueue({ kind: 'nodeRefused', node, incarnation });
@@ -184,7 +188,10 @@ export class Controller {
     }
   }
 
-  /** An event that cannot be worked off ends the reign: what comes after it may rest on what it was to say. Nobody who asked for something waits for ever. */
+  /**
+   * An event that cannot be worked off ends the reign: what comes after it may rest on what it was to say. Nobody who
+   * asked for something waits for ever.
+   */
   #stepOrFail(event: Timeless<ControllerEvent>): void {
     try {
       this.#step(event);

@@ -32,8 +32,8 @@ export type Read<Value> = { readonly kind: 'read'; readonly value: Value } | { r
 const RETRY: Read<never> = { kind: 'retry' };
 
 /**
- * What the controller reads and writes in the coordinator during one reign. Every write is one multi that checks `/controller_epoch` (W8, KAFKA-6082);
- * fields that this version does not know survive it.
+ * What the controller reads and writes in the coordinator during one reign. Every write is one multi that checks
+ * `/controller_epoch` (W8, KAFKA-6082); fields that this version does not know survive it.
  */
 export class CoordinatorView {
   readonly #session: CoordinatorSession;
@@ -87,7 +87,10 @@ export class CoordinatorView {
     return { kind: 'read', value: { facts: facts.value, partitions, added } };
   }
 
-  /** Who is alive, no earlier than now: a life older than one that a partition names would look foreign. What goes while it is read counts as gone. */
+  /**
+   * Who is alive, no earlier than now: a life older than one that a partition names would look foreign. What goes while
+   * it is read counts as gone.
+   */
   async readNodes(): Promise<Read<readonly NodeRegistration[]>> {
     if (!(await this.#session.barrier()).ok) return RETRY;
     const names = await this.#session.list(NODES_PATH);

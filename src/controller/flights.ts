@@ -99,7 +99,10 @@ function takeOver(draft: Draft, record: PartitionRecord, state: PartitionState):
   draft.update(record, { ...seen, ...nothingUnderWay, state, isRegressed, wishes });
 }
 
-/** Something above what the coordinator said has been seen at a node: kept, since the next epoch and version must be above it (R17). */
+/**
+ * Something above what the coordinator said has been seen at a node: kept, since the next epoch and version must be
+ * above it (R17).
+ */
 export function sight(
   draft: Draft,
   record: PartitionRecord,
@@ -121,7 +124,10 @@ function seenAtLeast(
   };
 }
 
-/** A leader's wish for another ISR (PROTOCOL 2.3). While something is under way for the partition it waits, and a newer one replaces it. */
+/**
+ * A leader's wish for another ISR (PROTOCOL 2.3). While something is under way for the partition it waits, and a newer
+ * one replaces it.
+ */
 export function onProposal(draft: Draft, proposal: IsrProposal): void {
   const record = draft.partitions.get(proposal.partition);
   if (record !== undefined && record.flight !== null) {

@@ -46,7 +46,10 @@ function heardFrom(draft: Draft, node: NodeId, incarnation: Incarnation): boolea
   return true;
 }
 
-/** False if the message is of another reign. One that knows a higher epoch than ours ends ours: the coordinator may have lost it (R17). */
+/**
+ * False if the message is of another reign. One that knows a higher epoch than ours ends ours: the coordinator may have
+ * lost it (R17).
+ */
 function isOfThisReign(draft: Draft, epoch: ControllerEpoch): boolean {
   const { controllerEpoch } = draft.reign;
   if (epoch > controllerEpoch) draft.resign('a node knows a higher controller epoch', epoch);
@@ -117,7 +120,10 @@ function onTrouble(draft: Draft, { node, incarnation, partition, ...said }: Repl
   draft.update(record, { troubles: new Map(record.troubles).set(node, { incarnation, directoryId }) });
 }
 
-/** Who cannot open its directory cannot name it: the one of the state is meant, unless an epoch has begun since, in which it may have been built anew. */
+/**
+ * Who cannot open its directory cannot name it: the one of the state is meant, unless an epoch has begun since, in
+ * which it may have been built anew.
+ */
 function namedIn(
   { state }: PartitionRecord,
   node: NodeId,

@@ -7,8 +7,8 @@ import type { Draft } from './draft.ts';
 const PUSH_COUNT_MAX = 200;
 
 /**
- * Sends every live node the states it has not acknowledged: at once when they are new, again after `retryMs`. A node that came alive has acknowledged nothing. Who is
- * alive goes with them, and once by itself when it has changed.
+ * Sends every live node the states it has not acknowledged: at once when they are new, again after `retryMs`. A node
+ * that came alive has acknowledged nothing. Who is alive goes with them, and once by itself when it has changed.
  * Returns when to look again; null: everything is acknowledged.
  */
 export function pushStates(draft: Draft): number | null {

@@ -113,7 +113,10 @@ class Round {
     }
   }
 
-  /** Asks at once, and again every `retryMs` (PROTOCOL L9). What the decision waited for before it came to this is kept: it is not waited for a second time. */
+  /**
+   * Asks at once, and again every `retryMs` (PROTOCOL L9). What the decision waited for before it came to this is kept:
+   * it is not waited for a second time.
+   */
   #askToHandOver(record: PartitionRecord, { leader, forMs }: Extract<Decision, { kind: 'handOver' }>): void {
     const draft = this.#draft;
     const { nowMs, settings } = draft;
@@ -194,7 +197,10 @@ class Round {
   }
 }
 
-/** The wish for an unclean election is for the death it was given at: it does not outlive the return of the leader, to strike at the next one. */
+/**
+ * The wish for an unclean election is for the death it was given at: it does not outlive the return of the leader, to
+ * strike at the next one.
+ */
 function withoutStaleWish(draft: Draft, record: PartitionRecord): PartitionRecord {
   const { leader, incarnations } = record.state;
   if (record.wishes.unclean === null || record.isRegressed || leader === null) return record;
@@ -203,8 +209,9 @@ function withoutStaleWish(draft: Draft, record: PartitionRecord): PartitionRecor
 }
 
 /**
- * Tells who shuts down how much there is still to be done for it, whenever that number is another one than it was told. Where something is being written it may be the very
- * write that takes it out of the ISR, and the node the controller itself, whose writes end with it.
+ * Tells who shuts down how much there is still to be done for it, whenever that number is another one than it was told.
+ * Where something is being written it may be the very write that takes it out of the ISR, and the node the controller
+ * itself, whose writes end with it.
  */
 function answerShutdowns(draft: Draft): void {
   for (const [node, { incarnation, told }] of draft.shuttingDown) {

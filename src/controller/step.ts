@@ -71,7 +71,10 @@ function onReignBegan(draft: Draft, event: Extract<ControllerEvent, { kind: 'rei
   if (epochMax > event.controllerEpoch) draft.resign('a partition was written in a higher epoch', epochMax);
 }
 
-/** A life that is gone, also one that was followed by another before anybody looked (KAFKA-7235), begins a short time of gathering. */
+/**
+ * A life that is gone, also one that was followed by another before anybody looked (KAFKA-7235), begins a short time of
+ * gathering.
+ */
 function onNodesChanged(draft: Draft, nodes: readonly NodeRegistration[]): void {
   const next = new Map(nodes.map((node) => [node.nodeId, node]));
   let isLoss = false;
@@ -91,7 +94,10 @@ function onNodesChanged(draft: Draft, nodes: readonly NodeRegistration[]): void 
   for (const { nodeId } of arrived) expect(draft, nodeId);
 }
 
-/** Who arrived is asked at once, and elections under way give it the time of an election to answer (R6: back together is one event). */
+/**
+ * Who arrived is asked at once, and elections under way give it the time of an election to answer (R6: back together is
+ * one event).
+ */
 function expect(draft: Draft, nodeId: NodeRegistration['nodeId']): void {
   for (const record of draft.partitions.values()) {
     if (!record.state.replicas.includes(nodeId)) continue;

@@ -1,5 +1,6 @@
 /**
- * Work that runs one at a time and looks for itself at what there is to do: asked for while it runs, it runs once more, however often it was asked.
+ * Work that runs one at a time and looks for itself at what there is to do: asked for while it runs, it runs once more,
+ * however often it was asked.
  */
 export class CoalescedWork {
   readonly #work: () => Promise<void>;

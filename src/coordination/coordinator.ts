@@ -1,6 +1,7 @@
 /**
- * The door to ZooKeeper (PROTOCOL 1.3). Every operation resolves to a typed outcome, never rejects for what the outside did, and has a deadline.
- * `unknown`: a write may or may not have happened; read again and compare (W4). `sessionLost`: this session is over for good (W5).
+ * The door to ZooKeeper (PROTOCOL 1.3). Every operation resolves to a typed outcome, never rejects for what the outside
+ * did, and has a deadline. `unknown`: a write may or may not have happened; read again and compare (W4). `sessionLost`:
+ * this session is over for good (W5).
  */
 export type Failure =
   | 'badVersion'
@@ -54,8 +55,8 @@ export interface CoordinatorSession {
   /** A read that comes after it on this session is at least as fresh as the moment it was asked (W7). */
   barrier(): Promise<Outcome<null>>;
   /**
-   * Level-triggered (W11): calls back soon after the node, or the list of its children, may have changed, on every reconnect, and every now and then. The
-   * listener reads for itself. Returns how to stop.
+   * Level-triggered (W11): calls back soon after the node, or the list of its children, may have changed, on every
+   * reconnect, and every now and then. The listener reads for itself. Returns how to stop.
    */
   observe(path: string, of: 'node' | 'children', listener: () => void): () => void;
   /** Ends the session on purpose: its ephemeral nodes go. */

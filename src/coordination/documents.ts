@@ -15,8 +15,8 @@ import {
 import type { ClusterFacts, NodeRegistration, PartitionState } from '../model/partition-state.ts';
 
 /**
- * The documents under the chroot (PROTOCOL 0.2): JSON with a format number. A reader of format 1 refuses a higher one; fields it does not know survive a
- * rewrite, since a newer node of the same format may have put them there.
+ * The documents under the chroot (PROTOCOL 0.2): JSON with a format number. A reader of format 1 refuses a higher one;
+ * fields it does not know survive a rewrite, since a newer node of the same format may have put them there.
  */
 export const DOCUMENT_FORMAT = 1;
 

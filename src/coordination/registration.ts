@@ -14,7 +14,10 @@ export interface RegistrationSettings {
   readonly rack: string;
   /** Between two attempts of anything that failed. */
   readonly retryMs: number;
-  /** So long a registration that is not ours may stand in the way (the session of a lost disk's life must end first) before it is a foreign process. */
+  /**
+   * So long a registration that is not ours may stand in the way (the session of a lost disk's life must end first)
+   * before it is a foreign process.
+   */
   readonly foreignMsMax: number;
 }
 
@@ -29,8 +32,8 @@ export interface RegistrationHost {
   /** Was this a life of the same data directory? (W9: then its registration may be removed.) */
   isEarlierLife(incarnation: Incarnation): boolean;
   /**
-   * The session is over. Ends everything that stood on it (controller first) and resolves to the next incarnation, durable, above `above` and above all that the
-   * node knows of.
+   * The session is over. Ends everything that stood on it (controller first) and resolves to the next incarnation,
+   * durable, above `above` and above all that the node knows of.
    */
   sessionLost(above: Incarnation): Promise<Incarnation>;
   /** A session for this life begins to connect: campaign and controller are built on it. */
@@ -56,8 +59,8 @@ interface Life {
 }
 
 /**
- * Keeps this node registered for ever (KAFKA-4229, KAFKA-5473): one session for each life, a new life after each lost session (W5). The new session is opened
- * only when everything that stood on the old one has ended (PROTOCOL 2.2).
+ * Keeps this node registered for ever (KAFKA-4229, KAFKA-5473): one session for each life, a new life after each lost
+ * session (W5). The new session is opened only when everything that stood on the old one has ended (PROTOCOL 2.2).
  */
 export class Registration {
   readonly #settings: RegistrationSettings;
@@ -95,7 +98,10 @@ export class Registration {
     if (!this.#isStopped) this.#open(incarnation);
   }
 
-  /** The present life goes on until `stop`, and none follows it, whatever becomes of its session: what it would stand on is being closed. */
+  /**
+   * The present life goes on until `stop`, and none follows it, whatever becomes of its session: what it would stand on
+   * is being closed.
+   */
   openNoFurther(): void {
     this.#isLast = true;
   }
@@ -187,8 +193,9 @@ export class Registration {
   }
 
   /**
-   * Together with the registration, `/nodes` keeps the highest life of each node. The first life of a new disk takes its number from a wall clock, which may be behind that of the
-   * disk before; everybody would take it for a life that is over. So it begins another one, above the highest.
+   * Together with the registration, `/nodes` keeps the highest life of each node. The first life of a new disk takes
+   * its number from a wall clock, which may be behind that of the disk before; everybody would take it for a life that
+   * is over. So it begins another one, above the highest.
    */
   async #create(life: Life, create: Operation): Promise<boolean> {
     const { nodeId } = this.#settings;

@@ -103,7 +103,10 @@ export class FaultyFileSystem {
     return this.restart();
   }
 
-  /** Makes one operation (or several in a row) fail. What a failed sync should have written is read until the power is cut, and never written. */
+  /**
+   * Makes one operation (or several in a row) fail. What a failed sync should have written is read until the power is
+   * cut, and never written.
+   */
   arm(fault: Fault): void {
     this.#plan.arm(fault);
   }
@@ -233,7 +236,8 @@ class SimulatedLife implements Life {
       if (policy === 'random' || this.random.below(2) === 0) writeChunks(file, chunks, position);
     }
     this.writesInFlight.clear();
-    // The page cache lives on when only the process dies: names and files go over as they are, with all that is not yet durable of them.
+    // The page cache lives on when only the process dies: names and files go over as they are, with all that is not yet
+    // durable of them.
     this.#survivors =
       policy === 'keepAll' ? this.names : new SimulatedNames(this.names.survivors(policy, this.random));
   }

@@ -4,8 +4,9 @@ import { errnoName } from './disk-errors.ts';
 import type { FileSystem } from './file-system.ts';
 
 /**
- * Makes a directory and the parents it lacks, each durable: a directory's name is a write to its parent. Also one that is there already: a process may have died between
- * making it and making it durable, and the next power cut would take it with all that was written there since.
+ * Makes a directory and the parents it lacks, each durable: a directory's name is a write to its parent. Also one that
+ * is there already: a process may have died between making it and making it durable, and the next power cut would take
+ * it with all that was written there since.
  */
 export async function makeDirectoryDurably(fileSystem: FileSystem, path: string): Promise<void> {
   const parent = dirname(path);
@@ -18,7 +19,10 @@ export async function makeDirectoryDurably(fileSystem: FileSystem, path: string)
   await fileSystem.syncDirectory(parent);
 }
 
-/** One that this process may not read, or that cannot be synced where it lies, was not written by an earlier life of it: only the device's own failure counts. */
+/**
+ * One that this process may not read, or that cannot be synced where it lies, was not written by an earlier life of it:
+ * only the device's own failure counts.
+ */
 async function syncOthersDirectory(fileSystem: FileSystem, path: string): Promise<void> {
   try {
     await fileSystem.syncDirectory(path);

@@ -6,10 +6,10 @@ export const SECTOR_BYTES = 512;
 const PAGE_BYTES = 4096;
 
 /**
- * What a crash does to the unsynced.
- * `loseAll`: nothing survives (a power cut, the strictest disk). `random`: each sector by itself, the last write torn, names up to
- * some point (a power cut). `keepAll`: only the process was killed, and nothing happens to the disk: the next life reads what was
- * cached, what a failed sync dropped included, and what was not synced is still not synced: a later power cut may lose it.
+ * What a crash does to the unsynced. `loseAll`: nothing survives (a power cut, the strictest disk). `random`: each
+ * sector by itself, the last write torn, names up to some point (a power cut). `keepAll`: only the process was killed,
+ * and nothing happens to the disk: the next life reads what was cached, what a failed sync dropped included, and what
+ * was not synced is still not synced: a later power cut may lose it.
  */
 export type SurvivalPolicy = 'loseAll' | 'keepAll' | 'random';
 
@@ -47,7 +47,10 @@ export class SimulatedFile {
     this.#changes.push({ kind: 'write', position, bytes: copy, dropped: false, lengthBefore, lengthAfter });
   }
 
-  /** A write that the power failed in: some bytes from its begin on are on the platter. Where only the process ends, they are a write like any other. */
+  /**
+   * A write that the power failed in: some bytes from its begin on are on the platter. Where only the process ends,
+   * they are a write like any other.
+   */
   tear(bytes: Uint8Array, position: number, random: Random): void {
     const torn = bytes.subarray(0, random.below(bytes.length + 1));
     this.write(torn, position);

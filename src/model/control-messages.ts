@@ -10,8 +10,8 @@ import type {
 import type { ClusterFacts, NodeRegistration, PartitionState, ReplicaReport } from './partition-state.ts';
 
 /**
- * What controller and nodes say to each other. Every message may be lost, doubled, late or out of order: each carries the epochs by
- * which its receiver rejects what is older than what it has seen (PROTOCOL 0, "Who writes what").
+ * What controller and nodes say to each other. Every message may be lost, doubled, late or out of order: each carries
+ * the epochs by which its receiver rejects what is older than what it has seen (PROTOCOL 0, "Who writes what").
  */
 
 /** Controller to node (LeaderAndIsr and metadata). Sent again until acknowledged. ZooKeeper is the truth, this is a hint. */
@@ -59,9 +59,10 @@ export interface IsrProposal {
 }
 
 /**
- * `ok` (with the state that holds now), `notController` (the sender knows more than I, or I do not reign), `fencedEpoch`, `invalidVersion`,
- * `ineligible` (a member is not alive under that incarnation, shuts down, or is in trouble: the state is the same under a newer version, so that no double of the proposal is
- * accepted later), `unknownPartition`. PROTOCOL 2.3 says what a leader does on each.
+ * `ok` (with the state that holds now), `notController` (the sender knows more than I, or I do not reign),
+ * `fencedEpoch`, `invalidVersion`, `ineligible` (a member is not alive under that incarnation, shuts down, or is in
+ * trouble: the state is the same under a newer version, so that no double of the proposal is accepted later),
+ * `unknownPartition`. PROTOCOL 2.3 says what a leader does on each.
  */
 export type ProposalResult =
   | 'ok'
@@ -98,12 +99,18 @@ export interface ReplicaQueryReply {
   readonly queryId: number;
   /** That of the query: another controller numbers its queries in the same way. */
   readonly queryEpoch: ControllerEpoch;
-  /** That of the query; or a higher one that the node knows, and then no reports: the controller resigns and goes above it (R17). */
+  /**
+   * That of the query; or a higher one that the node knows, and then no reports: the controller resigns and goes above
+   * it (R17).
+   */
   readonly controllerEpoch: ControllerEpoch;
   readonly reports: readonly ReplicaReport[];
 }
 
-/** Node to controller: I want to stop; move what I lead, and take me out of the ISRs (controlled shutdown). Repeated until answered. */
+/**
+ * Node to controller: I want to stop; move what I lead, and take me out of the ISRs (controlled shutdown). Repeated
+ * until answered.
+ */
 export interface ShutdownRequest {
   readonly kind: 'shutdownRequest';
   readonly node: NodeId;
@@ -118,7 +125,10 @@ export interface ShutdownReply {
   readonly remaining: number;
 }
 
-/** Node to controller: this replica has something wrong with it (IO error, bad record, no room): a leader gives up leadership, a follower leaves the ISR, unless it is only `stuck`. */
+/**
+ * Node to controller: this replica has something wrong with it (IO error, bad record, no room): a leader gives up
+ * leadership, a follower leaves the ISR, unless it is only `stuck`.
+ */
 export interface ReplicaTrouble {
   readonly kind: 'replicaTrouble';
   readonly node: NodeId;
@@ -128,15 +138,16 @@ export interface ReplicaTrouble {
   /** Of the replica that is meant; empty: there is none that can be opened. One that was built anew meanwhile is another. */
   readonly directoryId: string;
   /**
-   * `disk`: cannot write any more. `corrupt`: a committed record cannot be read; the replica will be rebuilt. `stuck`: the leader of this epoch, and of no other, cannot take over what it was
-   * told, for want of room or because STATE cannot be written; it has everything, and another may lead meanwhile.
+   * `disk`: cannot write any more. `corrupt`: a committed record cannot be read; the replica will be rebuilt. `stuck`:
+   * the leader of this epoch, and of no other, cannot take over what it was told, for want of room or because STATE
+   * cannot be written; it has everything, and another may lead meanwhile.
    */
   readonly trouble: 'disk' | 'corrupt' | 'stuck';
 }
 
 /**
- * Controller to leader: your partition is to be led in another epoch; come to an end with what you have begun (PROTOCOL L9). Repeated until `HandOverReady` comes, or the
- * time that the controller gives it is over.
+ * Controller to leader: your partition is to be led in another epoch; come to an end with what you have begun (PROTOCOL
+ * L9). Repeated until `HandOverReady` comes, or the time that the controller gives it is over.
  */
 export interface HandOverRequest {
   readonly kind: 'handOverRequest';
@@ -150,8 +161,9 @@ export interface HandOverRequest {
 }
 
 /**
- * Leader to controller: everything appended here is committed, and nothing is answered in this epoch any more, whatever becomes of the request. Repeated until the epoch ends: a
- * partition of which this was said needs an election, also by a controller that never asked.
+ * Leader to controller: everything appended here is committed, and nothing is answered in this epoch any more, whatever
+ * becomes of the request. Repeated until the epoch ends: a partition of which this was said needs an election, also by
+ * a controller that never asked.
  */
 export interface HandOverReady {
   readonly kind: 'handOverReady';

@@ -34,7 +34,10 @@ export const LIMITS = {
   segmentBytesMaxDefault: 128 * MiB,
   cacheBytesMaxDefault: 256 * MiB,
   blockBytes: 16 * KiB,
-  /** Blocks that were just loaded for somebody stay in memory up to so many bytes, for each partition, however small the cache. */
+  /**
+   * Blocks that were just loaded for somebody stay in memory up to so many bytes, for each partition, however small the
+   * cache.
+   */
   recentBlocksBytesMax: 1 * MiB,
   /** Zeros are laid this far ahead of the tail, so that a flush changes no metadata. */
   preallocationBytes: 4 * MiB,

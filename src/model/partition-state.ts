@@ -31,11 +31,14 @@ export interface PartitionState {
   /** By node: the directory under which a member of ISR or ELR counts (R5). */
   readonly directoryIds: Readonly<Record<number, string>>;
   readonly controllerEpoch: ControllerEpoch;
-  /** The min.insync under which ISR and ELR of this version were decided, and by which its leader goes (R2). Absent: that of `/cluster`. */
+  /**
+   * The min.insync under which ISR and ELR of this version were decided, and by which its leader goes (R2). Absent:
+   * that of `/cluster`.
+   */
   readonly minInsync?: number;
   /**
-   * `unclean`: the leader of this epoch was elected without a proof that it has everything committed. `regressed`: the coordinator lost writes, so that ISR and ELR say nothing; nobody leads until all
-   * replicas were compared (R17).
+   * `unclean`: the leader of this epoch was elected without a proof that it has everything committed. `regressed`: the
+   * coordinator lost writes, so that ISR and ELR say nothing; nobody leads until all replicas were compared (R17).
    */
   readonly recovery: 'clean' | 'unclean' | 'regressed';
 }
@@ -88,12 +91,18 @@ export interface NodeRegistration {
   readonly rack: string;
 }
 
-/** Whose word counts for what has been decided of the partition (R17): not that of a replica that is being added and never was in sync, which can tell nothing. */
+/**
+ * Whose word counts for what has been decided of the partition (R17): not that of a replica that is being added and
+ * never was in sync, which can tell nothing.
+ */
 export function isWitness({ isr, adding }: Pick<PartitionState, 'isr' | 'adding'>, node: NodeId): boolean {
   return isr.includes(node) || !adding.includes(node);
 }
 
-/** The same leader, in the same life and epoch; or none. In an epoch that nothing was written in there may be two leaders, one after the other (R17). */
+/**
+ * The same leader, in the same life and epoch; or none. In an epoch that nothing was written in there may be two
+ * leaders, one after the other (R17).
+ */
 export function isSameLeadership(a: PartitionState, b: PartitionState): boolean {
   if (a.leaderEpoch !== b.leaderEpoch || a.leader !== b.leader) return false;
   return a.leader === null || a.incarnations[a.leader] === b.incarnations[a.leader];

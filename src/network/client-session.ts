@@ -41,7 +41,10 @@ export class ClientSession implements Session {
     this.#owner.onCommitted();
   }
 
-  /** In doubt is resolved too: reads of the partition wait for this session's append no longer (R11), but for what it appended before that still. */
+  /**
+   * In doubt is resolved too: reads of the partition wait for this session's append no longer (R11), but for what it
+   * appended before that still.
+   */
   inDoubt(partition: Partition, firstOffset: Offset, error: CaskadeError): void {
     const appended = this.appended[partition.id];
     if (appended !== undefined && appended >= firstOffset)

@@ -5,7 +5,10 @@ import type { Offset } from '../model/numbers.ts';
 /** A partition as the connection sees it. */
 export type Partition = CommandContext['holdPartitions'][number];
 
-/** Reply to a command whose record at `offset` was appended and is not known to be committed: never an OK, never a plain error. */
+/**
+ * Reply to a command whose record at `offset` was appended and is not known to be committed: never an OK, never a plain
+ * error.
+ */
 export function inDoubtText(partition: Partition, offset: Offset, reason: string): string {
   return `INDOUBT ${partition.id} ${partition.leaderEpoch} ${offset} ${reason}`;
 }

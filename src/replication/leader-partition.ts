@@ -60,10 +60,12 @@ export interface NumberedCommand extends Pick<ProducerNote, 'producer' | 'sequen
 }
 
 /**
- * What becomes of a numbered command. `execute`: it was never executed. `join`: it lies in the log at `offset` and is not committed: wait until that is resolved, then ask again; in doubt if
- * nobody can be asked any more (R13). `answer`: it was done; `outcome` is what its sender was to be told, null if that was not kept. `refuse`: the error says whether it may be sent
- * again: `tryAgain` for a forwarder's command that came before an earlier one, `inDoubt` for what is older than all that is remembered. `suspended`: what was inherited
- * is not committed, so nothing can be said yet; ask again after `suspension`.
+ * What becomes of a numbered command. `execute`: it was never executed. `join`: it lies in the log at `offset` and is
+ * not committed: wait until that is resolved, then ask again; in doubt if nobody can be asked any more (R13). `answer`:
+ * it was done; `outcome` is what its sender was to be told, null if that was not kept. `refuse`: the error says whether
+ * it may be sent again: `tryAgain` for a forwarder's command that came before an earlier one, `inDoubt` for what is
+ * older than all that is remembered. `suspended`: what was inherited is not committed, so nothing can be said yet; ask
+ * again after `suspension`.
  */
 export type Admission =
   | { readonly verdict: 'execute' }
@@ -133,9 +135,10 @@ export interface LeaderPartition {
   readAppended(database: DatabaseId, key: KeyView, entry: EntryView, withValue: boolean): ReadOutcome;
 
   /**
-   * Whether what was read of this partition may be answered as the newest there is (R3, L4, 4.2-2, R9). To be called after everything was read (4.3-10), by every
-   * command that read here and appended nothing here. `arrival` comes from the node's `ReadArrivals`, taken when the command asked first and kept over its
-   * runs. `suspended`: take the reply back and run the command again; `refused`: `refusal` is the answer.
+   * Whether what was read of this partition may be answered as the newest there is (R3, L4, 4.2-2, R9). To be called
+   * after everything was read (4.3-10), by every command that read here and appended nothing here. `arrival` comes from
+   * the node's `ReadArrivals`, taken when the command asked first and kept over its runs. `suspended`: take the reply
+   * back and run the command again; `refused`: `refusal` is the answer.
    */
   confirmRead(arrival: number): ReadOutcome;
 
@@ -163,18 +166,25 @@ export interface LeaderPartition {
   /** R14. An answer from here needs no `confirmRead`: what was once committed stays so. */
   admit(command: NumberedCommand): Admission;
   /**
-   * A command that was admitted to be executed begins: after all its look-ups, in the turn in which it was admitted, and where `writeRefusal` has nothing to say. What is appended until
-   * `endCommand` is one atomic group. `outcome`, where it is known so early, lies in the first of the records; else it costs one more.
+   * A command that was admitted to be executed begins: after all its look-ups, in the turn in which it was admitted,
+   * and where `writeRefusal` has nothing to say. What is appended until `endCommand` is one atomic group. `outcome`,
+   * where it is known so early, lies in the first of the records; else it costs one more.
    */
   beginCommand(command: NumberedCommand, outcome?: Uint8Array): void;
-  /** In the same turn. A command that appended nothing leaves a record nevertheless. Returns the newest offset of the command: what its sender is told waits for that. */
+  /**
+   * In the same turn. A command that appended nothing leaves a record nevertheless. Returns the newest offset of the
+   * command: what its sender is told waits for that.
+   */
   endCommand(outcome: Uint8Array): Offset;
 
   /** Registers for the outcome of what was appended in this turn. Cheap to call again for the same batch. */
   listen(listener: CommitListener): void;
   /** Resolves once `offset` is committed or in doubt. Never rejects. */
   whenResolved(offset: Offset): Promise<void>;
-  /** acks=leader (L10): resolves once `offset` is on this leader's own disk, or given up; look at `durableOffset` then. Never rejects. */
+  /**
+   * acks=leader (L10): resolves once `offset` is on this leader's own disk, or given up; look at `durableOffset` then.
+   * Never rejects.
+   */
   whenFlushed(offset: Offset): Promise<void>;
 
   /** Committed keys, due ones included until their tombstone is committed. */

@@ -10,8 +10,8 @@ import type {
 import type { EpochStart } from '../storage/epoch-cache.ts';
 
 /**
- * What replicas say to each other. Every message may be lost, doubled, late or out of order. `from` and `fromIncarnation` are filled in by the sender
- * and checked by the receiver against what it knows of the cluster.
+ * What replicas say to each other. Every message may be lost, doubled, late or out of order. `from` and
+ * `fromIncarnation` are filled in by the sender and checked by the receiver against what it knows of the cluster.
  */
 
 /** Follower to leader: data from `fetchOffset` on, please (PROTOCOL 2.6). Parked for `pollMsMax` while there is none. */
@@ -41,8 +41,9 @@ export interface Fetch {
 }
 
 /**
- * Follower to leader: more of what you sent is on disk now. Asks for nothing (R8). Same fields as of the fetch that brought the data. Never before the first data
- * reply of this epoch: until then the log may hold what the leader does not have.
+ * Follower to leader: more of what you sent is on disk now. Asks for nothing (R8). Same fields as of the fetch that
+ * brought the data. Never before the first data reply of this epoch: until then the log may hold what the leader does
+ * not have.
  */
 export interface FetchProgress {
   readonly kind: 'fetchProgress';
@@ -57,9 +58,10 @@ export interface FetchProgress {
 }
 
 /**
- * `data`: batches (may be none) and what goes with them. `diverging`: your log parts from mine: truncate to min(endOffset, your own end of
- * `epoch`) and ask again. `resync`: tombstones you never saw are gone here: rebuild in a fresh directory (C5). `fenced`: your epoch is old.
- * `unknownEpoch`: it is newer than mine, or you are not assigned: ask again later. `notLeader`. `outOfRange`: below my log's start.
+ * `data`: batches (may be none) and what goes with them. `diverging`: your log parts from mine: truncate to
+ * min(endOffset, your own end of `epoch`) and ask again. `resync`: tombstones you never saw are gone here: rebuild in a
+ * fresh directory (C5). `fenced`: your epoch is old. `unknownEpoch`: it is newer than mine, or you are not assigned:
+ * ask again later. `notLeader`. `outOfRange`: below my log's start.
  */
 export type FetchOutcome =
   | {
@@ -68,12 +70,16 @@ export type FetchOutcome =
       readonly bytes: Uint8Array;
       /** The follower's next fetch offset: gaps left by a merge are behind it (C8). */
       readonly nextOffset: Offset;
-      /** Leader epochs that began at or above the fetch offset and below `nextOffset` (`LogSlice.epochs`): a merge may have left no record of them. */
+      /**
+       * Leader epochs that began at or above the fetch offset and below `nextOffset` (`LogSlice.epochs`): a merge may
+       * have left no record of them.
+       */
       readonly epochs: readonly EpochStart[];
       readonly highWatermark: Offset;
       /**
-       * The leader's lease held when it said so (L4): nothing is committed above `highWatermark` that was committed before the fetch was sent. Else somebody else may lead, or what
-       * is committed may be more than the leader knows yet: a follower may not count its age from this reply.
+       * The leader's lease held when it said so (L4): nothing is committed above `highWatermark` that was committed
+       * before the fetch was sent. Else somebody else may lead, or what is committed may be more than the leader knows
+       * yet: a follower may not count its age from this reply.
        */
       readonly isCurrent: boolean;
       readonly logStartOffset: Offset;
@@ -133,7 +139,10 @@ export interface LeaseGrant {
   readonly leaderEpoch: LeaderEpoch;
 }
 
-/** Old leader to everybody assigned (L9): in this epoch I answer nothing any more. Only of a leader that could already act (R20). */
+/**
+ * Old leader to everybody assigned (L9): in this epoch I answer nothing any more. Only of a leader that could already
+ * act (R20).
+ */
 export interface LeaderReleased {
   readonly kind: 'leaderReleased';
   readonly from: NodeId;

@@ -6,8 +6,9 @@ const FIRST_WAIT_MS = 200;
 const WAIT_MS_MAX = 5_000;
 
 /**
- * Between two attempts of changes of files that found no room on the disk: twice as long each time in a row. Changes that wait at the same time share the wait, each under a name of its
- * own; they are tried in the order in which they began to wait.
+ * Between two attempts of changes of files that found no room on the disk: twice as long each time in a row. Changes
+ * that wait at the same time share the wait, each under a name of its own; they are tried in the order in which they
+ * began to wait.
  */
 export class RoomWait {
   readonly #clock: Clock;
@@ -30,8 +31,8 @@ export class RoomWait {
   }
 
   /**
-   * Calls back once, later. Only what waits under the same name gives way to it: `attempt` must do what that one was to do. What waits under other names goes on waiting, and no longer
-   * than it would have.
+   * Calls back once, later. Only what waits under the same name gives way to it: `attempt` must do what that one was to
+   * do. What waits under other names goes on waiting, and no longer than it would have.
    */
   again(name: string, attempt: () => void): void {
     this.#attempts.delete(name);
@@ -65,7 +66,10 @@ export class RoomWait {
   }
 }
 
-/** A full disk was met before anything was changed: what storage throws as `diskFull`, or a batch for which it could make no room. */
+/**
+ * A full disk was met before anything was changed: what storage throws as `diskFull`, or a batch for which it could
+ * make no room.
+ */
 export function foundNoRoom(error: unknown): boolean {
   if (error instanceof FlushFailure) return error.stage === 'reserve' && foundNoRoom(error.cause);
   return isDiskFull(error);

@@ -13,9 +13,10 @@ interface Question {
 }
 
 /**
- * The third read path (PROTOCOL R9): one multi of checks for everything that was asked in a turn, and one more for each question only if some version has changed,
- * since a multi does not say which. Checks are proposed through the ensemble's leader: no answer is stale (W7). A coordinator that lost writes has given a version number to another state (R17): so
- * what stands there is read as well, behind the check.
+ * The third read path (PROTOCOL R9): one multi of checks for everything that was asked in a turn, and one more for each
+ * question only if some version has changed, since a multi does not say which. Checks are proposed through the
+ * ensemble's leader: no answer is stale (W7). A coordinator that lost writes has given a version number to another
+ * state (R17): so what stands there is read as well, behind the check.
  */
 export class BatchedVersionCheck implements VersionCheck {
   readonly #clock: Clock;

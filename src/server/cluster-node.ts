@@ -74,8 +74,9 @@ interface SessionParts {
 }
 
 /**
- * One node of a cluster, whatever carries its messages: its replicas, its registration, its candidacy for controller and, while it reigns, the controller. A lost
- * session ends all that stood on it and begins a new life in the same process (W5).
+ * One node of a cluster, whatever carries its messages: its replicas, its registration, its candidacy for controller
+ * and, while it reigns, the controller. A lost session ends all that stood on it and begins a new life in the same
+ * process (W5).
  */
 export class ClusterNode {
   readonly replicas: ReplicaManager;
@@ -113,7 +114,10 @@ export class ClusterNode {
     );
   }
 
-  /** Recovers every replica in the data directory, which the caller has locked, under a new incarnation, and joins the cluster. */
+  /**
+   * Recovers every replica in the data directory, which the caller has locked, under a new incarnation, and joins the
+   * cluster.
+   */
   static async open(
     settings: ClusterNodeSettings,
     rules: ClusterRules,
@@ -198,8 +202,9 @@ export class ClusterNode {
   }
 
   /**
-   * Controlled shutdown (2.7): the controller moves away what this node leads and takes it out of the ISRs, then it closes its replicas, and at last it leaves the
-   * cluster. Without a controller that answers it stops all the same, as by a kill that syncs.
+   * Controlled shutdown (2.7): the controller moves away what this node leads and takes it out of the ISRs, then it
+   * closes its replicas, and at last it leaves the cluster. Without a controller that answers it stops all the same, as
+   * by a kill that syncs.
    */
   async stop(): Promise<void> {
     const { clock, logger } = this.#doors;

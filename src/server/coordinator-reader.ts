@@ -30,8 +30,9 @@ const GONE = 'gone';
 type Gone = typeof GONE;
 
 /**
- * Reads for a node what the coordinator says: the facts, who is alive, and the state of every partition (its own, and whom to send clients to for the others). On start, on every reconnect and
- * when somebody suspects that pushes were missed; until it succeeds (PROTOCOL 0: ZooKeeper is the truth, pushes are hints).
+ * Reads for a node what the coordinator says: the facts, who is alive, and the state of every partition (its own, and
+ * whom to send clients to for the others). On start, on every reconnect and when somebody suspects that pushes were
+ * missed; until it succeeds (PROTOCOL 0: ZooKeeper is the truth, pushes are hints).
  */
 export class CoordinatorReader {
   readonly #options: CoordinatorReaderOptions;

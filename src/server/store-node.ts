@@ -30,8 +30,8 @@ export interface NodeDoors {
 }
 
 /**
- * The data side of one node that is alone: its coordinator, its partitions, and the router to them. Under a simulated clock and disk it runs
- * as it does in production.
+ * The data side of one node that is alone: its coordinator, its partitions, and the router to them. Under a simulated
+ * clock and disk it runs as it does in production.
  */
 export class StoreNode {
   readonly coordinator: LocalCoordinator;
@@ -87,7 +87,10 @@ export class StoreNode {
     return new StoreNode(coordinator, led, scrub, new Scrubber(doors.clock, config.scrub, () => led));
   }
 
-  /** Committed records that could not be read, by scrub, merge or a reader: nobody else has them. And rounds of scrub that came to their end. */
+  /**
+   * Committed records that could not be read, by scrub, merge or a reader: nobody else has them. And rounds of scrub
+   * that came to their end.
+   */
   get scrubStats(): { readonly rotFound: number; readonly rounds: number } {
     return { rotFound: this.#scrub.rotFound, rounds: this.#scrubber.rounds };
   }

@@ -59,8 +59,8 @@ export class BatchBuilder implements PendingBatch {
   }
 
   /**
-   * Appends a record and returns its position in the batch. `expiresAtMs` -1: the record has no expiry field. `extras`: a block of
-   * `encodeExtras`, or nothing.
+   * Appends a record and returns its position in the batch. `expiresAtMs` -1: the record has no expiry field. `extras`:
+   * a block of `encodeExtras`, or nothing.
    */
   append(
     kind: RecordKind,

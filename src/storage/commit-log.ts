@@ -21,8 +21,9 @@ const NO_BYTES = Buffer.alloc(0);
 type Epochs = LogSlice['epochs'];
 
 /**
- * The log of one replica with its marks: committed <= durable <= sealed. (In a rebuild, which puts its syncs off, durable stays behind until the end.) What
- * changes the log is called one at a time; `commitTo` and `readLog` at any time.
+ * The log of one replica with its marks: committed <= durable <= sealed. (In a rebuild, which puts its syncs off,
+ * durable stays behind until the end.) What changes the log is called one at a time; `commitTo` and `readLog` at any
+ * time.
  */
 export class CommitLog {
   readonly log: SegmentedLog;
@@ -87,7 +88,10 @@ export class CommitLog {
 
   // Append
 
-  /** Makes room for the batch. Throws a FlushFailure of stage `reserve`: after a full disk it may be tried again, after anything else never. */
+  /**
+   * Makes room for the batch. Throws a FlushFailure of stage `reserve`: after a full disk it may be tried again, after
+   * anything else never.
+   */
   async reserve(batch: Pick<PendingBatch, 'baseOffset' | 'nextOffset' | 'length'>): Promise<void> {
     await this.#beforeWrite(batch, () => this.log.reserve(batch.length, batch.baseOffset));
   }
@@ -269,7 +273,8 @@ export class CommitLog {
     const limit = this.#tail.heldAbove(offset, this.#sealedOffset);
     try {
       const slice = await this.#reader.read(offset, bytesMax, limit);
-      // A merge that took tombstones which the reader needs may have come before the read reached their segment: it must ask again, and be refused (C5).
+      // A merge that took tombstones which the reader needs may have come before the read reached their segment: it
+      // must ask again, and be refused (C5).
       const { removedFloor } = this.log.manifest;
       if (cuts !== this.#cuts || (removedFloor !== floor && removedFloor >= offset)) return nothingAt(offset);
       const rest = await this.#afterGap(slice, bytesMax);

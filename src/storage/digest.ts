@@ -28,9 +28,10 @@ export interface DigestSource {
 }
 
 /**
- * A digest over (database, key, value, expiry, offset) of all live keys. Replicas merge for themselves (C14), so neither files nor their order count:
- * it is a sum, over records, of a hash of each. It reads the log once, in order, in slices, and looks up in the index which
- * records are alive; segments stay pinned meanwhile. Null: more was committed while it was taken, so it says nothing of any offset.
+ * A digest over (database, key, value, expiry, offset) of all live keys. Replicas merge for themselves (C14), so
+ * neither files nor their order count: it is a sum, over records, of a hash of each. It reads the log once, in order,
+ * in slices, and looks up in the index which records are alive; segments stay pinned meanwhile. Null: more was
+ * committed while it was taken, so it says nothing of any offset.
  */
 export async function stateDigest(source: DigestSource, clock: Clock): Promise<StateDigest | null> {
   const segments = [...source.log.segments];

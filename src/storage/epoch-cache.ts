@@ -77,8 +77,9 @@ export class EpochCache {
   }
 
   /**
-   * Takes over epochs of a leader, durably, before its records are appended behind one of `lastEpoch`; the newest of them has `newestEpoch`. Entries that no record
-   * stands for and that do not fit go: they were begun here, or heard of, and came to nothing.
+   * Takes over epochs of a leader, durably, before its records are appended behind one of `lastEpoch`; the newest of
+   * them has `newestEpoch`. Entries that no record stands for and that do not fit go: they were begun here, or heard
+   * of, and came to nothing.
    */
   async assign(
     starts: readonly EpochStart[],

@@ -17,9 +17,9 @@ export function assertContinues(place: LogPlace, fromOffset: Offset): void {
 }
 
 /**
- * Splits what a leader sent into batches, each checked: checksum, known format, offsets and epochs that never go back (I4), nothing left over, nothing at or
- * above `nextOffset`. Nothing is allocated for a length before it is checked against the bytes that are there.
- * Throws `corruptSegment`, or `futureFormat` for a whole batch of a newer version.
+ * Splits what a leader sent into batches, each checked: checksum, known format, offsets and epochs that never go back
+ * (I4), nothing left over, nothing at or above `nextOffset`. Nothing is allocated for a length before it is checked
+ * against the bytes that are there. Throws `corruptSegment`, or `futureFormat` for a whole batch of a newer version.
  */
 export function splitFetched(bytes: Buffer, nextOffset: Offset, place: LogPlace): readonly FetchedBatch[] {
   const batches: FetchedBatch[] = [];

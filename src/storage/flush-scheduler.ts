@@ -15,9 +15,9 @@ export interface Flushable {
 const GATHER_TURNS = 3;
 
 /**
- * Decides when the logs of a node are written and synced. What was appended in one turn of the event loop goes out at its end; while a
- * log is being synced its next batch grows. No more than `syncsMax` run at a time: they share libuv's thread pool with
- * the reads, and past a few the disk gives nothing more.
+ * Decides when the logs of a node are written and synced. What was appended in one turn of the event loop goes out at
+ * its end; while a log is being synced its next batch grows. No more than `syncsMax` run at a time: they share libuv's
+ * thread pool with the reads, and past a few the disk gives nothing more.
  */
 export class FlushScheduler {
   readonly #clock: Clock;

@@ -28,8 +28,8 @@ export class HeldBlocks {
 }
 
 /**
- * Loads that are waited for together, and the blocks held for those who wait. A round takes no more loads once the first of its own is
- * there: nobody is kept waiting by those who came later, however many miss all the time.
+ * Loads that are waited for together, and the blocks held for those who wait. A round takes no more loads once the
+ * first of its own is there: nobody is kept waiting by those who came later, however many miss all the time.
  */
 export class LoadRound {
   outstanding = 0;

@@ -93,8 +93,8 @@ export class HintWriter {
   }
 
   /**
-   * Says that records of the segment speak of producers: a hint does not list what they say, so a start must read the segment for it. An entry of a
-   * snapshot without a length, at the segment's last offset.
+   * Says that records of the segment speak of producers: a hint does not list what they say, so a start must read the
+   * segment for it. An entry of a snapshot without a length, at the segment's last offset.
    */
   async addProducerMark(offset: Offset): Promise<void> {
     const mark = new IndexedRecord();
@@ -137,9 +137,9 @@ export class HintWriter {
 }
 
 /**
- * Writes the hint of a sealed segment: every record that still says something. `syncEvidence` makes all that is committed durable. It
- * comes after the last look at the index: what the hint leaves out must not come back by a crash, and commits go on
- * while it is written (C2).
+ * Writes the hint of a sealed segment: every record that still says something. `syncEvidence` makes all that is
+ * committed durable. It comes after the last look at the index: what the hint leaves out must not come back by a crash,
+ * and commits go on while it is written (C2).
  */
 export async function writeHint(
   doors: HintDoors,
@@ -185,8 +185,8 @@ export function assertWhole(scan: BatchScan, segment: Segment): void {
 }
 
 /**
- * Reads the hint of a segment and applies it. It is checked whole before the first entry is applied; false means that there is none
- * or that it cannot be trusted, and nothing was applied (C10).
+ * Reads the hint of a segment and applies it. It is checked whole before the first entry is applied; false means that
+ * there is none or that it cannot be trusted, and nothing was applied (C10).
  */
 export async function loadHint(
   doors: HintDoors,

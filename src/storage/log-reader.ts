@@ -30,8 +30,8 @@ interface Place {
 type FileSlice = Omit<LogSlice, 'epochs'>;
 
 /**
- * Reads whole batches for followers out of the segment files. Where the last reads ended is remembered, so that a follower that catches up does not have
- * each segment searched from its beginning again and again.
+ * Reads whole batches for followers out of the segment files. Where the last reads ended is remembered, so that a
+ * follower that catches up does not have each segment searched from its beginning again and again.
  */
 export class LogReader {
   readonly #log: SegmentedLog;
@@ -47,8 +47,8 @@ export class LogReader {
   }
 
   /**
-   * Batches from `offset` on that begin below `limit`, about `bytesMax` bytes, at least one; from one segment at a time. None: everything up to `limit` is a gap.
-   * Throws `corruptSegment` for bytes that do not check.
+   * Batches from `offset` on that begin below `limit`, about `bytesMax` bytes, at least one; from one segment at a
+   * time. None: everything up to `limit` is a gap. Throws `corruptSegment` for bytes that do not check.
    */
   async read(offset: Offset, bytesMax: number, limit: Offset): Promise<FileSlice> {
     let from = offset;

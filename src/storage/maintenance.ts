@@ -90,7 +90,10 @@ export class Maintenance {
     return this.#log.segments.slice(0, -1).filter(({ end }) => this.#rules.isMergeable(end, committed));
   }
 
-  /** As the policy should see them: tombstones that may not go yet, and what a merge has kept already, are nothing to be gained. */
+  /**
+   * As the policy should see them: tombstones that may not go yet, and what a merge has kept already, are nothing to be
+   * gained.
+   */
   get #shapes(): readonly SegmentShape[] {
     const limit = this.#host.isFloorPinned() ? 0 : this.#host.tombstoneRemoveOffset();
     return this.#mergeable.map((segment) => {

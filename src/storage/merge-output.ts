@@ -17,8 +17,8 @@ export interface MergedFile {
 }
 
 /**
- * One segment file that a merge writes, with the records that its hint will list. The file has its final name from the start; it joins the
- * log when the manifest names it, and is a leftover until then.
+ * One segment file that a merge writes, with the records that its hint will list. The file has its final name from the
+ * start; it joins the log when the manifest names it, and is a leftover until then.
  */
 export class MergeOutput {
   readonly base: Offset;

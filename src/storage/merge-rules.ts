@@ -16,13 +16,22 @@ export interface RemovalFacts {
 
 /** The rules of a merge, pure and each replaceable by a test. */
 export const MERGE_RULES = {
-  /** Only committed records are evidence, and only what they superseded goes: nothing at or above the committed offset is touched (PROTOCOL C2, C3). */
+  /**
+   * Only committed records are evidence, and only what they superseded goes: nothing at or above the committed offset
+   * is touched (PROTOCOL C2, C3).
+   */
   isMergeable: (segmentEnd: Offset, committedOffset: Offset): boolean => segmentEnd <= committedOffset,
 
-  /** Whether the record still says something that no newer committed record says. Of tombstones and flushes `mayRemove` decides. */
+  /**
+   * Whether the record still says something that no newer committed record says. Of tombstones and flushes `mayRemove`
+   * decides.
+   */
   isLive: (index: CommittedIndex, record: IndexedRecord): boolean => index.isLive(record),
 
-  /** Both needed: nothing older of the key survives here (C4a), and all replicas have seen it (C4b, R16); nobody may miss it half way (C5). */
+  /**
+   * Both needed: nothing older of the key survives here (C4a), and all replicas have seen it (C4b, R16); nobody may
+   * miss it half way (C5).
+   */
   mayRemove: (facts: RemovalFacts): boolean =>
     facts.isPrefix && facts.offset < facts.tombstoneRemoveOffset && !facts.isFloorPinned,
 } as const;

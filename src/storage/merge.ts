@@ -53,10 +53,12 @@ export interface MergeOutcome {
 class MergeCancelled extends Error {}
 
 /**
- * Rewrites a run of sealed segments without what newer committed records have superseded (PROTOCOL 3.3, as amended by R4, R15, R16).
+ * Rewrites a run of sealed segments without what newer committed records have superseded (PROTOCOL 3.3, as amended by
+ * R4, R15, R16).
  *
- * Order of the steps, each safe to crash after: outputs and their hints written and synced; directory synced; ONE rename of the manifest
- * commits; the index follows; the inputs are unlinked when nobody reads them. Batches keep base offset, last delta and epoch.
+ * Order of the steps, each safe to crash after: outputs and their hints written and synced; directory synced; ONE
+ * rename of the manifest commits; the index follows; the inputs are unlinked when nobody reads them. Batches keep base
+ * offset, last delta and epoch.
  */
 export class Merge {
   readonly #doors: HintDoors;
@@ -140,8 +142,9 @@ export class Merge {
   }
 
   /**
-   * The snapshot of producers takes the place of the last of their records that surely goes, and none above it goes: who has fetched a part of what is merged
-   * finds the snapshot ahead, not behind. Dead stays dead; that a tombstone may go can change, so it is not looked at.
+   * The snapshot of producers takes the place of the last of their records that surely goes, and none above it goes:
+   * who has fetched a part of what is merged finds the snapshot ahead, not behind. Dead stays dead; that a tombstone
+   * may go can change, so it is not looked at.
    */
   async #placeSnapshot(inputs: readonly Segment[]): Promise<void> {
     if (this.#carry.hasNothing) return;
@@ -310,8 +313,9 @@ export class Merge {
   }
 
   /**
-   * A replica has begun to be built since tombstones were left out. Also where the floor does not rise by it: it may have begun with the value that a tombstone below
-   * the floor kills, and its floor check sees nothing of the change (C5).
+   * A replica has begun to be built since tombstones were left out. Also where the floor does not rise by it: it may
+   * have begun with the value that a tombstone below the floor kills, and its floor check sees nothing of the change
+   * (C5).
    */
   #isFloorTaken(): boolean {
     return this.#removedFloor >= 0 && this.#host.isFloorPinned();

@@ -45,7 +45,10 @@ export interface OpenOptions extends MetaExpectation {
 }
 
 export interface MemberOptions {
-  /** The last life ended with the marker of a clean shutdown: under a weaker flush mode the only proof that nothing is missing (R6). */
+  /**
+   * The last life ended with the marker of a clean shutdown: under a weaker flush mode the only proof that nothing is
+   * missing (R6).
+   */
   readonly closedCleanly: boolean;
 }
 
@@ -85,8 +88,8 @@ async function directoryIdOf({ directory }: OpenOptions, doors: StoreDoors): Pro
 }
 
 /**
- * Opens, or creates, one partition's directory. Throws a CaskadeError with exit code 5 that names file and position if the directory is
- * not one that may be served. The caller owns the directory (R24) and has raised the leader epoch.
+ * Opens, or creates, one partition's directory. Throws a CaskadeError with exit code 5 that names file and position if
+ * the directory is not one that may be served. The caller owns the directory (R24) and has raised the leader epoch.
  */
 export async function openPartition(options: OpenOptions, doors: StoreDoors): Promise<OpenedPartition> {
   const { directory } = options;
@@ -157,8 +160,9 @@ async function recover(
 }
 
 /**
- * Alone, an epoch that begins above the log's end tells of offsets that were given out: they are not used again, and a new segment remembers how far they reach, or the next
- * start would miss what this one calls committed. A member fetches what it lost under the same offsets, so it is the epoch that goes.
+ * Alone, an epoch that begins above the log's end tells of offsets that were given out: they are not used again, and a
+ * new segment remembers how far they reach, or the next start would miss what this one calls committed. A member
+ * fetches what it lost under the same offsets, so it is the epoch that goes.
  */
 async function settleEnd(
   isMember: boolean,

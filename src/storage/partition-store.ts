@@ -57,8 +57,9 @@ const NO_EPOCH = asLeaderEpoch(0);
 const nothing = (): void => {};
 
 /**
- * The storage of one partition: the log with its marks, the committed index, and, for a leader, what is appended and not committed, by key. It knows nothing of
- * replication: somebody tells it the leader epoch and, by `commitTo`, the high watermark.
+ * The storage of one partition: the log with its marks, the committed index, and, for a leader, what is appended and
+ * not committed, by key. It knows nothing of replication: somebody tells it the leader epoch and, by `commitTo`, the
+ * high watermark.
  */
 export class PartitionStore implements ReplicaLog {
   readonly directory: string;
@@ -178,7 +179,10 @@ export class PartitionStore implements ReplicaLog {
     this.#appends.endGroup();
   }
 
-  /** The next record is the first of this command (R14): it carries the note. Forgotten where no record follows; then call `appendOutcome`. */
+  /**
+   * The next record is the first of this command (R14): it carries the note. Forgotten where no record follows; then
+   * call `appendOutcome`.
+   */
   beginCommand(note: ProducerNote | null): void {
     this.#appends.beginCommand(note);
   }
@@ -258,8 +262,9 @@ export class PartitionStore implements ReplicaLog {
   }
 
   /**
-   * Writes the oldest unflushed batch and syncs it if the mode asks for it. One batch a sync: see ADR 1, decision 7. `onSealed` is called once it may be
-   * fetched, before it is written. A failure before the write throws with `stage` "reserve" (nothing of it can ever appear), a later one "write".
+   * Writes the oldest unflushed batch and syncs it if the mode asks for it. One batch a sync: see ADR 1, decision 7.
+   * `onSealed` is called once it may be fetched, before it is written. A failure before the write throws with `stage`
+   * "reserve" (nothing of it can ever appear), a later one "write".
    */
   async flushOne(onSealed: () => void = nothing): Promise<void> {
     const batch = this.#queue.take();
@@ -325,8 +330,8 @@ export class PartitionStore implements ReplicaLog {
   }
 
   /**
-   * Makes everything committed durable, and META say so: from then on older records that it superseded may go, and a start will still know that it was committed
-   * (C2, R18).
+   * Makes everything committed durable, and META say so: from then on older records that it superseded may go, and a
+   * start will still know that it was committed (C2, R18).
    */
   async syncEvidence(): Promise<void> {
     await this.syncNow();

@@ -3,8 +3,8 @@ import type { PendingBatch } from './pending-batch.ts';
 import type { LogSlice } from './replica-log.ts';
 
 /**
- * The sealed batches above the committed offset, in order. What is fetched by followers in step with the leader is served from here; what is truncated goes
- * from here.
+ * The sealed batches above the committed offset, in order. What is fetched by followers in step with the leader is
+ * served from here; what is truncated goes from here.
  */
 export class PendingTail {
   #batches: (PendingBatch | undefined)[] = [];
@@ -38,7 +38,10 @@ export class PendingTail {
     this.#head = 0;
   }
 
-  /** Bytes of the batches that end at or below `offset` and are in memory before the first that is not; `isWhole`: all of them are. */
+  /**
+   * Bytes of the batches that end at or below `offset` and are in memory before the first that is not; `isWhole`: all
+   * of them are.
+   */
   heldBelow(offset: Offset): { readonly bytes: number; readonly isWhole: boolean } {
     let bytes = 0;
     for (let at = this.#head; at < this.#batches.length; at += 1) {

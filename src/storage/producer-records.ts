@@ -6,8 +6,8 @@ import { RecordKind, type RecordView } from './format/record.ts';
 import type { Slices } from './slices.ts';
 
 /**
- * What a partition remembers of its producers, as the log sees it (R13, R14): whoever puts records into the log, finds them there at a recovery, commits them
- * or cuts them off, says so here, in log order. `ProducerTable` implements it.
+ * What a partition remembers of its producers, as the log sees it (R13, R14): whoever puts records into the log, finds
+ * them there at a recovery, commits them or cuts them off, says so here, in log order. `ProducerTable` implements it.
  */
 export interface ProducerRecords {
   /** The record at `at` is in the log at `offset`; not yet committed. Does nothing for records that say nothing of producers. */
@@ -17,8 +17,8 @@ export interface ProducerRecords {
   /** Everything from `offset` on never happened. */
   truncateTo(offset: Offset): void;
   /**
-   * The value of a snapshot record with all that is committed, in parts, so that its encoder can rest between two. What is committed
-   * meanwhile may or may not be in it.
+   * The value of a snapshot record with all that is committed, in parts, so that its encoder can rest between two. What
+   * is committed meanwhile may or may not be in it.
    */
   snapshotParts(): Generator<Uint8Array>;
   /** Nothing is remembered: there is nothing to write a snapshot of. */
@@ -47,8 +47,9 @@ export const NO_PRODUCERS: ProducerRecords = {
 };
 
 /**
- * What one merge does with records that speak of producers (C13): the last that surely goes gives its place to a snapshot, which stands for all of them,
- * those above the merge included. Without a table to take a snapshot of, they all are kept.
+ * What one merge does with records that speak of producers (C13): the last that surely goes gives its place to a
+ * snapshot, which stands for all of them, those above the merge included. Without a table to take a snapshot of, they
+ * all are kept.
  */
 export class ProducerCarry {
   /** Offset of the record whose place the snapshot takes; what lies above is kept. -1: nothing goes. */

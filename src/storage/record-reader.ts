@@ -94,7 +94,10 @@ export class RecordReader {
     return true;
   }
 
-  /** Blocks of a record that are in memory stay there until those that are not have come: a small cache would swap them for ever. */
+  /**
+   * Blocks of a record that are in memory stay there until those that are not have come: a small cache would swap them
+   * for ever.
+   */
   #holdPresent(segment: Segment, first: number, last: number): void {
     for (let index = first; index <= last; index += 1) {
       const key = `${segment.cacheId}/${index}`;
@@ -185,8 +188,8 @@ export class RecordReader {
   }
 
   /**
-   * The last rounds stay a little longer: a command that misses a second key begins anew when that has come, and then needs the first one's block again. A cache
-   * that holds less than one command reads would swap them for ever.
+   * The last rounds stay a little longer: a command that misses a second key begins anew when that has come, and then
+   * needs the first one's block again. A cache that holds less than one command reads would swap them for ever.
    */
   #letGo(round: LoadRound): void {
     this.#recent.push(round);

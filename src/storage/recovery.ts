@@ -58,9 +58,9 @@ const PIECE_BYTES = 1024 * 1024;
 const KEPT_NAMES = new Set([MANIFEST_NAME, 'META', 'EPOCHS']);
 
 /**
- * Brings log and index of one partition back to what was known to be committed: nothing at or above META's high watermark is indexed. A node
- * alone never cuts the middle of a log (C11); a member of a cluster cuts its active segment at the first bad batch, after its directory was durably marked lossy
- * (ADR 16).
+ * Brings log and index of one partition back to what was known to be committed: nothing at or above META's high
+ * watermark is indexed. A node alone never cuts the middle of a log (C11); a member of a cluster cuts its active
+ * segment at the first bad batch, after its directory was durably marked lossy (ADR 16).
  */
 export class Recovery {
   readonly #doors: HintDoors;
@@ -119,8 +119,9 @@ export class Recovery {
   }
 
   /**
-   * Files that the manifest does not name are what a crash left of a roll, a merge or a hint (C9). The sync is also for the names that are
-   * kept: a process that died between a rename and the sync behind it leaves a manifest which the next power cut may take back.
+   * Files that the manifest does not name are what a crash left of a roll, a merge or a hint (C9). The sync is also for
+   * the names that are kept: a process that died between a rename and the sync behind it leaves a manifest which the
+   * next power cut may take back.
    */
   async #removeLeftovers(): Promise<number> {
     const { fileSystem, directory } = this.#doors;
@@ -223,8 +224,9 @@ export class Recovery {
   }
 
   /**
-   * A sync that failed in an earlier process has left its pages in the cache, marked clean: a sync alone would succeed and write nothing
-   * (KAFKA-10778). Written again, the same bytes at the same place, they are dirty. A crash meanwhile finds what was there before.
+   * A sync that failed in an earlier process has left its pages in the cache, marked clean: a sync alone would succeed
+   * and write nothing (KAFKA-10778). Written again, the same bytes at the same place, they are dirty. A crash meanwhile
+   * finds what was there before.
    */
   async #writeBack(segment: Segment): Promise<void> {
     for (let at = this.#syncedTo(segment); at < segment.length; at += PIECE_BYTES) {

@@ -5,17 +5,23 @@ import type { RecoveryReport } from './recovery.ts';
 /** Whole batches for a follower, with what it must ask for next. */
 export interface LogSlice {
   readonly bytes: Uint8Array;
-  /** Offset after the last batch; past the gaps that a merge left behind it (C8). Equal to the offset asked for: there is nothing, or what was read means nothing any more. */
+  /**
+   * Offset after the last batch; past the gaps that a merge left behind it (C8). Equal to the offset asked for: there
+   * is nothing, or what was read means nothing any more.
+   */
   readonly nextOffset: Offset;
   /**
-   * Epochs that began at or above the offset asked for and below `nextOffset`. They travel with the bytes: a merge may have taken every record of an epoch, and
-   * who does not know it answers a third replica wrongly (C8).
+   * Epochs that began at or above the offset asked for and below `nextOffset`. They travel with the bytes: a merge may
+   * have taken every record of an epoch, and who does not know it answers a third replica wrongly (C8).
    */
   readonly epochs: readonly EpochStart[];
 }
 
 export interface AppendFetchedOptions {
-  /** Where the leader was asked from: bytes that begin elsewhere than where the log ends are refused (`corruptSegment`), for a gap between would look like one that a merge left. */
+  /**
+   * Where the leader was asked from: bytes that begin elsewhere than where the log ends are refused (`corruptSegment`),
+   * for a gap between would look like one that a merge left.
+   */
   readonly fromOffset?: Offset;
   readonly deferSync?: boolean;
   /** The epochs that came with the bytes (`LogSlice.epochs`). */
@@ -23,11 +29,11 @@ export interface AppendFetchedOptions {
 }
 
 /**
- * What replication asks of the storage of one partition, in either role (`PartitionStore` implements it). Methods that return a promise are called
- * one at a time, from the partition's serial queue, except `readLog`.
+ * What replication asks of the storage of one partition, in either role (`PartitionStore` implements it). Methods that
+ * return a promise are called one at a time, from the partition's serial queue, except `readLog`.
  *
- * Three marks, never decreasing but by `truncateTo`: committed <= durable <= sealed <= log end. Below `committedOffset` records are in the
- * committed index; between it and the log end they are pending, in memory as batches.
+ * Three marks, never decreasing but by `truncateTo`: committed <= durable <= sealed <= log end. Below `committedOffset`
+ * records are in the committed index; between it and the log end they are pending, in memory as batches.
  */
 export interface ReplicaLog {
   readonly directory: string;
@@ -67,31 +73,38 @@ export interface ReplicaLog {
   // Follower
 
   /**
-   * Checks the batches (CRC of each, epochs and offsets in order, base >= log end: I4), writes and syncs them, and then stands at `nextOffset`. A new epoch
-   * is durable in the epoch cache before its first batch is. Throws `corruptSegment` for bytes that do not check: nothing was written.
-   * In a rebuild (`deferSync`) nothing is synced before `syncNow`.
+   * Checks the batches (CRC of each, epochs and offsets in order, base >= log end: I4), writes and syncs them, and then
+   * stands at `nextOffset`. A new epoch is durable in the epoch cache before its first batch is. Throws
+   * `corruptSegment` for bytes that do not check: nothing was written. In a rebuild (`deferSync`) nothing is synced
+   * before `syncNow`.
    */
   appendFetched(bytes: Uint8Array, nextOffset: Offset, options?: AppendFetchedOptions): Promise<void>;
   /**
-   * Cuts the log and the epoch cache back to `offset`, durably; the cache also when the log ends below it already (KAFKA-10706). Throws an
-   * InvariantError below `committedOffset` (I3), and `resync needed` is the caller's decision before; `diskFull` when it has changed nothing, and may be called again.
+   * Cuts the log and the epoch cache back to `offset`, durably; the cache also when the log ends below it already
+   * (KAFKA-10706). Throws an InvariantError below `committedOffset` (I3), and `resync needed` is the caller's decision
+   * before; `diskFull` when it has changed nothing, and may be called again.
    */
   truncateTo(offset: Offset): Promise<void>;
 
   // Both
 
   /**
-   * Everything below the high watermark moves into the committed index. Null: done. A promise: batches had to be read from the disk first, or are so many that
-   * one turn of the event loop is not enough; a call meanwhile raises the goal and gets the same promise.
+   * Everything below the high watermark moves into the committed index. Null: done. A promise: batches had to be read
+   * from the disk first, or are so many that one turn of the event loop is not enough; a call meanwhile raises the goal
+   * and gets the same promise.
    */
   commitTo(highWatermark: Offset): Promise<void> | null;
   /**
-   * Up to about `bytesMax` bytes (at least one batch) of sealed batches from `offset` on, which is a batch border or lies in a gap. From memory, at once, where they
-   * are still there; else from the files, whose segments stay pinned meanwhile (C12). `offset` >= logStartOffset and <= sealedOffset.
+   * Up to about `bytesMax` bytes (at least one batch) of sealed batches from `offset` on, which is a batch border or
+   * lies in a gap. From memory, at once, where they are still there; else from the files, whose segments stay pinned
+   * meanwhile (C12). `offset` >= logStartOffset and <= sealedOffset.
    */
   readLog(offset: Offset, bytesMax: number): LogSlice | Promise<LogSlice>;
   syncNow(): Promise<void>;
-  /** This log was copied from one whose removed floor is `floor`: it lacks the same tombstones (C5). Durable; a lower one changes nothing. */
+  /**
+   * This log was copied from one whose removed floor is `floor`: it lacks the same tombstones (C5). Durable; a lower
+   * one changes nothing.
+   */
   raiseRemovedFloor(floor: number): Promise<void>;
   /** Makes the present committed offset durable in META: the next recovery indexes that far (and R19 cuts nothing below it). */
   saveMeta(): Promise<void>;

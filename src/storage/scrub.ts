@@ -44,9 +44,10 @@ export interface ScrubSettings {
 const AHEAD_MS_MAX = 10;
 
 /**
- * One pass over everything below the high watermark, in log order: the CRC of every batch and of every record. It finds what rots before a reader does, while
- * another replica still has it (C11: what is found is a loss of this replica, never cut off). One segment at a time is pinned, so a merge
- * may change the log between two; the pass goes on at the offset it has come to.
+ * One pass over everything below the high watermark, in log order: the CRC of every batch and of every record. It finds
+ * what rots before a reader does, while another replica still has it (C11: what is found is a loss of this replica,
+ * never cut off). One segment at a time is pinned, so a merge may change the log between two; the pass goes on at the
+ * offset it has come to.
  */
 export class Scrub {
   readonly #source: ScrubSource;

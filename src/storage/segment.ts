@@ -117,7 +117,10 @@ export class Segment {
     }
   }
 
-  /** Remembers bytes just written at `position`; a large value, which is read past the cache, only as far as the tail block needs it. */
+  /**
+   * Remembers bytes just written at `position`; a large value, which is read past the cache, only as far as the tail
+   * block needs it.
+   */
   remember(bytes: Uint8Array, position: number, isLargeValue = false): void {
     let from = 0;
     while (from < bytes.length) {
@@ -143,8 +146,9 @@ export class Segment {
   }
 
   /**
-   * Cuts the file at `position`, durably; what was in memory of it is forgotten. A load that is under way when it begins asked for more than will be there,
-   * and one that is when it ends has seen a tail block that goes on: neither is what anybody finds here then.
+   * Cuts the file at `position`, durably; what was in memory of it is forgotten. A load that is under way when it
+   * begins asked for more than will be there, and one that is when it ends has seen a tail block that goes on: neither
+   * is what anybody finds here then.
    */
   async cut(position: number, end: Offset): Promise<void> {
     this.#forgetBlocks();

@@ -196,8 +196,9 @@ export class SegmentedLog {
   }
 
   /**
-   * Cuts the log back: the segment with this index becomes the active one, and ends at `position`, which is offset `end`. Later ones go with one
-   * rewrite of the manifest. What a crash leaves half done is finished by a start (META `cut`).
+   * Cuts the log back: the segment with this index becomes the active one, and ends at `position`, which is offset
+   * `end`. Later ones go with one rewrite of the manifest. What a crash leaves half done is finished by a start (META
+   * `cut`).
    */
   async truncate(index: number, position: number, end: Offset): Promise<void> {
     const target = this.#ordered[index] as Segment;
@@ -256,7 +257,10 @@ export class SegmentedLog {
     await segment.retire(this.#fileSystem);
   }
 
-  /** The segment did not join the log, or nobody knows whether it did: its slot is free and its file closed, but left where it is. */
+  /**
+   * The segment did not join the log, or nobody knows whether it did: its slot is free and its file closed, but left
+   * where it is.
+   */
   async release(segment: Segment): Promise<void> {
     this.#bySlot[segment.slot] = null;
     await segment.handle.close();

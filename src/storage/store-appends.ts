@@ -12,7 +12,10 @@ import type { StoreKey } from './store-lookups.ts';
 
 const NO_KEY: StoreKey = { bytes: EMPTY, start: 0, end: 0, hash: 0 };
 
-/** Encodes a leader's records into the open batch, and makes them known at once to whoever looks for what is appended: the overlay by key, the producers by number. */
+/**
+ * Encodes a leader's records into the open batch, and makes them known at once to whoever looks for what is appended:
+ * the overlay by key, the producers by number.
+ */
 export class StoreAppends {
   readonly #queue: AppendQueue;
   readonly #overlay: Overlay;
@@ -41,7 +44,10 @@ export class StoreAppends {
     this.#queue.endGroup();
   }
 
-  /** The next record is the first of this command (R14): it carries the note. Forgotten where no record follows; then call `appendOutcome`. */
+  /**
+   * The next record is the first of this command (R14): it carries the note. Forgotten where no record follows; then
+   * call `appendOutcome`.
+   */
   beginCommand(note: ProducerNote | null): void {
     this.#note = note;
   }

@@ -6,8 +6,8 @@ import { readManifest, segmentFileName, writeManifest } from './manifest.ts';
 import { type PartitionMeta, type PlannedCut, writePartitionMeta } from './partition-meta.ts';
 
 /**
- * Finishes a truncation that a crash cut short. META named the cut before anything was done, and names it until all is; every step may be done twice.
- * Returns META as it is now.
+ * Finishes a truncation that a crash cut short. META named the cut before anything was done, and names it until all is;
+ * every step may be done twice. Returns META as it is now.
  */
 export async function finishTruncation(
   meta: PartitionMeta,
@@ -23,7 +23,10 @@ export async function finishTruncation(
   return settled;
 }
 
-/** The file first, so that the manifest never names as active one that is sealed to a length. What the manifest drops is removed as a leftover. */
+/**
+ * The file first, so that the manifest never names as active one that is sealed to a length. What the manifest drops is
+ * removed as a leftover.
+ */
 async function cutFiles(cut: PlannedCut, directory: string, fileSystem: FileSystem): Promise<void> {
   const manifest = await readManifest(fileSystem, directory);
   const index = manifest?.segments.findIndex(({ base, state }) => base === cut.base && state !== 'merged');

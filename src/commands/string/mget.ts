@@ -90,9 +90,9 @@ function run(context: CommandContext): void {
 }
 
 /**
- * Reads all keys before the first byte of the reply. Values that lie on disk are loaded together, some at a time; each run goes on where
- * the one before it had to stop. At the end those of earlier runs are looked at again, in the same run: only their versions, if
- * nothing has changed.
+ * Reads all keys before the first byte of the reply. Values that lie on disk are loaded together, some at a time; each
+ * run goes on where the one before it had to stop. At the end those of earlier runs are looked at again, in the same
+ * run: only their versions, if nothing has changed.
  */
 function readAll(context: CommandContext): boolean {
   const from = context.progress instanceof LoadedValues ? context.progress.next : 1;

@@ -7,9 +7,9 @@ export interface AssignableNode {
 }
 
 /**
- * Replicas for each of `partitions` new partitions, the preferred leader first: leaders in turn over all nodes, followers over the next ones with a
- * distance that grows with each round, so that the followers of one leader are spread as well; racks alternate as far as they go.
- * Needs at least `replicationFactor` nodes.
+ * Replicas for each of `partitions` new partitions, the preferred leader first: leaders in turn over all nodes,
+ * followers over the next ones with a distance that grows with each round, so that the followers of one leader are
+ * spread as well; racks alternate as far as they go. Needs at least `replicationFactor` nodes.
  */
 export function assignReplicas(
   nodes: readonly AssignableNode[],

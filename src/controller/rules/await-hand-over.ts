@@ -2,8 +2,8 @@ import type { PartitionState } from '../../model/partition-state.ts';
 import { type Decision, type DecisionReason, memberOf, type PartitionWorld } from './partition-world.ts';
 
 /**
- * Elections that nobody is in a hurry for, away from a leader that is alive, or anew for the same. `memberReturned` is not among them: the leader waits for a life that is over, and could not come
- * to an end.
+ * Elections that nobody is in a hurry for, away from a leader that is alive, or anew for the same. `memberReturned` is
+ * not among them: the leader waits for a life that is over, and could not come to an end.
  */
 const PLANNED: ReadonlySet<DecisionReason> = new Set([
   'leaderShutsDown',
@@ -14,7 +14,8 @@ const PLANNED: ReadonlySet<DecisionReason> = new Set([
 ]);
 
 /**
- * What is to be done before `decision` is: a planned election waits, for a bounded time, until the leader it ends has nothing in flight (PROTOCOL L9), so that no write is left in doubt by it.
+ * What is to be done before `decision` is: a planned election waits, for a bounded time, until the leader it ends has
+ * nothing in flight (PROTOCOL L9), so that no write is left in doubt by it.
  */
 export function awaitHandOver(state: PartitionState, world: PartitionWorld, decision: Decision): Decision {
   if (decision.kind !== 'write' || !PLANNED.has(decision.reason)) return decision;

@@ -30,7 +30,10 @@ const reply = (result: ProposalResult, state: PartitionState | null = null): Pro
   state,
 });
 
-/** What becomes of a leader's wish for another ISR. The order of the checks is the rule (PROTOCOL 2.3; KAFKA-14144: desired state before version). */
+/**
+ * What becomes of a leader's wish for another ISR. The order of the checks is the rule (PROTOCOL 2.3; KAFKA-14144:
+ * desired state before version).
+ */
 export function checkProposal(
   rules: LeafRules,
   proposal: IsrProposal,
@@ -77,7 +80,10 @@ const isUnchanged = (member: ProposedMember, state: PartitionState): boolean =>
   state.incarnations[member.node] === member.incarnation &&
   state.directoryIds[member.node] === member.directoryId;
 
-/** I7 and KIP-841, KIP-903, KAFKA-7837: whoever joins is assigned, alive under that very incarnation, does not shut down, and nothing is wrong with its directory. */
+/**
+ * I7 and KIP-841, KIP-903, KAFKA-7837: whoever joins is assigned, alive under that very incarnation, does not shut
+ * down, and nothing is wrong with its directory.
+ */
 function isEligible(proposal: IsrProposal, state: PartitionState, world: ProposalWorld): boolean {
   const nodes = new Set(proposal.isr.map(({ node }) => node));
   if (!nodes.has(proposal.leader) || nodes.size !== proposal.isr.length) return false;

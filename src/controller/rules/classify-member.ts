@@ -3,9 +3,9 @@ import type { PartitionState } from '../../model/partition-state.ts';
 import type { MemberView } from './partition-world.ts';
 
 /**
- * `current`: alive in the life that counts. `returned`: alive in a newer life, proved whole, in the same directory (R6): keeps its place.
- * `unknown`: alive in a newer life, has not said what it holds. `lossy`: may have lost what it acknowledged (R6). `foreign`: holds another
- * replica than the one that counts, or none (R5). `dead`.
+ * `current`: alive in the life that counts. `returned`: alive in a newer life, proved whole, in the same directory
+ * (R6): keeps its place. `unknown`: alive in a newer life, has not said what it holds. `lossy`: may have lost what it
+ * acknowledged (R6). `foreign`: holds another replica than the one that counts, or none (R5). `dead`.
  */
 export type MemberClass = 'current' | 'returned' | 'unknown' | 'lossy' | 'foreign' | 'dead';
 

@@ -30,8 +30,8 @@ export const isSound = (kind: MemberClass | undefined): boolean => kind === 'cur
 export const isLost = (kind: MemberClass | undefined): boolean => kind === 'lossy' || kind === 'foreign';
 
 /**
- * Lost, and said by a later life than the one that counts: what its recovery found. A replica that is out of order within the life that counts may turn out
- * whole at the next start.
+ * Lost, and said by a later life than the one that counts: what its recovery found. A replica that is out of order
+ * within the life that counts may turn out whole at the next start.
  */
 function isLostForGood(
   state: PartitionState,
@@ -43,8 +43,8 @@ function isLostForGood(
 }
 
 /**
- * Members of ISR and ELR that may lead, those of the ISR first, both in preferred order (4.3-16; KAFKA-13916: nobody who shuts down). Nobody who is to be
- * removed, as long as somebody else can.
+ * Members of ISR and ELR that may lead, those of the ISR first, both in preferred order (4.3-16; KAFKA-13916: nobody
+ * who shuts down). Nobody who is to be removed, as long as somebody else can.
  */
 export function candidatesOf(
   state: PartitionState,
@@ -70,8 +70,9 @@ export function silentReplicas(state: PartitionState, world: PartitionWorld): re
 }
 
 /**
- * A new leader for `state`. Waits for reports for a bounded time; then the electing write takes everybody who is not known to be sound out of the ISR (R7),
- * and never empties it: with no candidate there is no leader, and the ISR stays as it is (PROTOCOL 2.7).
+ * A new leader for `state`. Waits for reports for a bounded time; then the electing write takes everybody who is not
+ * known to be sound out of the ISR (R7), and never empties it: with no candidate there is no leader, and the ISR stays
+ * as it is (PROTOCOL 2.7).
  */
 export function decideElection(
   rules: LeafRules,
@@ -131,8 +132,8 @@ export function withoutShuttingDown(isr: readonly NodeId[], world: PartitionWorl
 }
 
 /**
- * The last leader stays in the ISR (PROTOCOL 2.7). Members known to be lost are disowned even where they cannot be removed: a lossy replica that
- * recovers once more without a loss would look whole (R6).
+ * The last leader stays in the ISR (PROTOCOL 2.7). Members known to be lost are disowned even where they cannot be
+ * removed: a lossy replica that recovers once more without a loss would look whole (R6).
  */
 function nobodyLeads(
   rules: LeafRules,

@@ -20,7 +20,10 @@ function reportOf(state: PartitionState, world: PartitionWorld, node: NodeId): R
   return report.uuid === state.uuid ? report : undefined;
 }
 
-/** Nobody ever led: those who hold an empty replica are the first ISR. Waits for all of them, for a bounded time; for `minInsync` without end. */
+/**
+ * Nobody ever led: those who hold an empty replica are the first ISR. Waits for all of them, for a bounded time; for
+ * `minInsync` without end.
+ */
 export function decideNewPartition(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
   const ready = state.replicas.filter((node) => {
     const report = reportOf(state, world, node);
@@ -39,9 +42,10 @@ export function decideNewPartition(rules: LeafRules, state: PartitionState, worl
 }
 
 /**
- * The coordinator lost writes (R17): what it says of ISR and ELR may be older than what was acknowledged under. Only the greatest (last epoch, log end offset)
- * of *all* assigned replicas is known to hold everything, and only while those that lost something are fewer than `minInsync`. Else it waits for an
- * operator. What is compared must stand still: first an epoch begins that nobody leads, and only who is in it counts.
+ * The coordinator lost writes (R17): what it says of ISR and ELR may be older than what was acknowledged under. Only
+ * the greatest (last epoch, log end offset) of *all* assigned replicas is known to hold everything, and only while
+ * those that lost something are fewer than `minInsync`. Else it waits for an operator. What is compared must stand
+ * still: first an epoch begins that nobody leads, and only who is in it counts.
  */
 export function decideRegressed(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
   const isEverybodyHeard = state.replicas.every(
@@ -57,7 +61,10 @@ export function decideRegressed(rules: LeafRules, state: PartitionState, world: 
   return decideCompared(rules, state, world);
 }
 
-/** Whose word counts is named with the directory that it has now: one that is empty because its disk was, and has a new one when it is asked again, has lost what it had. */
+/**
+ * Whose word counts is named with the directory that it has now: one that is empty because its disk was, and has a new
+ * one when it is asked again, has lost what it had.
+ */
 function leaderless(rules: LeafRules, state: PartitionState, world: PartitionWorld): PartitionState {
   const isr = state.replicas.filter((node) => isWitness(state, node));
   const disowned = isr.filter((node) => reportOf(state, world, node) === undefined);

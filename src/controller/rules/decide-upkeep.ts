@@ -33,8 +33,9 @@ export function decideUpkeep(rules: LeafRules, state: PartitionState, world: Par
 }
 
 /**
- * Who came back whole keeps its place, under its new life and a new epoch (R6; bounce = fail + start, KAFKA-7235). Lossy, foreign and troubled followers leave
- * ISR and ELR in the same write: their reports are void after it. The leader, who is well, stays, so the ISR is not emptied.
+ * Who came back whole keeps its place, under its new life and a new epoch (R6; bounce = fail + start, KAFKA-7235).
+ * Lossy, foreign and troubled followers leave ISR and ELR in the same write: their reports are void after it. The
+ * leader, who is well, stays, so the ISR is not emptied.
  */
 function settleMembers(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision | null {
   const classes = classifyMembers(rules, state, world);
@@ -49,7 +50,10 @@ function settleMembers(rules: LeafRules, state: PartitionState, world: Partition
   return write(reason, changedState(rules, state, world, { isr, elr, renewed, newEpoch }), world);
 }
 
-/** R2: one write takes the new value and, if it is lower, clears the ELR: a leader that does not know of it yet goes by the higher value, and holds still. */
+/**
+ * R2: one write takes the new value and, if it is lower, clears the ELR: a leader that does not know of it yet goes by
+ * the higher value, and holds still.
+ */
 function takeMinInsync(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision | null {
   if (state.minInsync === undefined || state.minInsync === world.minInsync) return null;
   return write('minInsyncChanged', changedState(rules, state, world, { newEpoch: false }), world);
@@ -114,7 +118,10 @@ function completeReassignment(
   return write('reassignDone', changedState(rules, shrunk, world, { newEpoch: true }), world);
 }
 
-/** Only to a preferred replica that stands in the live ISR (PROTOCOL 2.7), and while nobody is missing for whom it might be needed. */
+/**
+ * Only to a preferred replica that stands in the live ISR (PROTOCOL 2.7), and while nobody is missing for whom it might
+ * be needed.
+ */
 function electPreferred(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision | null {
   const preferred = targetOf(state)[0];
   if (!world.isPreferredDue || preferred === undefined || preferred === state.leader) return null;

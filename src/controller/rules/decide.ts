@@ -16,8 +16,8 @@ import {
 } from './partition-world.ts';
 
 /**
- * What is to be done about one partition now (PROTOCOL 2.11): a function of what is, never of what happened, so that a new controller runs it over everything
- * and a missed event is made good by the next.
+ * What is to be done about one partition now (PROTOCOL 2.11): a function of what is, never of what happened, so that a
+ * new controller runs it over everything and a missed event is made good by the next.
  */
 export function decide(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
   const decision = decideFreely(rules, state, world);
@@ -40,8 +40,8 @@ function decideFreely(rules: LeafRules, state: PartitionState, world: PartitionW
 }
 
 /**
- * Whatever is written upon a state that the coordinator had forgotten the end of would hide for good that it had: the versions and epochs come again (R17). Where it is for an election, the time waited
- * counts for that.
+ * Whatever is written upon a state that the coordinator had forgotten the end of would hide for good that it had: the
+ * versions and epochs come again (R17). Where it is for an election, the time waited counts for that.
  */
 function awaitWitnesses({ replicas }: PartitionState, world: PartitionWorld, purpose: WaitPurpose): Decision {
   return waitFor(
@@ -61,7 +61,10 @@ function decideAtOnce(rules: LeafRules, state: PartitionState, world: PartitionW
   return decideUpkeep(rules, state, world);
 }
 
-/** No member may lead without a loss, and none is left that might say in time that it can: only then an operator's wish for an unclean election counts (PROTOCOL 2.7). */
+/**
+ * No member may lead without a loss, and none is left that might say in time that it can: only then an operator's wish
+ * for an unclean election counts (PROTOCOL 2.7).
+ */
 function isNobodySound(rules: LeafRules, state: PartitionState, world: PartitionWorld): boolean {
   const classes = classifyMembers(rules, state, world);
   if (candidatesOf(state, world, classes).length > 0 && rules.isWitnessed(state, world)) return false;
@@ -91,7 +94,8 @@ const isElecting = (decision: Decision, state: PartitionState): boolean =>
     : decision.kind === 'wait' && decision.purpose === 'election';
 
 /**
- * The leader has handed over, and what it was asked for holds no more, or its controller is gone: somebody must lead in another epoch. The same again, if nobody else can.
+ * The leader has handed over, and what it was asked for holds no more, or its controller is gone: somebody must lead in
+ * another epoch. The same again, if nobody else can.
  */
 function decideHandedOver(rules: LeafRules, state: PartitionState, world: PartitionWorld): Decision {
   const classes = classifyMembers(rules, state, world);

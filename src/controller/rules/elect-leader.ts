@@ -2,8 +2,9 @@ import { asLeaderEpoch, type LeaderEpoch, type NodeId } from '../../model/number
 import type { Candidate } from './partition-world.ts';
 
 /**
- * Who leads: the greatest (last epoch, log end offset), since it truncates least; those who did not say come last; among equals the first in the order
- * given. Every candidate holds everything committed, so this is never what safety rests on (4.3-16). Null: there is no candidate.
+ * Who leads: the greatest (last epoch, log end offset), since it truncates least; those who did not say come last;
+ * among equals the first in the order given. Every candidate holds everything committed, so this is never what safety
+ * rests on (4.3-16). Null: there is no candidate.
  */
 export function electLeader(candidates: readonly Candidate[]): NodeId | null {
   let best: Candidate | undefined;

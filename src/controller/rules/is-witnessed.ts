@@ -2,9 +2,11 @@ import { isWitness, type PartitionState } from '../../model/partition-state.ts';
 import type { PartitionWorld } from './partition-world.ts';
 
 /**
- * Whether so many assigned replicas have said in this reign what they know that a state which the coordinator lost would have shown (R17). What was acknowledged under such a state is known to
- * `minInsync` replicas at least, each of which remembers the version: among all but `minInsync - 1` of the replicas there is one. Never more than `minInsync` are asked for, without
- * which nothing could be written anyway: where that is no majority of the replicas, a coordinator that loses writes is not guarded against.
+ * Whether so many assigned replicas have said in this reign what they know that a state which the coordinator lost
+ * would have shown (R17). What was acknowledged under such a state is known to `minInsync` replicas at least, each of
+ * which remembers the version: among all but `minInsync - 1` of the replicas there is one. Never more than `minInsync`
+ * are asked for, without which nothing could be written anyway: where that is no majority of the replicas, a
+ * coordinator that loses writes is not guarded against.
  *
  * Once in a reign is enough: what is lost while a controller reigns was written by itself, so its session is not served any more.
  */
@@ -22,8 +24,9 @@ function needOf(minInsync: number, count: number): number {
 }
 
 /**
- * Whether the leader has said in this reign what it knows, where `next` lets it lead on in its epoch. It may go by a newer version than the coordinator remembers, and would take an echo of `next`, which
- * has the number of that one, for an echo of its own (R17). Whoever has spoken takes nothing of an earlier reign any more.
+ * Whether the leader has said in this reign what it knows, where `next` lets it lead on in its epoch. It may go by a
+ * newer version than the coordinator remembers, and would take an echo of `next`, which has the number of that one, for
+ * an echo of its own (R17). Whoever has spoken takes nothing of an earlier reign any more.
  */
 export function hasLeaderSpoken(
   { leader, leaderEpoch }: PartitionState,

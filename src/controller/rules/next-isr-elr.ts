@@ -6,8 +6,9 @@ export interface IsrElr {
 }
 
 /**
- * ISR and ELR after a change of the ISR (R1, KIP-966). While the ISR has at least `minInsync` members the high watermark moves, so that whoever is outside
- * falls behind: no ELR. Below that it is frozen, and who leaves has everything committed; except `dropped`, of whom that is not known.
+ * ISR and ELR after a change of the ISR (R1, KIP-966). While the ISR has at least `minInsync` members the high
+ * watermark moves, so that whoever is outside falls behind: no ELR. Below that it is frozen, and who leaves has
+ * everything committed; except `dropped`, of whom that is not known.
  */
 export function nextIsrElr(
   now: IsrElr,

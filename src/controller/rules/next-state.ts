@@ -34,7 +34,8 @@ export function changedState(
   change: StateChange,
 ): PartitionState {
   const { minInsync } = world;
-  // Also where the ISR stays: with a lower min.insync it may be large enough for the high watermark to move, and then nobody outside has everything (R2).
+  // Also where the ISR stays: with a lower min.insync it may be large enough for the high watermark to move, and then
+  // nobody outside has everything (R2).
   const kept = rules.nextIsrElr(state, change.isr ?? state.isr, minInsync, new Set());
   const isr = change.isr ?? kept.isr;
   const elr = change.elr ?? kept.elr;

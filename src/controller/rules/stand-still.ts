@@ -2,8 +2,9 @@ import type { PartitionState, ReplicaReport } from '../../model/partition-state.
 import type { PartitionWorld } from './partition-world.ts';
 
 /**
- * Whether the state is that of an epoch that nobody leads, above all that anybody has heard of: only in such a one may replicas be compared after the coordinator lost writes (R17). A leader that goes
- * on in an epoch before it commits while it is asked, and what was the greatest log when one replica answered is not when the next does.
+ * Whether the state is that of an epoch that nobody leads, above all that anybody has heard of: only in such a one may
+ * replicas be compared after the coordinator lost writes (R17). A leader that goes on in an epoch before it commits
+ * while it is asked, and what was the greatest log when one replica answered is not when the next does.
  */
 export function isLeaderless(
   { recovery, leader, leaderEpoch }: PartitionState,

@@ -34,15 +34,20 @@ type Work = 'none' | 'append' | 'truncate' | 'open' | 'finish' | 'failed';
 const PATIENCE_DOUBLINGS_MAX = 3;
 
 interface Piece extends Pick<DataOutcome, 'bytes' | 'nextOffset' | 'epochs'> {
-  /** Where the log is to end when it is written. What lies between this and the first batch is a gap that a merge left at the leader. */
+  /**
+   * Where the log is to end when it is written. What lies between this and the first batch is a gap that a merge left
+   * at the leader.
+   */
   readonly fromOffset: Offset;
 }
 
 /**
- * Follows one leader in one epoch (PROTOCOL 2.6): what to fetch, truncate, append, commit and acknowledge. Pure: events in, effects out; the log is only read.
+ * Follows one leader in one epoch (PROTOCOL 2.6): what to fetch, truncate, append, commit and acknowledge. Pure: events
+ * in, effects out; the log is only read.
  *
- * Invariants: at most one fetch is awaited, and only its reply is heard; a fetch leaves while at most one earlier piece is being written and none waits; nothing
- * is committed above what this log holds; a diverging reply never moves the high watermark (KAFKA-14704).
+ * Invariants: at most one fetch is awaited, and only its reply is heard; a fetch leaves while at most one earlier piece
+ * is being written and none waits; nothing is committed above what this log holds; a diverging reply never moves the
+ * high watermark (KAFKA-14704).
  */
 export class FollowerCore {
   readonly #rules: ReplicationRules;
@@ -57,14 +62,20 @@ export class FollowerCore {
   #wantedOffset = asOffset(0);
   #wantedEpoch = asLeaderEpoch(0);
   #leaderHighWatermark = asOffset(0);
-  /** By the last data reply: what was committed is no more than what it said is committed, or no more than what is here already. */
+  /**
+   * By the last data reply: what was committed is no more than what it said is committed, or no more than what is here
+   * already.
+   */
   #isCommittedKnown = false;
   #version: PartitionVersion;
   #versionAsked: PartitionVersion;
   #reportedOffset = -1;
   /** Fetches in a row whose reply did not come in time. */
   #overdueCount = 0;
-  /** The leader of this epoch has sent data: up to there the two logs agree. Before that what is on the disk may be a tail of others. */
+  /**
+   * The leader of this epoch has sent data: up to there the two logs agree. Before that what is on the disk may be a
+   * tail of others.
+   */
   #isReconciled = false;
   #rebuildId = 0;
 
@@ -157,7 +168,10 @@ export class FollowerCore {
     ];
   }
 
-  /** A lost reply costs little; but where every reply takes longer than this, none would ever be heard: so it grows after every second one. */
+  /**
+   * A lost reply costs little; but where every reply takes longer than this, none would ever be heard: so it grows
+   * after every second one.
+   */
   get #patienceMs(): number {
     const { pollMsMax, retryMs } = this.#options;
     return (pollMsMax + retryMs) * 2 ** Math.min(PATIENCE_DOUBLINGS_MAX, this.#overdueCount >> 1);
@@ -303,8 +317,8 @@ export class FollowerCore {
   }
 
   /**
-   * Everything that was committed when the leader answered last is here, and so all that it had removed tombstones of. A new leader's high watermark may be
-   * below what an earlier one has committed: alone it proves nothing (L4).
+   * Everything that was committed when the leader answered last is here, and so all that it had removed tombstones of.
+   * A new leader's high watermark may be below what an earlier one has committed: alone it proves nothing (L4).
    */
   get #isRebuildComplete(): boolean {
     if (this.#rebuildId === 0 || !this.#isCommittedKnown) return false;
@@ -331,7 +345,10 @@ export class FollowerCore {
     return [{ kind: 'progress', durableOffset: log.durableOffset, partitionVersion: version }];
   }
 
-  /** Of a reply that came before it, one piece may be being written and one wait: it is asked for again from where it was to begin. */
+  /**
+   * Of a reply that came before it, one piece may be being written and one wait: it is asked for again from where it
+   * was to begin.
+   */
   #unreadable(): FollowerEffect[] {
     return [dropped('it cannot be read'), this.#retry()];
   }

@@ -3,7 +3,10 @@ import type { EpochStart } from '../../storage/epoch-cache.ts';
 import type { ReplicaLog } from '../../storage/replica-log.ts';
 import type { FetchOutcome } from '../messages.ts';
 
-/** What the core looks at of the log that it fills: read at each step, so that no two marks are of different moments (KAFKA-5036). */
+/**
+ * What the core looks at of the log that it fills: read at each step, so that no two marks are of different moments
+ * (KAFKA-5036).
+ */
 export type FollowedLog = Pick<
   ReplicaLog,
   'logEndOffset' | 'durableOffset' | 'committedOffset' | 'lastEpoch' | 'epochEnd'
@@ -37,8 +40,8 @@ export type FollowerEvent =
   | { readonly kind: 'timer' };
 
 /**
- * What the shell has to do, in this order. `append`, `truncate`, `openRebuild` and `finishRebuild` run one after the other and end with the event that
- * belongs to them; the rest is done at once.
+ * What the shell has to do, in this order. `append`, `truncate`, `openRebuild` and `finishRebuild` run one after the
+ * other and end with the event that belongs to them; the rest is done at once.
  */
 export type FollowerEffect =
   | {

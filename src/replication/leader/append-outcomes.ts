@@ -8,8 +8,8 @@ import { ResolutionQueue } from './resolution-queue.ts';
 import { type StallTarget, StallWatch } from './stall-watch.ts';
 
 /**
- * Everybody who waits for what was appended to a partition, told from one place (PROTOCOL 2.7): the high watermark moved, the write deadline is over, or the
- * appends are given up.
+ * Everybody who waits for what was appended to a partition, told from one place (PROTOCOL 2.7): the high watermark
+ * moved, the write deadline is over, or the appends are given up.
  */
 export class AppendOutcomes {
   readonly #listeners: CommitListeners;

@@ -11,7 +11,10 @@ export interface CommitHost {
   failed(error: unknown): void;
 }
 
-/** The way of the high watermark into the store: on the spot for what this leader appended, in turn with the flushes for what it inherited. */
+/**
+ * The way of the high watermark into the store: on the spot for what this leader appended, in turn with the flushes for
+ * what it inherited.
+ */
 export class CommitSide {
   readonly #host: CommitHost;
   readonly #store: PartitionStore;

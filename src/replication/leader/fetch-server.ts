@@ -33,8 +33,9 @@ interface ParkedFetch {
 }
 
 /**
- * Answers the fetches that reconciliation accepted: with batches if there are any, else when there are, when the high watermark has moved (KAFKA-8443), or after
- * `pollMsMax`. Of each replica only the newest fetch counts: whatever comes of an older one is dropped.
+ * Answers the fetches that reconciliation accepted: with batches if there are any, else when there are, when the high
+ * watermark has moved (KAFKA-8443), or after `pollMsMax`. Of each replica only the newest fetch counts: whatever comes
+ * of an older one is dropped.
  */
 export class FetchServer {
   readonly #host: FetchServerHost;
@@ -56,7 +57,10 @@ export class FetchServer {
     this.#bytesMax = bytesMax;
   }
 
-  /** Forgets an older fetch of the same replica. Call also for one that is answered at once otherwise. A late one of a life that is over displaces nothing. */
+  /**
+   * Forgets an older fetch of the same replica. Call also for one that is answered at once otherwise. A late one of a
+   * life that is over displaces nothing.
+   */
   supersede(fetch: Fetch): void {
     const newest = this.#newest.get(fetch.from);
     if (newest !== undefined && fetch.fromIncarnation < newest.fromIncarnation) return;
@@ -136,8 +140,9 @@ export class FetchServer {
   }
 
   /**
-   * The role may have ended and the replica may have asked anew while the log was read: then nobody waits for this. A merge may have removed a tombstone that the
-   * check still saw and the read did not find: asked again (C5, KAFKA-5036).
+   * The role may have ended and the replica may have asked anew while the log was read: then nobody waits for this. A
+   * merge may have removed a tombstone that the check still saw and the read did not find: asked again (C5,
+   * KAFKA-5036).
    */
   #answerStill(fetch: Fetch, slice: LogSlice): void {
     if (this.#isStopped || this.#newest.get(fetch.from) !== fetch) return;

@@ -39,7 +39,10 @@ export class FlushSide implements Flushable {
     return !this.#isStopped && this.#host.maySeal() && this.#store.hasUnflushed;
   }
 
-  /** The role has ended: the store is somebody else's as soon as the running flush is over, though the scheduler may still call. */
+  /**
+   * The role has ended: the store is somebody else's as soon as the running flush is over, though the scheduler may
+   * still call.
+   */
   stop(): void {
     this.#isStopped = true;
   }

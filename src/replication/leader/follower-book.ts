@@ -61,7 +61,10 @@ export class FollowerBook {
     return false;
   }
 
-  /** After reconciliation accepted it (2.6 step 5). What was known of another life or directory is void (KIP-903, R5), and so is what was before a rebuild. */
+  /**
+   * After reconciliation accepted it (2.6 step 5). What was known of another life or directory is void (KIP-903, R5),
+   * and so is what was before a rebuild.
+   */
   noteFetch(fetch: Fetch, logEndOffset: Offset, removalCount: number, nowMs: MonotonicMillis): void {
     const { from, fromIncarnation, directoryId } = fetch;
     const rebuild = this.#rules.noteRebuild(this.#rebuilds.get(from), fetch, removalCount, nowMs);

@@ -54,8 +54,9 @@ const NEVER_MS = asMonotonicMillis(Number.POSITIVE_INFINITY);
 const NOTHING: readonly LeaderEffect[] = [];
 
 /**
- * The leader of one partition in one leader epoch, as a state machine: events in, effects out, no clock and no disk of its own. Whatever it decides is a rule of `ReplicationRules`; here
- * stands only what is remembered and in which order rules are asked.
+ * The leader of one partition in one leader epoch, as a state machine: events in, effects out, no clock and no disk of
+ * its own. Whatever it decides is a rule of `ReplicationRules`; here stands only what is remembered and in which order
+ * rules are asked.
  */
 export class LeaderCore {
   readonly #rules: ReplicationRules;
@@ -134,7 +135,10 @@ export class LeaderCore {
     return this.#rules.leaseSet(this.#view, this.#rules);
   }
 
-  /** When the first lease of the lease set ends; Infinity: nobody else could be elected. Says nothing of the other conditions of `leaseValid`. */
+  /**
+   * When the first lease of the lease set ends; Infinity: nobody else could be elected. Says nothing of the other
+   * conditions of `leaseValid`.
+   */
   get leaseUntilMs(): MonotonicMillis {
     let untilMs = Number.POSITIVE_INFINITY;
     for (const node of this.leaseSet) {
@@ -174,7 +178,10 @@ export class LeaderCore {
     return this.#rules.floorPinned(this.#book.rebuilds, nowMs, { idleMsMax: lagMsMax * 4, rebuildMsMax });
   }
 
-  /** The checks of a fetch that was accepted before, over the log as it is now: a merge may have overtaken it while it was parked or read (C5). */
+  /**
+   * The checks of a fetch that was accepted before, over the log as it is now: a merge may have overtaken it while it
+   * was parked or read (C5).
+   */
   refusalOf(fetch: Fetch, log: LogSnapshot): FetchRefusal | null {
     const known = {
       progress: this.#view.followers.get(fetch.from),

@@ -1,7 +1,10 @@
 import { asMonotonicMillis, type MonotonicMillis } from '../../model/numbers.ts';
 import type { FollowerProgress, LeaderView } from '../rules/types.ts';
 
-/** When the leader must look again though nothing happens: the earliest instant after `nowMs` at which a rule may answer differently. Infinity: never. */
+/**
+ * When the leader must look again though nothing happens: the earliest instant after `nowMs` at which a rule may answer
+ * differently. Infinity: never.
+ */
 export function nextDeadline(
   view: LeaderView,
   nowMs: MonotonicMillis,
@@ -16,7 +19,10 @@ export function nextDeadline(
   return asMonotonicMillis(dueMs);
 }
 
-/** Of a member: when it counts as silent or lagging. Of another: when the high watermark need not wait for it any longer (KAFKA-15021). */
+/**
+ * Of a member: when it counts as silent or lagging. Of another: when the high watermark need not wait for it any longer
+ * (KAFKA-15021).
+ */
 function followerDeadline(view: LeaderView, progress: FollowerProgress, nowMs: MonotonicMillis): number {
   const graceMs = Math.max(progress.sinceMs, view.listeningSinceMs);
   const isMember = view.state.isr.includes(progress.node);

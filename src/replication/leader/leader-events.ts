@@ -78,7 +78,10 @@ export type LeaderEvent =
 export type LeaderEffect =
   /** Answer with data from `fetch.fetchOffset` on. */
   | { readonly kind: 'serve'; readonly fetch: Fetch }
-  /** Hold it until something is sealed, `pollMsMax` are over, a newer fetch of that replica comes, or `wakeParked`; then answer as `serve`. */
+  /**
+   * Hold it until something is sealed, `pollMsMax` are over, a newer fetch of that replica comes, or `wakeParked`; then
+   * answer as `serve`.
+   */
   | { readonly kind: 'park'; readonly fetch: Fetch }
   | {
       readonly kind: 'reply';
@@ -95,7 +98,10 @@ export type LeaderEffect =
   | { readonly kind: 'adopt'; readonly state: PartitionState }
   /** Replaces the timer set before: `tick` then. */
   | { readonly kind: 'wakeAt'; readonly atMs: MonotonicMillis }
-  /** Somebody knows something newer: read the metadata again. Leases are dropped already where an epoch is in doubt (4.3-5, L8). */
+  /**
+   * Somebody knows something newer: read the metadata again. Leases are dropped already where an epoch is in doubt
+   * (4.3-5, L8).
+   */
   | { readonly kind: 'suspectSelf'; readonly reason: 'newerEpoch' | 'newerVersion' }
   /** R1: appends are refused before they are made, or accepted again. */
   | { readonly kind: 'appends'; readonly accepted: boolean }

@@ -29,8 +29,9 @@ export class LeaderFailure {
   }
 
   /**
-   * Nothing of the batch was written when making room for it failed: it is refused, and so is what came after it. Once the
-   * write had begun, or followers may have the batch, nobody can say: in doubt, and the partition is fenced (R22, R24, KAFKA-10778).
+   * Nothing of the batch was written when making room for it failed: it is refused, and so is what came after it. Once
+   * the write had begun, or followers may have the batch, nobody can say: in doubt, and the partition is fenced (R22,
+   * R24, KAFKA-10778).
    */
   ofFlush(failure: FlushFailure): void {
     const error = asCaskadeError(failure.cause);
@@ -64,7 +65,10 @@ export class LeaderFailure {
     return refusal;
   }
 
-  /** What was sealed may be with followers, unless there are none. `firstOffset` is where the failure began; in a cluster nothing above the high watermark is committed by this leader any more. */
+  /**
+   * What was sealed may be with followers, unless there are none. `firstOffset` is where the failure began; in a
+   * cluster nothing above the high watermark is committed by this leader any more.
+   */
   #giveUp(firstOffset: Offset, refusedFrom: Offset, error: CaskadeError): void {
     const goesOn = this.#host.isAlone() || !this.#writeGate.isFenced;
     const sealed = this.#host.isAlone() ? 0 : this.#store.sealedOffset;

@@ -3,7 +3,10 @@ import { InvariantError } from '../../model/errors.ts';
 import type { NodeId, Offset } from '../../model/numbers.ts';
 import type { LeaderView } from '../rules/types.ts';
 
-/** I3: never back, never above the log end. I5: at least min.insync members, and each of them has it on disk by a fetch of this epoch. */
+/**
+ * I3: never back, never above the log end. I5: at least min.insync members, and each of them has it on disk by a fetch
+ * of this epoch.
+ */
 function checkCommit(view: LeaderView, next: Offset): void {
   if (next <= view.highWatermark)
     fail(view, `the high watermark ${view.highWatermark} went back to ${next} (I3)`);
@@ -22,7 +25,10 @@ function durableOffsetOf(view: LeaderView, node: NodeId): number {
   return progress === undefined || progress.fetchOffset < 0 ? -1 : progress.durableOffset;
 }
 
-/** I7: an ISR has its leader in it under its present life, and everybody in it is assigned; who joins is alive under the life that is named. */
+/**
+ * I7: an ISR has its leader in it under its present life, and everybody in it is assigned; who joins is alive under the
+ * life that is named.
+ */
 function checkProposal(view: LeaderView, members: readonly ProposedMember[]): void {
   const own = members.find((member) => member.node === view.self);
   if (own?.incarnation !== view.incarnation) fail(view, 'an ISR was proposed without its leader (I7)');
@@ -38,7 +44,7 @@ function fail(view: LeaderView, text: string): never {
 }
 
 /**
- * What must hold whatever the rules say: checked apart from them, always (PROTOCOL 2.10). A leader that breaks one stops. In one object, as the rules are: what a broken rule does beyond it
- * is to be seen from outside.
+ * What must hold whatever the rules say: checked apart from them, always (PROTOCOL 2.10). A leader that breaks one
+ * stops. In one object, as the rules are: what a broken rule does beyond it is to be seen from outside.
  */
 export const LEADER_INVARIANTS = { checkCommit, checkProposal };

@@ -22,8 +22,9 @@ import { Upkeep } from './upkeep.ts';
 import { WriteGate } from './write-gate.ts';
 
 /**
- * The leader's role of one partition, for one leader epoch. What is committed, who is in sync, and whether reads may be answered the core decides; here is done what follows from
- * it: commits, fetches answered, the end of the role. A node that is alone leads in the same way, with an ISR of itself.
+ * The leader's role of one partition, for one leader epoch. What is committed, who is in sync, and whether reads may be
+ * answered the core decides; here is done what follows from it: commits, fetches answered, the end of the role. A node
+ * that is alone leads in the same way, with an ISR of itself.
  *
  * What awaits (flush, roll, commits of what was inherited, the exchange of merged segments) goes through one serial queue.
  */
@@ -133,11 +134,15 @@ export class PartitionLeader implements LeaderRole {
     return this.#stopped;
   }
 
-  /** Of a node that is alone: flushes what was appended, stops the background work, and leaves a directory that was closed cleanly. */
+  /**
+   * Of a node that is alone: flushes what was appended, stops the background work, and leaves a directory that was
+   * closed cleanly.
+   */
   async close(): Promise<void> {
     this.#writeGate.shut();
     this.partition.stopSweeping();
-    // Once at least: the flush that runs may have taken a batch that it has not sealed yet, and what is refused below must never be written (R22).
+    // Once at least: the flush that runs may have taken a batch that it has not sealed yet, and what is refused below
+    // must never be written (R22).
     do await this.#flushSide.flushOne();
     while (this.#store.hasUnflushed && !this.isFenced);
     this.#isClosing = true;

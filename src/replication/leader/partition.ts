@@ -65,8 +65,8 @@ const SUSPENDED: Admission = { verdict: 'suspended' };
 const NO_ERROR = new CaskadeError('tryAgain', 'nothing was refused');
 
 /**
- * One partition as its leader serves it, in one leader epoch: what commands append to and read from. What is committed, and when reads may be served, the
- * role around it says. A node that is alone leads in the same way.
+ * One partition as its leader serves it, in one leader epoch: what commands append to and read from. What is committed,
+ * and when reads may be served, the role around it says. A node that is alone leads in the same way.
  *
  * All appends and look-ups are synchronous.
  */

@@ -18,7 +18,8 @@ export interface ReadGateHost {
   nextStampSequence(): number;
   requestStamps(): void;
   /**
-   * Asks the coordinator whether it still has our version of the partition (R9). If so, `confirmedByVersion(upTo)` is called before this resolves. Never rejects.
+   * Asks the coordinator whether it still has our version of the partition (R9). If so, `confirmedByVersion(upTo)` is
+   * called before this resolves. Never rejects.
    */
   checkVersion(upTo: number): Promise<void>;
 }
@@ -48,9 +49,10 @@ const SHARED_MS = 10;
 const NO_ERROR = new CaskadeError('tryAgain', 'nothing was refused');
 
 /**
- * Whether a read may be answered by this leader (4.2, 4.4): by the lease; else by read-index, when every member of the lease set has echoed a stamp that was sent
- * after the read arrived; else by a check of the partition's version at the coordinator. Until one of them says so the read is suspended, and after the deadline refused:
- * never answered unconfirmed (L7).
+ * Whether a read may be answered by this leader (4.2, 4.4): by the lease; else by read-index, when every member of the
+ * lease set has echoed a stamp that was sent after the read arrived; else by a check of the partition's version at the
+ * coordinator. Until one of them says so the read is suspended, and after the deadline refused: never answered
+ * unconfirmed (L7).
  *
  * One round of stamps and one check are under way at a time; what arrives meanwhile goes with the next.
  */
@@ -202,7 +204,8 @@ export class ReadGate {
     this.#patience ??= this.#clock.setTimer(this.#settings.patienceMs, () => {
       this.#patience = null;
       if (this.#closedBy !== null || this.#askers.length === 0 || !this.#host.isServing()) return;
-      // The stamps may be lost, or one that should echo them is silent: stamps again, which do for the round as well, and the third path beside them.
+      // The stamps may be lost, or one that should echo them is silent: stamps again, which do for the round as well,
+      // and the third path beside them.
       if (this.#round !== null) this.#host.requestStamps();
       void this.#check();
       this.#seek();

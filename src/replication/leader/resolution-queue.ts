@@ -7,8 +7,8 @@ interface Waiter {
 }
 
 /**
- * Those who wait for an offset to be committed or given up: readers behind their own write, reads of keys that are due. Many may wait
- * for the same offset; they share a promise. Completed from one place (PROTOCOL 2.7).
+ * Those who wait for an offset to be committed or given up: readers behind their own write, reads of keys that are due.
+ * Many may wait for the same offset; they share a promise. Completed from one place (PROTOCOL 2.7).
  */
 export class ResolutionQueue {
   /** In order of offset. */

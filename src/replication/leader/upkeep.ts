@@ -38,7 +38,10 @@ export interface UpkeepDoors {
 /** META follows the high watermark at this distance while it moves. */
 const SAVE_META_MS = 5_000;
 
-/** The work on a led partition that nobody waits for: hints and merges, syncs in intervals, META. No timer runs while nothing is written. */
+/**
+ * The work on a led partition that nobody waits for: hints and merges, syncs in intervals, META. No timer runs while
+ * nothing is written.
+ */
 export class Upkeep {
   readonly #settings: UpkeepSettings;
   readonly #host: UpkeepHost;
@@ -136,8 +139,8 @@ export class Upkeep {
   }
 
   /**
-   * A roll that failed after it had replaced the manifest leaves memory and disk at odds about which segment is active: no write may
-   * follow. Only a full disk is met before that.
+   * A roll that failed after it had replaced the manifest leaves memory and disk at odds about which segment is active:
+   * no write may follow. Only a full disk is met before that.
    */
   async #roll(): Promise<void> {
     if (this.#host.isCancelled()) return;

@@ -17,8 +17,8 @@ export interface WriteGateHost {
 }
 
 /**
- * Whether a partition takes writes, and if not, why: for good once it is fenced (R24, KAFKA-10778), until there is room when the disk
- * is full, or because the server is shutting down.
+ * Whether a partition takes writes, and if not, why: for good once it is fenced (R24, KAFKA-10778), until there is room
+ * when the disk is full, or because the server is shutting down.
  */
 export class WriteGate {
   readonly #host: WriteGateHost;

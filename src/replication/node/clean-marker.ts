@@ -8,8 +8,8 @@ const NAME = 'CLEAN';
 const FORMAT = 1;
 
 /**
- * The marker of a clean shutdown: everything was closed by the life that it names. It goes before the first log is opened, and comes after the
- * last one is closed (KAFKA-10471).
+ * The marker of a clean shutdown: everything was closed by the life that it names. It goes before the first log is
+ * opened, and comes after the last one is closed (KAFKA-10471).
  */
 export class CleanMarker {
   readonly #fileSystem: FileSystem;

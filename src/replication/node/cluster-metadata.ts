@@ -69,8 +69,8 @@ export class ClusterMetadata {
   }
 
   /**
-   * True: somebody came, went, or began another life. A life that is over does not come back, and of pushed lists none that is older than one seen. `order` null: read from the
-   * coordinator.
+   * True: somebody came, went, or began another life. A life that is over does not come back, and of pushed lists none
+   * that is older than one seen. `order` null: read from the coordinator.
    */
   noteNodes(nodes: readonly NodeRegistration[], order: NodesOrder | null): boolean {
     if (order !== null) {
@@ -103,7 +103,10 @@ const isBefore = (order: NodesOrder, than: NodesOrder): boolean =>
     ? order.sequence < than.sequence
     : order.controllerEpoch < than.controllerEpoch;
 
-/** Epochs first: after a coordinator lost writes versions may repeat, and an epoch in which nothing was written. Then the later reign is right (R17). */
+/**
+ * Epochs first: after a coordinator lost writes versions may repeat, and an epoch in which nothing was written. Then
+ * the later reign is right (R17).
+ */
 export function isNewer(state: PartitionState, known: PartitionState): boolean {
   if (state.leaderEpoch !== known.leaderEpoch) return state.leaderEpoch > known.leaderEpoch;
   if (state.version !== known.version) return state.version > known.version;

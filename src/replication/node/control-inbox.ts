@@ -12,7 +12,10 @@ import type { ReplicaNode } from './replica-node.ts';
 import type { ReplicaSet } from './replica-set.ts';
 import { StateAcks } from './state-acks.ts';
 
-/** What the controller says to this node: heard only from the newest one that is known, and where it means a life only in that life (KAFKA-1096, KAFKA-7235). */
+/**
+ * What the controller says to this node: heard only from the newest one that is known, and where it means a life only
+ * in that life (KAFKA-1096, KAFKA-7235).
+ */
 export class ControlInbox {
   readonly #node: ReplicaNode & { readonly metadata: ClusterMetadata };
   readonly #replicas: ReplicaSet;
@@ -69,8 +72,9 @@ export class ControlInbox {
   }
 
   /**
-   * An answer is a promise, in this life and the next, to learn no version of an earlier reign (R17): the epoch of who asks is durable before it. A controller that does not know
-   * of one after it is told: a coordinator that lost writes may have let it reign below.
+   * An answer is a promise, in this life and the next, to learn no version of an earlier reign (R17): the epoch of who
+   * asks is durable before it. A controller that does not know of one after it is told: a coordinator that lost writes
+   * may have let it reign below.
    */
   #asked(query: ReplicaQuery): void {
     const epoch = query.controllerEpoch;

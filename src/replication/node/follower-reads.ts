@@ -3,8 +3,8 @@ import type { PartitionStore } from '../../storage/partition-store.ts';
 import type { StaleReads } from './stale-reads.ts';
 
 /**
- * The committed state of a follower. A record that cannot be read is not answered: the replica is told, the read is suspended, and whoever asks for reads of the
- * replica again is refused until it has been built anew (C11).
+ * The committed state of a follower. A record that cannot be read is not answered: the replica is told, the read is
+ * suspended, and whoever asks for reads of the replica again is refused until it has been built anew (C11).
  */
 export class FollowerReads implements StaleReads {
   readonly #store: PartitionStore;

@@ -44,16 +44,23 @@ export interface EchoedStamp {
 export interface LeaderHost {
   send(to: NodeId, message: PeerMessage): void;
   propose(proposal: IsrProposal): void;
-  /** A newer state of this leader epoch came with the controller's answer: it is to be applied as one that was pushed (R17: `stateApplied` when its version is durable). */
+  /**
+   * A newer state of this leader epoch came with the controller's answer: it is to be applied as one that was pushed
+   * (R17: `stateApplied` when its version is durable).
+   */
   adopt(state: PartitionState): void;
   /** Somebody knows a newer epoch or version: the coordinator is to be read again. */
   suspectSelf(): void;
   /**
-   * The first instant at which this partition's leader may act here (L5): no promise to another (leader, incarnation) runs, and the boot wait is over. It may
-   * lie in the past; it may move to an earlier instant (then `actInstantChanged` is called), never to a later one in the same epoch.
+   * The first instant at which this partition's leader may act here (L5): no promise to another (leader, incarnation)
+   * runs, and the boot wait is over. It may lie in the past; it may move to an earlier instant (then
+   * `actInstantChanged` is called), never to a later one in the same epoch.
    */
   mayActFromMs(): MonotonicMillis;
-  /** Sequence that the next stamp of this node will carry: a stamp with this or a higher sequence is sent after this call (read-index). */
+  /**
+   * Sequence that the next stamp of this node will carry: a stamp with this or a higher sequence is sent after this
+   * call (read-index).
+   */
   nextStampSequence(): number;
   /** Sends a round of stamps at the end of this turn instead of at the next tick. */
   requestStamps(): void;
@@ -89,8 +96,8 @@ export interface LeaderRoleOptions {
 }
 
 /**
- * One partition in the leader's role, for one leader epoch, as the replica around it sees it. Between the constructor and the end of `stop` it alone calls the
- * store.
+ * One partition in the leader's role, for one leader epoch, as the replica around it sees it. Between the constructor
+ * and the end of `stop` it alone calls the store.
  */
 export interface LeaderRole {
   readonly leaderEpoch: LeaderEpoch;
@@ -108,7 +115,10 @@ export interface LeaderRole {
   start(): void;
   /** A newer version under the same leader epoch, or new facts or live nodes under the same version. */
   stateApplied(state: PartitionState, view: ClusterView): void;
-  /** From a life that is not older than what is known to be alive; whether it is that one, uuid, directory and epoch were not checked. */
+  /**
+   * From a life that is not older than what is known to be alive; whether it is that one, uuid, directory and epoch
+   * were not checked.
+   */
   receive(message: Fetch | FetchProgress): void;
   /** Checked: own life, partition uuid and leader epoch. */
   echoed(stamp: EchoedStamp): void;
@@ -118,14 +128,16 @@ export interface LeaderRole {
   /** `LeaderHost.mayActFromMs` may be earlier now. */
   actInstantChanged(): void;
   /**
-   * The controller asks for a hand-over (L9): writers wait, and as soon as everything is committed the role serves nothing any more, sends LeaderReleased and calls
-   * `handedOver`, again and again until it is stopped. A request that is not repeated is forgotten, unless that has happened.
+   * The controller asks for a hand-over (L9): writers wait, and as soon as everything is committed the role serves
+   * nothing any more, sends LeaderReleased and calls `handedOver`, again and again until it is stopped. A request that
+   * is not repeated is forgotten, unless that has happened.
    */
   handOver(): void;
   /**
-   * Ends the role. Before it returns: no lease, no read, no append, no fetch is served any more (L8); what is not sealed is refused, what is sealed and not
-   * committed is in doubt (R22). It resolves when the running flush and merge have ended (C13b) and nothing calls the store any more;
-   * a leader that could act has then sent LeaderReleased to everybody assigned (L9, R20). Never rejects.
+   * Ends the role. Before it returns: no lease, no read, no append, no fetch is served any more (L8); what is not
+   * sealed is refused, what is sealed and not committed is in doubt (R22). It resolves when the running flush and merge
+   * have ended (C13b) and nothing calls the store any more; a leader that could act has then sent LeaderReleased to
+   * everybody assigned (L9, R20). Never rejects.
    */
   stop(): Promise<void>;
 }

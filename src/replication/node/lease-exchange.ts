@@ -56,8 +56,9 @@ const WALL_APART_MS_MAX = 1_000;
 const ROUNDS_PER_LEASE = 4;
 
 /**
- * Stamps and echoes between nodes (ADR 3; L1 to L3, R20). One round of stamps every quarter of the lease, to every node in a lease set, and one at once
- * when a read asks; no timer while nobody needs one. What an echo is worth to a partition, and for how long, is its leader's matter.
+ * Stamps and echoes between nodes (ADR 3; L1 to L3, R20). One round of stamps every quarter of the lease, to every node
+ * in a lease set, and one at once when a read asks; no timer while nobody needs one. What an echo is worth to a
+ * partition, and for how long, is its leader's matter.
  */
 export class LeaseExchange {
   readonly #options: LeaseExchangeOptions;

@@ -41,9 +41,9 @@ const FORMAT = 1;
 export const NODE_STATE_NAME = 'STATE';
 
 /**
- * What one node has to remember over its deaths, as one checked document that is replaced as a whole (ADR 4). A change shows in memory at once, so that
- * nobody acts on less than the newest; the promise of the call resolves when it is durable. One replacement runs at a time, and all changes that
- * come meanwhile share the next one.
+ * What one node has to remember over its deaths, as one checked document that is replaced as a whole (ADR 4). A change
+ * shows in memory at once, so that nobody acts on less than the newest; the promise of the call resolves when it is
+ * durable. One replacement runs at a time, and all changes that come meanwhile share the next one.
  *
  * Invariant I1: incarnation, controller epoch, leader epochs, versions within an epoch and the longest promise never decrease.
  */
@@ -68,8 +68,9 @@ export class NodeState {
   }
 
   /**
-   * Reads the document and begins a new life under a new incarnation, which is durable when this resolves: the wall clock in milliseconds in a new
-   * directory, else the last one plus one. Throws `corruptMetadata` when the document is unreadable, or missing beside replicas.
+   * Reads the document and begins a new life under a new incarnation, which is durable when this resolves: the wall
+   * clock in milliseconds in a new directory, else the last one plus one. Throws `corruptMetadata` when the document is
+   * unreadable, or missing beside replicas.
    */
   static async open(fileSystem: FileSystem, directory: string, clock: Clock): Promise<NodeState> {
     const path = join(directory, NODE_STATE_NAME);
@@ -132,8 +133,9 @@ export class NodeState {
   }
 
   /**
-   * Epoch and version of a partition that is placed already. Within an epoch the version never goes back; a newer epoch brings its own, which is lower only
-   * where the coordinator lost writes and the controller elected over all replicas (R17).
+   * Epoch and version of a partition that is placed already. Within an epoch the version never goes back; a newer epoch
+   * brings its own, which is lower only where the coordinator lost writes and the controller elected over all replicas
+   * (R17).
    */
   raisePartition(id: PartitionId, leaderEpoch: LeaderEpoch, version: PartitionVersion): Promise<void> {
     const known = this.partition(id);
@@ -145,8 +147,8 @@ export class NodeState {
   }
 
   /**
-   * Names the directory that holds the replica from now on; null: none does. The one replacement of the document that swaps in a rebuild (C6). A
-   * partition made anew under another uuid starts from nothing.
+   * Names the directory that holds the replica from now on; null: none does. The one replacement of the document that
+   * swaps in a rebuild (C6). A partition made anew under another uuid starts from nothing.
    */
   placePartition(id: PartitionId, uuid: string, directory: string | null): Promise<void> {
     const known = this.partition(id);

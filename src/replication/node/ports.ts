@@ -23,12 +23,18 @@ export interface ControllerLink {
   send(message: ToController): void;
 }
 
-/** The third read path (R9): did each partition's znode still hold this state at a moment after the call? Versions are checked, in one multi for all. */
+/**
+ * The third read path (R9): did each partition's znode still hold this state at a moment after the call? Versions are
+ * checked, in one multi for all.
+ */
 export interface VersionCheck {
   confirm(states: readonly PartitionState[]): Promise<'confirmed' | 'changed' | 'unknown'>;
 }
 
-/** The way to the truth: asks the node to read the coordinator again soon, which ends in `stateRead`. Asked often, it may be done once. */
+/**
+ * The way to the truth: asks the node to read the coordinator again soon, which ends in `stateRead`. Asked often, it
+ * may be done once.
+ */
 export interface StateSource {
   readAgain(): void;
 }
@@ -80,13 +86,16 @@ export interface CoordinatorRead {
 export interface ReplicaManagerInput {
   receive(message: PeerMessage): void;
   receiveControl(message: FromController): void;
-  /** Read from the coordinator by this node itself, on start and on every reconnect: as good as a push of the same versions, and not to be acknowledged. */
+  /**
+   * Read from the coordinator by this node itself, on start and on every reconnect: as good as a push of the same
+   * versions, and not to be acknowledged.
+   */
   stateRead(read: CoordinatorRead): void;
   /** The process of this node refuses connections: whoever leads may propose to shrink at once, never below min (R9). */
   peerRefused(node: NodeId): void;
   /**
-   * The node lives on under a new incarnation, in the same process (its session was lost): every leadership ends at once. While the disk is full the new life waits; nothing is answered
-   * meanwhile.
+   * The node lives on under a new incarnation, in the same process (its session was lost): every leadership ends at
+   * once. While the disk is full the new life waits; nothing is answered meanwhile.
    */
   reincarnate(incarnation: Incarnation): Promise<void>;
   /** The node is about to stop: a life that waits for room does not begin any more, and `reincarnate` rejects. */

@@ -14,8 +14,9 @@ interface Promised extends LeaderLife {
 }
 
 /**
- * What this node has promised to the leaders it followed: to lead nothing of a partition until then (4.4 L2, L5). Kept per partition uuid and per
- * (leader, incarnation), so that a release clears exactly what it speaks of (R20); survives epoch changes (4.3-15); only grows (I10).
+ * What this node has promised to the leaders it followed: to lead nothing of a partition until then (4.4 L2, L5). Kept
+ * per partition uuid and per (leader, incarnation), so that a release clears exactly what it speaks of (R20); survives
+ * epoch changes (4.3-15); only grows (I10).
  */
 export class PromiseBook {
   readonly #rules: ReplicationRules;

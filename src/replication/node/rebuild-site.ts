@@ -11,7 +11,10 @@ export class RebuildSite {
   readonly #nodeState: NodeState;
   readonly #directories: ReplicaDirectories;
   #fresh: FreshReplica | null = null;
-  /** The directory that counted before the node's state was told of the fresh one; null: it was not told, and names the fresh one surely not. */
+  /**
+   * The directory that counted before the node's state was told of the fresh one; null: it was not told, and names the
+   * fresh one surely not.
+   */
   #before: { readonly name: string | null } | null = null;
 
   constructor(id: PartitionId, uuid: string, nodeState: NodeState, directories: ReplicaDirectories) {
@@ -28,9 +31,10 @@ export class RebuildSite {
   }
 
   /**
-   * One rewrite of the node's state decides: a crash before it leaves the old directory, after it the new one. If it fails nobody can say which of the two the disk
-   * names: then nothing may be acknowledged under the old one until `discard` has taken it back, or this call, made again, has succeeded. `placed` is called once it
-   * is decided, before the old one is closed.
+   * One rewrite of the node's state decides: a crash before it leaves the old directory, after it the new one. If it
+   * fails nobody can say which of the two the disk names: then nothing may be acknowledged under the old one until
+   * `discard` has taken it back, or this call, made again, has succeeded. `placed` is called once it is decided, before
+   * the old one is closed.
    */
   async adopt(old: PartitionStore | null, placed: (store: PartitionStore) => void): Promise<void> {
     const fresh = this.#fresh;
@@ -45,7 +49,10 @@ export class RebuildSite {
     if (name !== null) await this.#directories.remove(name);
   }
 
-  /** Removes what is not adopted. Where the disk may name it, it must first surely name the old one again: if that fails both stay, and neither may be used before the next start. */
+  /**
+   * Removes what is not adopted. Where the disk may name it, it must first surely name the old one again: if that fails
+   * both stay, and neither may be used before the next start.
+   */
   async discard(): Promise<void> {
     const fresh = this.#fresh;
     if (fresh === null) return;

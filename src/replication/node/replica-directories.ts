@@ -12,7 +12,10 @@ export type FoundReplica =
   | { readonly kind: 'opened'; readonly store: PartitionStore }
   | { readonly kind: 'unusable'; readonly reason: string; readonly directoryId: string | null };
 
-/** Opens what lies in a directory, or makes a new replica in an empty one. Throws a CaskadeError for what only an operator can mend. */
+/**
+ * Opens what lies in a directory, or makes a new replica in an empty one. Throws a CaskadeError for what only an
+ * operator can mend.
+ */
 export type OpenReplica = (
   directory: string,
   partition: PartitionId,
@@ -27,8 +30,8 @@ export interface FreshReplica {
 }
 
 /**
- * The directories below partitions/. Only the node's state says which of them counts (ADR 4): nothing is ever renamed, and what no record names is what a crash
- * left of a creation, a rebuild or a removal.
+ * The directories below partitions/. Only the node's state says which of them counts (ADR 4): nothing is ever renamed,
+ * and what no record names is what a crash left of a creation, a rebuild or a removal.
  */
 export class ReplicaDirectories {
   readonly #fileSystem: FileSystem;
@@ -65,7 +68,10 @@ export class ReplicaDirectories {
     return this.#openReplica(join(this.#root, name), id, uuid, true);
   }
 
-  /** A new and empty replica under a name that nothing has. It counts once the node's state places it. Who fails leaves nothing behind: on a full disk it is tried again and again. */
+  /**
+   * A new and empty replica under a name that nothing has. It counts once the node's state places it. Who fails leaves
+   * nothing behind: on a full disk it is tried again and again.
+   */
   async fresh(id: PartitionId, uuid: string): Promise<FreshReplica> {
     const taken = new Set(await this.#fileSystem.list(this.#root));
     let name = String(id);

@@ -16,7 +16,10 @@ export interface ReplicaHealthHost {
   isAlone(): boolean;
 }
 
-/** What stands against the use of one replica, and the word of it to the controller, said again and again while a role has to do with it. */
+/**
+ * What stands against the use of one replica, and the word of it to the controller, said again and again while a role
+ * has to do with it.
+ */
 export class ReplicaHealth {
   readonly #id: PartitionId;
   readonly #node: ReplicaNode;

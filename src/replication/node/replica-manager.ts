@@ -52,8 +52,8 @@ interface ReplicaManagerParts {
 }
 
 /**
- * Everything that one node replicates: its replicas, its memory (`NodeState`), its promises and stamps, and what it has heard of the cluster. Messages come in
- * through `receive` and `receiveControl`, in any order and any number of times.
+ * Everything that one node replicates: its replicas, its memory (`NodeState`), its promises and stamps, and what it has
+ * heard of the cluster. Messages come in through `receive` and `receiveControl`, in any order and any number of times.
  */
 export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHost {
   readonly settings: ReplicaManagerSettings;
@@ -126,8 +126,9 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   }
 
   /**
-   * Begins a new life in the data directory, which the caller has locked: remembers, under a new incarnation, what it must not forget, and opens all replicas. One that cannot be
-   * used is reported as lossy and built anew. Throws a CaskadeError for what only an operator can mend.
+   * Begins a new life in the data directory, which the caller has locked: remembers, under a new incarnation, what it
+   * must not forget, and opens all replicas. One that cannot be used is reported as lossy and built anew. Throws a
+   * CaskadeError for what only an operator can mend.
    */
   static async open(
     settings: ReplicaManagerSettings,
@@ -174,7 +175,10 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     return this.replica(partition)?.leader?.partition ?? null;
   }
 
-  /** Committed state of a follower, for a client that asked for it: only if it is known not to be older than `maxStalenessMs`, by a clock that did not stand still meanwhile (4.3-9). */
+  /**
+   * Committed state of a follower, for a client that asked for it: only if it is known not to be older than
+   * `maxStalenessMs`, by a clock that did not stand still meanwhile (4.3-9).
+   */
   readStale(partition: PartitionId, maxStalenessMs: number): StaleReads | null {
     const replica = this.replica(partition);
     const follower = replica?.follower;
@@ -196,14 +200,18 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   }
 
   /**
-   * The committed state of the replica that is held here, at the offset it has come to: another replica at the same offset must have the same digest (C14). Null: there
-   * is none to speak for (none held, damaged, being built anew), or more was committed while it was taken: ask again.
+   * The committed state of the replica that is held here, at the offset it has come to: another replica at the same
+   * offset must have the same digest (C14). Null: there is none to speak for (none held, damaged, being built anew), or
+   * more was committed while it was taken: ask again.
    */
   async digest(partition: PartitionId): Promise<StateDigest | null> {
     return (await this.replica(partition)?.reader.digest()) ?? null;
   }
 
-  /** Committed records that could not be read, by scrub or by a reader, since this life began; and rounds of scrub that came to their end. */
+  /**
+   * Committed records that could not be read, by scrub or by a reader, since this life began; and rounds of scrub that
+   * came to their end.
+   */
   get scrubStats(): { readonly rotFound: number; readonly rounds: number } {
     return { rotFound: this.#rotFound, rounds: this.#scrubber.rounds };
   }

@@ -21,7 +21,10 @@ export interface ReplicaNode {
   readonly exchange: LeaseExchange;
   /** The life that this node is in now, or, between two, was in last. */
   readonly incarnation: Incarnation;
-  /** The next life is not durable yet: no role begins, and nothing is answered, acknowledged or promised under either (KIP-380). */
+  /**
+   * The next life is not durable yet: no role begins, and nothing is answered, acknowledged or promised under either
+   * (KIP-380).
+   */
   readonly isBetweenLives: boolean;
   view(): ClusterView;
   mayActFromMs(uuid: string): MonotonicMillis;

@@ -6,7 +6,10 @@ import type { NodeState } from './node-state.ts';
 import type { ReplicaManagerDoors, ReplicaManagerSettings } from './ports.ts';
 import type { OpenReplica } from './replica-directories.ts';
 
-/** Opens replicas as members of a cluster: what one has lost, others have (R6). `closedCleanly`: the last life of this node left its marker. */
+/**
+ * Opens replicas as members of a cluster: what one has lost, others have (R6). `closedCleanly`: the last life of this
+ * node left its marker.
+ */
 export function openerOf(
   settings: ReplicaManagerSettings,
   doors: ReplicaManagerDoors,

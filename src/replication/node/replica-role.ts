@@ -32,7 +32,10 @@ export interface ReplicaRoleHost {
   failed(error: unknown): void;
 }
 
-/** The role that one replica has now, if any: what other nodes say ends here, checked against the role's epoch. One that has ended hears nothing any more. */
+/**
+ * The role that one replica has now, if any: what other nodes say ends here, checked against the role's epoch. One that
+ * has ended hears nothing any more.
+ */
 export class ReplicaRole {
   readonly #id: PartitionId;
   readonly #uuid: string;
@@ -41,7 +44,10 @@ export class ReplicaRole {
   #role: Role = NO_ROLE;
   #ended: Promise<void> = Promise.resolve();
   #nextFetchId: number;
-  /** Asked to hand over in this epoch, in which no role has begun yet. It counts for as long as it would at a leader: who asked may have thought better of it. */
+  /**
+   * Asked to hand over in this epoch, in which no role has begun yet. It counts for as long as it would at a leader:
+   * who asked may have thought better of it.
+   */
   #handOverAsked: { readonly leaderEpoch: LeaderEpoch; readonly atMs: number } | null = null;
 
   /** `firstFetchId`: above all that were used for the partition in this life. */
@@ -137,7 +143,10 @@ export class ReplicaRole {
     }
   }
 
-  /** L9: asked of the leader of this very epoch. Who is elected may be asked before its role has begun, and even before it has heard of it. */
+  /**
+   * L9: asked of the leader of this very epoch. Who is elected may be asked before its role has begun, and even before
+   * it has heard of it.
+   */
   handOver(leaderEpoch: LeaderEpoch): void {
     if (this.#role.kind === 'leader' && this.#role.leaderEpoch === leaderEpoch) {
       this.#role.leader.handOver();

@@ -30,7 +30,10 @@ export class ReplicaSet {
   /** Partitions whose directory is being made or removed now. */
   readonly #busy = new Map<PartitionId, Waiting | null>();
   readonly #changes = new Set<Promise<boolean>>();
-  /** Of replicas that were removed: who is assigned again in the same life numbers its fetches on, or its leader would take them for late ones. */
+  /**
+   * Of replicas that were removed: who is assigned again in the same life numbers its fetches on, or its leader would
+   * take them for late ones.
+   */
   readonly #nextFetchIds = new Map<PartitionId, number>();
   /** Made, but it is not known whether the node's state names them: that failed. */
   readonly #unplaced = new Map<PartitionId, FreshReplica & { readonly uuid: string }>();
@@ -49,7 +52,10 @@ export class ReplicaSet {
     return this.#replicas.get(partition) ?? null;
   }
 
-  /** Of those that are or were held; an empty list: of all. What is gone is remembered for what was known of the partition (R17). */
+  /**
+   * Of those that are or were held; an empty list: of all. What is gone is remembered for what was known of the
+   * partition (R17).
+   */
   reports(partitions: readonly PartitionId[]): readonly ReplicaReport[] {
     const asked = partitions.length === 0 ? this.#node.nodeState.partitionIds : partitions;
     return asked
@@ -83,8 +89,8 @@ export class ReplicaSet {
   }
 
   /**
-   * Takes over a state if rule `acceptsState` lets it. Resolves to true when it, or a newer one, is durable and in force; never rejects. What is led under an older
-   * epoch answers nothing any more when this returns.
+   * Takes over a state if rule `acceptsState` lets it. Resolves to true when it, or a newer one, is durable and in
+   * force; never rejects. What is led under an older epoch answers nothing any more when this returns.
    */
   take(state: PartitionState, controllerEpoch: ControllerEpoch): Promise<boolean> {
     const { id } = state;

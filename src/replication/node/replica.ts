@@ -26,8 +26,8 @@ import { ReplicaReader } from './replica-reader.ts';
 import { ReplicaRole } from './replica-role.ts';
 
 /**
- * One partition on this node: owns its store and the role it has now. A role ends at once, before anything else is looked at (L8); it begins in a serial
- * queue, after the epoch and version it stands for are durable (DESIGN "Durable before visible"), and only if no newer state has come meanwhile.
+ * One partition on this node: owns its store and the role it has now. A role ends at once, before anything else is
+ * looked at (L8); it begins in a serial queue, after the epoch and version it stands for are durable, and only if no newer state has come meanwhile.
  */
 export class Replica {
   readonly id: PartitionId;
@@ -50,7 +50,10 @@ export class Replica {
   #undurable: PartitionVersion | null = null;
   #isClosed = false;
 
-  /** `store` null: what the record names cannot be used. `firstFetchId`: above all that were used for the partition in this life. */
+  /**
+   * `store` null: what the record names cannot be used. `firstFetchId`: above all that were used for the partition in
+   * this life.
+   */
   constructor(
     id: PartitionId,
     uuid: string,
@@ -103,8 +106,10 @@ export class Replica {
   }
 
   /**
-   * Takes over a state that rule `acceptsState` let through. Resolves to true when it is durable and in force, or a newer one has come; to false also while its role waits for room on a
-   * full disk: the same state once more, which is no further attempt, tells what has become of it. A leader of an older epoch answers nothing any more when this returns.
+   * Takes over a state that rule `acceptsState` let through. Resolves to true when it is durable and in force, or a
+   * newer one has come; to false also while its role waits for room on a full disk: the same state once more, which is
+   * no further attempt, tells what has become of it. A leader of an older epoch answers nothing any more when this
+   * returns.
    */
   take(told: PartitionState): Promise<boolean> {
     if (this.#isClosed) return Promise.resolve(false);
@@ -147,7 +152,10 @@ export class Replica {
     };
   }
 
-  /** The node goes on in another life: no role outlives the one in which it began. Leaders answer nothing any more when this returns. */
+  /**
+   * The node goes on in another life: no role outlives the one in which it began. Leaders answer nothing any more when
+   * this returns.
+   */
   endLife(): Promise<void> {
     this.role.end();
     this.#room.end();
@@ -194,8 +202,9 @@ export class Replica {
   }
 
   /**
-   * The role that runs is of an epoch before that of the state; or of the same, under another leader: a coordinator that forgot an election of which nobody else knew may have let it be begun
-   * again, and a later reign wrote the state that comes now (R17).
+   * The role that runs is of an epoch before that of the state; or of the same, under another leader: a coordinator
+   * that forgot an election of which nobody else knew may have let it be begun again, and a later reign wrote the state
+   * that comes now (R17).
    */
   #isBefore(state: PartitionState): boolean {
     const { leaderEpoch } = this.role;
@@ -232,7 +241,10 @@ export class Replica {
     return isSame && this.role.kind === 'none' && this.#room.isWaiting;
   }
 
-  /** R6, in whatever role but a leader's: it may hear that it is a member only when it is none any more, or when the leader is gone. */
+  /**
+   * R6, in whatever role but a leader's: it may hear that it is a member only when it is none any more, or when the
+   * leader is gone.
+   */
   async #clearLossy(state: PartitionState): Promise<void> {
     if (this.#isClosed || this.role.kind === 'leader' || !this.#mayClearLossy(state)) return;
     try {
@@ -242,7 +254,10 @@ export class Replica {
     }
   }
 
-  /** What it lost it has again, or it would not be a member. What has rotted stays marked: a crash before it is built anew must not make it whole (C11). */
+  /**
+   * What it lost it has again, or it would not be a member. What has rotted stays marked: a crash before it is built
+   * anew must not make it whole (C11).
+   */
   #mayClearLossy(state: PartitionState): boolean {
     const { isBroken, isSuspect } = this.#health;
     return this.#store?.isWhole === false && !isBroken && !isSuspect && this.#isProved(state);
@@ -281,7 +296,10 @@ export class Replica {
     return mayBegin && wanted !== null && isSameLeadership(wanted, state);
   }
 
-  /** It is, or was when it left the ISR, a member under this life and directory: it has all that was committed then (R6, KIP-966). */
+  /**
+   * It is, or was when it left the ISR, a member under this life and directory: it has all that was committed then (R6,
+   * KIP-966).
+   */
   #isProved(state: PartitionState): boolean {
     const { nodeId } = this.#node.settings;
     return (
@@ -401,7 +419,10 @@ export class Replica {
     };
   }
 
-  /** A crash before it is built anew must not make it whole (C11). Best effort: a disk that does not take the mark may still take the rebuild. */
+  /**
+   * A crash before it is built anew must not make it whole (C11). Best effort: a disk that does not take the mark may
+   * still take the rebuild.
+   */
   async #openRebuild(): Promise<PartitionStore> {
     // What is durable, not what this life knows: an attempt before may have found no room for the mark.
     if (this.#health.isSuspect && this.#store !== null && this.#store.meta.lossy !== true) {

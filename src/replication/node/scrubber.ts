@@ -21,7 +21,10 @@ export interface ScrubTarget {
   scrub(bytesPerSecondMax: number): Promise<void>;
 }
 
-/** Reads all that is committed, one replica after the other, for ever: what rots is to be found while others still have it (C11). */
+/**
+ * Reads all that is committed, one replica after the other, for ever: what rots is to be found while others still have
+ * it (C11).
+ */
 export class Scrubber {
   readonly #clock: Clock;
   readonly #schedule: ScrubSchedule;
@@ -72,8 +75,8 @@ export class Scrubber {
 }
 
 /**
- * One pass over one log. True: a committed record cannot be read, which is logged with its place. False: all is well, it was cancelled, or the disk does not answer now. Never
- * rejects.
+ * One pass over one log. True: a committed record cannot be read, which is logged with its place. False: all is well,
+ * it was cancelled, or the disk does not answer now. Never rejects.
  */
 export async function findsRot(
   source: ScrubSource,

@@ -2,7 +2,10 @@ import type { Clock, Timer } from '../../env/clock.ts';
 
 const REPEAT_MS = 500;
 
-/** Tells the controller of a failure again and again, because any message may be lost and nobody else will tell it (KAFKA-7837). */
+/**
+ * Tells the controller of a failure again and again, because any message may be lost and nobody else will tell it
+ * (KAFKA-7837).
+ */
 export class TroubleReporter {
   readonly #clock: Clock;
   readonly #tell: (trouble: 'disk' | 'corrupt') => void;

@@ -23,11 +23,12 @@ interface OpenCommand {
 }
 
 /**
- * How a leader executes a numbered command exactly once (R14): `admit`; where it says execute, `begin`, the command's own appends, `end`. All in one turn, so that nothing comes
- * between the question and the record that answers the next one. Records and outcome are one atomic group: no truncation parts them.
+ * How a leader executes a numbered command exactly once (R14): `admit`; where it says execute, `begin`, the command's
+ * own appends, `end`. All in one turn, so that nothing comes between the question and the record that answers the next
+ * one. Records and outcome are one atomic group: no truncation parts them.
  *
- * Only while the log is committed up to the start of the leader's epoch: what was inherited and is not yet committed is not known here by sequence, and a retry of
- * it would be executed a second time.
+ * Only while the log is committed up to the start of the leader's epoch: what was inherited and is not yet committed is
+ * not known here by sequence, and a retry of it would be executed a second time.
  */
 export class NumberedCommands {
   readonly #store: CommandStore;

@@ -7,7 +7,10 @@ export type ProducerRetry = Exclude<Admission, { readonly verdict: 'suspended' }
 
 const EXECUTE: ProducerRetry = { verdict: 'execute' };
 
-/** The question a leader asks before it executes a numbered command (R14). Only of a leader whose log is committed up to its epoch's start. */
+/**
+ * The question a leader asks before it executes a numbered command (R14). Only of a leader whose log is committed up to
+ * its epoch's start.
+ */
 export function producerRetry(table: ProducerTable, command: NumberedCommand): ProducerRetry {
   const found = table.lookup(command, command.isRetry);
   switch (found.result) {

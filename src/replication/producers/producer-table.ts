@@ -23,8 +23,9 @@ import {
 import { type ProducerBounds, ProducerWindow } from './producer-window.ts';
 
 /**
- * What to do with a numbered command (R14). `new`: execute it. `gap`: refused until `expected` is sent again. `pending`: it is in the log at `offset`; its
- * fate is the answer. `done`: the answer, or null if it was not kept. `below`: it may have been executed, nobody knows any more: never execute it.
+ * What to do with a numbered command (R14). `new`: execute it. `gap`: refused until `expected` is sent again.
+ * `pending`: it is in the log at `offset`; its fate is the answer. `done`: the answer, or null if it was not kept.
+ * `below`: it may have been executed, nobody knows any more: never execute it.
  */
 export type ProducerLookup =
   | { readonly result: 'new' }
@@ -47,12 +48,12 @@ const NEW: ProducerLookup = { result: 'new' };
 const BELOW: ProducerLookup = { result: 'below' };
 
 /**
- * The producers of one partition (R14), a function of its log: two replicas that committed the same records remember the same. The committed part is never
- * undone; the pending part follows appends and truncation (R13).
+ * The producers of one partition (R14), a function of its log: two replicas that committed the same records remember
+ * the same. The committed part is never undone; the pending part follows appends and truncation (R13).
  *
- * A client whose id is not known is new, or was forgotten. Only its sender can tell whether a command may have been executed before, so after
- * anybody was ever forgotten a retry of an unknown client is `below`. A node is never forgotten: a newer life takes the place of
- * the older one, from which nothing can come any more.
+ * A client whose id is not known is new, or was forgotten. Only its sender can tell whether a command may have been
+ * executed before, so after anybody was ever forgotten a retry of an unknown client is `below`. A node is never
+ * forgotten: a newer life takes the place of the older one, from which nothing can come any more.
  */
 export class ProducerTable implements ProducerRecords {
   readonly #bounds: ProducerBounds;
@@ -160,7 +161,10 @@ export class ProducerTable implements ProducerRecords {
     this.#pending.add({ offset, event, isReset });
   }
 
-  /** A record below a snapshot that was taken is in it. Not so another snapshot: its offset is only the place that a merge found for it. */
+  /**
+   * A record below a snapshot that was taken is in it. Not so another snapshot: its offset is only the place that a
+   * merge found for it.
+   */
   #isPassedOver(offset: Offset, event: ProducerEvent): boolean {
     return offset < this.#snapshotAsOf && event.kind !== 'snapshot';
   }

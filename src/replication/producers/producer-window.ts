@@ -15,7 +15,8 @@ export interface ProducerBounds {
 }
 
 /**
- * The committed commands of one producer: those of its newest sequence, `high`, and of the `window` - 1 sequences below it that were seen.
+ * The committed commands of one producer: those of its newest sequence, `high`, and of the `window` - 1 sequences below
+ * it that were seen.
  *
  * A ring over sequences: sequence s is at slot `s & mask`, and as only `window` neighbours are alive, a slot never has two. It
  * begins small and doubles, because most producers are seen a few times and then never again.
@@ -51,7 +52,10 @@ export class ProducerWindow {
     };
   }
 
-  /** Remembers a committed command. One that was seen before, or that lies below the window, changes nothing. Copies the outcome. */
+  /**
+   * Remembers a committed command. One that was seen before, or that lies below the window, changes nothing. Copies the
+   * outcome.
+   */
   note({ sequence, outcome }: Pick<ProducerNote, 'sequence' | 'outcome'>, offset: Offset): void {
     if (sequence < this.low || this.find(sequence) !== null) return;
     if (sequence > this.high) this.#raise(sequence);

@@ -2,8 +2,10 @@ import { isWitness } from '../../model/partition-state.ts';
 import type { LeaderView } from './types.ts';
 
 /**
- * Whether nothing that is written now can be of an epoch that is begun twice (I1, R17). Where the coordinator forgets an election, the nodes alone know of the epoch: whoever fetches in it
- * has made that durable before. With `minInsync` of them, the leader included, no later controller can hear as many as it must and not hear of it (`isWitnessed`: who is only being added does not count).
+ * Whether nothing that is written now can be of an epoch that is begun twice (I1, R17). Where the coordinator forgets
+ * an election, the nodes alone know of the epoch: whoever fetches in it has made that durable before. With `minInsync`
+ * of them, the leader included, no later controller can hear as many as it must and not hear of it (`isWitnessed`: who
+ * is only being added does not count).
  */
 export function isEpochKnown({
   state,

@@ -9,8 +9,9 @@ export interface FetchRefusal {
 }
 
 /**
- * The checks of PROTOCOL 2.6 in their order; null: accepted. Another uuid is another partition, whose epochs say nothing. A life older than the one that is known is over (KAFKA-14139). Tombstones
- * that this follower never saw may be gone at or below the removed floor (C5).
+ * The checks of PROTOCOL 2.6 in their order; null: accepted. Another uuid is another partition, whose epochs say
+ * nothing. A life older than the one that is known is over (KAFKA-14139). Tombstones that this follower never saw may
+ * be gone at or below the removed floor (C5).
  */
 export function checkFetch(
   view: LeaderView,

@@ -50,9 +50,10 @@ export interface FollowerWord {
 }
 
 /**
- * A follower's progress after a fetch that reconciliation accepted, or after word of progress (R8). It was caught up at the instant a mark was set, once it has
- * on disk what the log held then (PROTOCOL 2.4). The mark stands until it is reached, not just until the next fetch: a follower that fetches on while it still
- * writes is always one fetch behind. Nothing beyond the log end that reconciliation accepted counts as being on its disk.
+ * A follower's progress after a fetch that reconciliation accepted, or after word of progress (R8). It was caught up at
+ * the instant a mark was set, once it has on disk what the log held then (PROTOCOL 2.4). The mark stands until it is
+ * reached, not just until the next fetch: a follower that fetches on while it still writes is always one fetch behind.
+ * Nothing beyond the log end that reconciliation accepted counts as being on its disk.
  */
 export function noteFetch(
   progress: FollowerProgress,

@@ -1,5 +1,6 @@
 /**
- * `leading`: nothing was asked. `draining`: no new write is taken until what was begun is committed. `released`: nothing is done in this epoch any more, for good.
+ * `leading`: nothing was asked. `draining`: no new write is taken until what was begun is committed. `released`:
+ * nothing is done in this epoch any more, for good.
  */
 export type HandOverPhase = 'leading' | 'draining' | 'released';
 
@@ -15,8 +16,9 @@ export interface HandOverFacts {
 }
 
 /**
- * A controlled transfer, seen from the leader (PROTOCOL L9): stop writes, drain, stop reads. Who could not act yet has nothing to release (R20). A request that is not repeated is void: the leader
- * leads on, unless it has released; from there is no way back in this epoch.
+ * A controlled transfer, seen from the leader (PROTOCOL L9): stop writes, drain, stop reads. Who could not act yet has
+ * nothing to release (R20). A request that is not repeated is void: the leader leads on, unless it has released; from
+ * there is no way back in this epoch.
  */
 export function nextHandOver(phase: HandOverPhase, facts: HandOverFacts): HandOverPhase {
   if (phase === 'released') return 'released';

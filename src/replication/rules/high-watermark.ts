@@ -8,14 +8,17 @@ export function acceptsAppends(view: Pick<LeaderView, 'state' | 'minInsync'>): b
 }
 
 /**
- * What it has on disk counts: it fetched in this epoch (I5), under the life and directory of the committed state or of the proposal (KIP-903, R5), and has made durable that the
- * version holds which the leader counts by (R17).
+ * What it has on disk counts: it fetched in this epoch (I5), under the life and directory of the committed state or of
+ * the proposal (KIP-903, R5), and has made durable that the version holds which the leader counts by (R17).
  */
 export function countsForHighWatermark(view: LeaderView, progress: FollowerProgress): boolean {
   return progress.fetchOffset >= 0 && isMember(view, progress) && progress.ackedVersion >= view.state.version;
 }
 
-/** The high watermark waits for it although it is no member yet: it is caught up and will join (PROTOCOL 2.5), unless it may not (KAFKA-15021). */
+/**
+ * The high watermark waits for it although it is no member yet: it is caught up and will join (PROTOCOL 2.5), unless it
+ * may not (KAFKA-15021).
+ */
 export function isWaitedFor(
   view: LeaderView,
   progress: FollowerProgress,
@@ -38,8 +41,9 @@ export interface HighWatermarkRules extends LagRules, MaximalIsrRule {
 }
 
 /**
- * What is committed: the smallest durable offset over the maximal ISR and those it waits for (PROTOCOL 2.5, R8). It stands while the leader may not act (L5), while the committed ISR is
- * below min.insync (R1, KAFKA-15583), and while a member does not count. It never goes back (I3).
+ * What is committed: the smallest durable offset over the maximal ISR and those it waits for (PROTOCOL 2.5, R8). It
+ * stands while the leader may not act (L5), while the committed ISR is below min.insync (R1, KAFKA-15583), and while a
+ * member does not count. It never goes back (I3).
  */
 export function highWatermark(view: LeaderView, nowMs: MonotonicMillis, rules: HighWatermarkRules): Offset {
   const current = view.highWatermark;

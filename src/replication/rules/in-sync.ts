@@ -3,7 +3,10 @@ import type { Incarnation, MonotonicMillis, NodeId } from '../../model/numbers.t
 import type { PartitionState } from '../../model/partition-state.ts';
 import type { FollowerProgress, LeaderView } from './types.ts';
 
-/** Committed ISR and, at once, everybody proposed: an expansion counts before it is sent, a shrink only after its commit (PROTOCOL 2.4, R1). */
+/**
+ * Committed ISR and, at once, everybody proposed: an expansion counts before it is sent, a shrink only after its commit
+ * (PROTOCOL 2.4, R1).
+ */
 export function maximalIsr(view: Pick<LeaderView, 'state' | 'pending'>): readonly NodeId[] {
   const { state, pending } = view;
   if (pending === null) return state.isr;
@@ -25,7 +28,10 @@ export interface MaximalIsrRule {
   maximalIsr(view: Pick<LeaderView, 'state' | 'pending'>): readonly NodeId[];
 }
 
-/** Life and directory under which a node counts: those of the committed state, or for one that is being added those of the proposal. */
+/**
+ * Life and directory under which a node counts: those of the committed state, or for one that is being added those of
+ * the proposal.
+ */
 export function memberIdentity(
   view: Pick<LeaderView, 'state' | 'pending'>,
   node: NodeId,
@@ -39,9 +45,10 @@ export function memberIdentity(
 }
 
 /**
- * It may be proposed for the ISR: assigned, fetched in this epoch (KIP-966), everything below the high watermark and below the start of the epoch (KAFKA-7128) on its disk,
- * alive under the life that fetches (KIP-841, KIP-903), in its final directory (C6), knowing of the newest version (R17), not called ineligible by the controller, and not to be removed
- * at once again.
+ * It may be proposed for the ISR: assigned, fetched in this epoch (KIP-966), everything below the high watermark and
+ * below the start of the epoch (KAFKA-7128) on its disk, alive under the life that fetches (KIP-841, KIP-903), in its
+ * final directory (C6), knowing of the newest version (R17), not called ineligible by the controller, and not to be
+ * removed at once again.
  */
 export function mayJoinIsr(
   view: LeaderView,
@@ -59,8 +66,9 @@ export function mayJoinIsr(
 }
 
 /**
- * All conditions of joining that do not look at offsets (KAFKA-15021). One that has not acknowledged the newest version would hold the high watermark up (R17), and may be the very replica that this
- * version dropped: who has met rot acknowledges nothing any more under that directory (C11).
+ * All conditions of joining that do not look at offsets (KAFKA-15021). One that has not acknowledged the newest version
+ * would hold the high watermark up (R17), and may be the very replica that this version dropped: who has met rot
+ * acknowledges nothing any more under that directory (C11).
  */
 export function isEligible(view: LeaderView, progress: FollowerProgress): boolean {
   const { node } = progress;
@@ -100,8 +108,10 @@ function isLagging(
 }
 
 /**
- * Members of the committed ISR that are silent, or lag, or are known only under another life or directory, for `lagMsMax` (PROTOCOL 2.4); and at once those whose process is
- * gone, unless too few would be left (R9). Never the leader itself. A leader that just began, or woke from a pause, holds nothing against anybody for `lagMsMax` (KAFKA-8733).
+ * Members of the committed ISR that are silent, or lag, or are known only under another life or directory, for
+ * `lagMsMax` (PROTOCOL 2.4); and at once those whose process is gone, unless too few would be left (R9). Never the
+ * leader itself. A leader that just began, or woke from a pause, holds nothing against anybody for `lagMsMax`
+ * (KAFKA-8733).
  */
 export function membersToRemove(
   view: LeaderView,
@@ -160,16 +170,18 @@ function members(view: LeaderView, isr: readonly NodeId[]): readonly ProposedMem
 }
 
 /**
- * What becomes of a proposal. `adopt`: this state holds, apply it once its version is durable. `retry`: send the identical proposal again. `keep`: pending until new metadata comes; still
- * sent again now and then, since the word of it may be lost. `ignore`: a reply to something else.
+ * What becomes of a proposal. `adopt`: this state holds, apply it once its version is durable. `retry`: send the
+ * identical proposal again. `keep`: pending until new metadata comes; still sent again now and then, since the word of
+ * it may be lost. `ignore`: a reply to something else.
  */
 export type ProposalDecision =
   | { readonly kind: 'adopt'; readonly state: PartitionState }
   | { readonly kind: 'retry' | 'keep' | 'ignore' };
 
 /**
- * PROTOCOL 2.3, with one departure (docs/adr/0006): a state is applied only if it is of this leader epoch and newer, and only a newer version ends a proposal. Messages may be doubled: what
- * was refused as ineligible could be accepted by a double that comes later, so the controller moves the version on with the refusal.
+ * PROTOCOL 2.3, with one departure (docs/adr/0006): a state is applied only if it is of this leader epoch and newer,
+ * and only a newer version ends a proposal. Messages may be doubled: what was refused as ineligible could be accepted
+ * by a double that comes later, so the controller moves the version on with the refusal.
  */
 export function applyProposalReply(
   view: Pick<LeaderView, 'state' | 'pending'>,

@@ -13,7 +13,10 @@ export const LEASE_MARGIN_MS = 10;
 /** Wall and monotonic clock may part by this much before leases are void (4.3-9). */
 export const CLOCK_GAP_MS_MAX = 100;
 
-/** L3: until when a promise surely holds by the leader's clock: counted from the sending of the stamp, by the shorter of both lengths (4.3-1, 4.3-13). */
+/**
+ * L3: until when a promise surely holds by the leader's clock: counted from the sending of the stamp, by the shorter of
+ * both lengths (4.3-1, 4.3-13).
+ */
 export function leaseExpiry(sentAtMs: MonotonicMillis, leaseMs: number, promisedMs: number): MonotonicMillis {
   return asMonotonicMillis(
     sentAtMs + Math.min(leaseMs, promisedMs) * (1 - CLOCK_RATE_ERROR) - LEASE_MARGIN_MS,
@@ -21,8 +24,8 @@ export function leaseExpiry(sentAtMs: MonotonicMillis, leaseMs: number, promised
 }
 
 /**
- * R9: so long, at most, the reads of a leader are without lease and read-index when a follower falls silent: from the end of its last lease until the ISR has shrunk. The coordinator is all they have
- * then. 0: the lease outlasts it.
+ * R9: so long, at most, the reads of a leader are without lease and read-index when a follower falls silent: from the
+ * end of its last lease until the ISR has shrunk. The coordinator is all they have then. 0: the lease outlasts it.
  */
 export function readGapMs(leaseMs: number, lagMsMax: number, pollMsMax: number): number {
   return Math.max(0, lagMsMax + pollMsMax - leaseMs * (1 - CLOCK_RATE_ERROR));
@@ -49,7 +52,10 @@ export function promiseUntil(
   return asMonotonicMillis(Math.max(currentMs, receivedAtMs + leaseMs));
 }
 
-/** L5, R20: from when on a new leader acts: every promise to another (leader, incarnation) is over, and so is the wait after a boot. */
+/**
+ * L5, R20: from when on a new leader acts: every promise to another (leader, incarnation) is over, and so is the wait
+ * after a boot.
+ */
 export function mayActAt(
   promises: Iterable<Promised>,
   self: { readonly node: NodeId; readonly incarnation: Incarnation },
@@ -82,8 +88,8 @@ export interface LeaseRules {
 }
 
 /**
- * 4.3-11, L5, R10: reads are answered only when everything inherited is committed, and not by a leader whose ISR was never large enough, or of whose epoch too few know: it may have been begun
- * again, with the same version (R17).
+ * 4.3-11, L5, R10: reads are answered only when everything inherited is committed, and not by a leader whose ISR was
+ *   never large enough, or of whose epoch too few know: it may have been begun again, with the same version (R17).
  */
 export function servesReads(view: LeaderView, nowMs: MonotonicMillis, rules: LeaseRules): boolean {
   return (
@@ -110,7 +116,10 @@ export function leaseValid(
   });
 }
 
-/** 4.2-2: everybody of the lease set but the leader echoed a stamp that was sent after the read arrived: one of this sequence or a later one. */
+/**
+ * 4.2-2: everybody of the lease set but the leader echoed a stamp that was sent after the read arrived: one of this
+ * sequence or a later one.
+ */
 export function readIndexConfirmed(
   view: LeaderView,
   sequence: number,

@@ -30,8 +30,9 @@ import { floorPinned, tombstoneRemoveOffset } from './tombstones.ts';
 import { followerHighWatermark, mayFollowEpoch, stepDownOutcome, truncationPoint } from './truncation.ts';
 
 /**
- * Every decision of replication, each a small total pure function. Production code is handed this object and calls rules through it alone, and a rule that rests on others is handed them: so a
- * test can put another function in one place, and see who notices.
+ * Every decision of replication, each a small total pure function. Production code is handed this object and calls
+ * rules through it alone, and a rule that rests on others is handed them: so a test can put another function in one
+ * place, and see who notices.
  */
 export const RULES = {
   // What a leader knows of a follower

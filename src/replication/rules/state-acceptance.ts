@@ -9,12 +9,16 @@ export interface SeenState {
   readonly versionMax: PartitionVersion;
 }
 
-/** `newer`: take it over. `known`: the one that is held already: acknowledge again. `older`: of the past. `otherPartition`: same id, another uuid. */
+/**
+ * `newer`: take it over. `known`: the one that is held already: acknowledge again. `older`: of the past.
+ * `otherPartition`: same id, another uuid.
+ */
 export type StateAcceptance = 'newer' | 'known' | 'older' | 'otherPartition';
 
 /**
- * Whether a version that the leader tells may be acknowledged under: not one of an earlier reign than the newest that this node has answered to. That controller has heard, and counts on it, what
- * this node knew; a version that the coordinator has forgotten would be news to it (R17). The controller itself tells the others.
+ * Whether a version that the leader tells may be acknowledged under: not one of an earlier reign than the newest that
+ * this node has answered to. That controller has heard, and counts on it, what this node knew; a version that the
+ * coordinator has forgotten would be news to it (R17). The controller itself tells the others.
  */
 export function mayLearnVersion(
   controllerEpoch: ControllerEpoch,
@@ -24,8 +28,9 @@ export function mayLearnVersion(
 }
 
 /**
- * Whether a pushed state is taken over: never from an older controller, never of an older epoch or version (2.2, KAFKA-1096, KAFKA-6082). Leader epochs are compared first:
- * after a coordinator lost writes versions may repeat, and an epoch in which nothing was written: then it is `known`, and what is in force is compared by its leader (R17).
+ * Whether a pushed state is taken over: never from an older controller, never of an older epoch or version (2.2,
+ * KAFKA-1096, KAFKA-6082). Leader epochs are compared first: after a coordinator lost writes versions may repeat, and
+ * an epoch in which nothing was written: then it is `known`, and what is in force is compared by its leader (R17).
  */
 export function acceptsState(
   seen: SeenState,

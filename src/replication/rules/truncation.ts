@@ -1,14 +1,18 @@
 import { asOffset, type LeaderEpoch, type Offset } from '../../model/numbers.ts';
 import type { FetchOutcome } from '../messages.ts';
 
-/** `belowHighWatermark`: committed records would go: an alarm, never an order (PROTOCOL 2.6). Allowed only under a declared unclean election, by a rebuild. */
+/**
+ * `belowHighWatermark`: committed records would go: an alarm, never an order (PROTOCOL 2.6). Allowed only under a
+ * declared unclean election, by a rebuild.
+ */
 export type TruncationPoint =
   | { readonly kind: 'truncate'; readonly offset: Offset }
   | { readonly kind: 'belowHighWatermark'; readonly offset: Offset };
 
 /**
- * Where a follower cuts its log when the leader's parts from it at the end of an epoch: min(the leader's end, its own end of that epoch), by epochs only and never by its own high
- * watermark (KIP-101, KIP-279). Repeated until the leader accepts. The epoch cache is cut there too, even at or above the log's end (KAFKA-10706).
+ * Where a follower cuts its log when the leader's parts from it at the end of an epoch: min(the leader's end, its own
+ * end of that epoch), by epochs only and never by its own high watermark (KIP-101, KIP-279). Repeated until the leader
+ * accepts. The epoch cache is cut there too, even at or above the log's end (KAFKA-10706).
  */
 export function truncationPoint(input: {
   /** The leader's answer, of an epoch E. */
@@ -34,7 +38,10 @@ export function followerHighWatermark(input: {
   return asOffset(Math.max(current, Math.min(logEndOffset, outcome.highWatermark)));
 }
 
-/** R22: what was sealed followers may have: from the high watermark to `refusedFrom` it is in doubt, from there on it never was. */
+/**
+ * R22: what was sealed followers may have: from the high watermark to `refusedFrom` it is in doubt, from there on it
+ * never was.
+ */
 export interface StepDownOutcome {
   readonly inDoubtFrom: Offset;
   readonly refusedFrom: Offset;

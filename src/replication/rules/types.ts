@@ -27,7 +27,10 @@ export interface FollowerProgress {
   readonly lastFetchAtMs: MonotonicMillis;
   /** PROTOCOL 2.4. -Infinity: never. */
   readonly lastCaughtUpAtMs: MonotonicMillis;
-  /** The mark it has to reach on disk to have been caught up at `lagMarkAtMs`: the leader's log end then. A new one is set when it is reached. */
+  /**
+   * The mark it has to reach on disk to have been caught up at `lagMarkAtMs`: the leader's log end then. A new one is
+   * set when it is reached.
+   */
   readonly lagMarkOffset: Offset;
   /** -Infinity: no mark is set. */
   readonly lagMarkAtMs: MonotonicMillis;
@@ -42,8 +45,8 @@ export interface FollowerProgress {
 }
 
 /**
- * An ISR that was proposed. Counts at once where it adds, never where it removes (maximal ISR, 2.4), and in general until the version moves on: whatever
- * was answered, a double of the message may still be on its way.
+ * An ISR that was proposed. Counts at once where it adds, never where it removes (maximal ISR, 2.4), and in general
+ * until the version moves on: whatever was answered, a double of the message may still be on its way.
  */
 export interface PendingIsr {
   readonly members: readonly ProposedMember[];
@@ -107,8 +110,8 @@ export interface Rebuild {
   readonly node: NodeId;
   readonly rebuildId: number;
   /**
-   * Of the leader when the rebuild began: if there were more since, the rebuild is void. The floor does not tell: a tombstone below it may go as well, and the rebuild have begun with the value that it
-   * kills.
+   * Of the leader when the rebuild began: if there were more since, the rebuild is void. The floor does not tell: a
+   * tombstone below it may go as well, and the rebuild have begun with the value that it kills.
    */
   readonly removalCount: number;
   readonly startedAtMs: MonotonicMillis;

@@ -36,7 +36,10 @@ export function encodeExtras(extras: readonly RecordExtra[]): Buffer {
   return bytes;
 }
 
-/** The extras of a block in `bytes[start, end)`, as views; null if it does not add up. Nothing is allocated for a length that was not checked. */
+/**
+ * The extras of a block in `bytes[start, end)`, as views; null if it does not add up. Nothing is allocated for a length
+ * that was not checked.
+ */
 export function decodeExtras(bytes: Uint8Array, start: number, end: number): RecordExtra[] | null {
   if (start + BLOCK_HEADER_BYTES > end || start + 4 + readUint32(bytes, start) !== end) return null;
   const count = readUint16(bytes, start + 4);

@@ -137,7 +137,10 @@ export class Keydir {
     return false;
   }
 
-  /** Right after `findOffset` was true, before any other call but of getters: merge has copied that record. Offset and length stay. */
+  /**
+   * Right after `findOffset` was true, before any other call but of getters: merge has copied that record. Offset and
+   * length stay.
+   */
   relocate(newSegment: number, newPosition: number): void {
     const table = this.#cursorTable;
     invariant(table !== undefined, 'relocate must follow a findOffset that found its record');

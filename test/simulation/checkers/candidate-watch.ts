@@ -7,7 +7,10 @@ import type { NodeProbe, Probe, ReplicaProbe } from './probe.ts';
 interface Disk {
   readonly directoryId: string;
   readonly incarnation: number;
-  /** Still says what was on the disk when its life ended: the sync that ended in the very event in which the process died was told to others, and to no look. */
+  /**
+   * Still says what was on the disk when its life ended: the sync that ended in the very event in which the process
+   * died was told to others, and to no look.
+   */
   readonly replica: ReplicaProbe;
   durableOffset: number;
   durableMax: number;
@@ -24,8 +27,9 @@ export interface CandidateWatchOptions {
 }
 
 /**
- * Leader Candidate Completeness, seen from outside after every event: whoever may be elected as the coordinator has it (ISR and ELR, each in the directory and the life that
- * the state names) has everything on its disk that was ever committed. This is what I5, R1, R5 and the conditions of joining are for; it is broken long before somebody is
+ * Leader Candidate Completeness, seen from outside after every event: whoever may be elected as the coordinator has it
+ * (ISR and ELR, each in the directory and the life that the state names) has everything on its disk that was ever
+ * committed. This is what I5, R1, R5 and the conditions of joining are for; it is broken long before somebody is
  * elected who lacks something.
  */
 export class CandidateWatch {

@@ -9,8 +9,9 @@ export interface ControllerTexts {
 }
 
 /**
- * One controller in each epoch, and no word of one whose time is over: whoever takes the place raises the epoch, and what is written of a partition is written in the epoch that holds at
- * that instant (W8). Whenever `lossCount` has grown the coordinator has lost its last writes, and what it knew only by them may come again (R17).
+ * One controller in each epoch, and no word of one whose time is over: whoever takes the place raises the epoch, and
+ * what is written of a partition is written in the epoch that holds at that instant (W8). Whenever `lossCount` has
+ * grown the coordinator has lost its last writes, and what it knew only by them may come again (R17).
  */
 export class ControllerWatch {
   readonly #findings: Findings;

@@ -35,8 +35,9 @@ export function unexplained(
 }
 
 /**
- * Being in doubt is bounded: at each fault no more than what was in flight. A client has one request in flight, and asks a new one at the earliest
- * when the last was given up: so many times the number of clients as its shortest patience fits into the disturbed time.
+ * Being in doubt is bounded: at each fault no more than what was in flight. A client has one request in flight, and
+ * asks a new one at the earliest when the last was given up: so many times the number of clients as its shortest
+ * patience fits into the disturbed time.
  */
 export function doubtsMax(
   disturbances: readonly Disturbance[],

@@ -19,8 +19,9 @@ export interface CommittedLog {
 }
 
 /**
- * Numbered commands against the log that was committed (R13, R14): each was executed at most once, however often it was sent; one that was answered was executed, and every answer was the
- * same; a forwarder's came in order and without a gap.
+ * Numbered commands against the log that was committed (R13, R14): each was executed at most once, however often it was
+ * sent; one that was answered was executed, and every answer was the same; a forwarder's came in order and without a
+ * gap.
  */
 export function checkExactlyOnce(log: CommittedLog, tellings: readonly Telling[]): readonly string[] {
   const { partition, endOffset, records } = log;

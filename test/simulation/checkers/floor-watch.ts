@@ -15,8 +15,9 @@ interface Floor {
 }
 
 /**
- * R16, seen from outside: when a log says that tombstones up to its floor are gone from it, every assigned replica has had them on its disk. It counts disks and asks no leader. Only those are counted that
- * were assigned all the time: what a follower was told of the others may be old.
+ * R16, seen from outside: when a log says that tombstones up to its floor are gone from it, every assigned replica has
+ * had them on its disk. It counts disks and asks no leader. Only those are counted that were assigned all the time:
+ * what a follower was told of the others may be old.
  */
 export class FloorWatch {
   readonly #probe: Probe;

@@ -33,7 +33,8 @@ export type Action =
   | { readonly kind: 'flush' };
 
 /**
- * `done`: with this reply. `unknown`: it may take effect at any time after its invocation, or never. `refused`: it has no effect, ever.
+ * `done`: with this reply. `unknown`: it may take effect at any time after its invocation, or never. `refused`: it has
+ * no effect, ever.
  */
 export type Outcome =
   | {
@@ -64,7 +65,10 @@ export interface Operation {
   readonly outcome: Outcome;
 }
 
-/** Keys that an action names. Two keys of one action belong to one unit of the checker. A flush names none: it is an operation on every unit of its partition. */
+/**
+ * Keys that an action names. Two keys of one action belong to one unit of the checker. A flush names none: it is an
+ * operation on every unit of its partition.
+ */
 export function keysOf(action: Action): readonly string[] {
   if (action.kind === 'flush') return [];
   return 'keys' in action ? action.keys : [action.key];

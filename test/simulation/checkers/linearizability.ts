@@ -24,10 +24,11 @@ export const LINEARIZABILITY_DEFAULTS: LinearizabilityOptions = {
 const LINEARIZABLE: Verdict = { kind: 'linearizable' };
 
 /**
- * Is there one order of all operations, each between its invocation and its answer, that explains all answers? Wing and Gong's
- * search with Lowe's just-in-time linearization: the history is read event by event with the set of all explanations so far, equal ones
- * remembered once; a step takes effect no earlier than some answer needs it. Memory is bounded by the number of explanations that are
- * open at one time, not by the length of the history. Units (keys that no action joins) are judged apart: linearizability is local.
+ * Is there one order of all operations, each between its invocation and its answer, that explains all answers? Wing and
+ * Gong's search with Lowe's just-in-time linearization: the history is read event by event with the set of all
+ * explanations so far, equal ones remembered once; a step takes effect no earlier than some answer needs it. Memory is
+ * bounded by the number of explanations that are open at one time, not by the length of the history. Units (keys that
+ * no action joins) are judged apart: linearizability is local.
  */
 export function checkLinearizability(
   operations: readonly Operation[],

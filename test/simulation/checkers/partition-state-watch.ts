@@ -2,8 +2,9 @@ import type { PartitionState } from '../../../src/model/partition-state.ts';
 import type { Findings } from './findings.ts';
 
 /**
- * Looks at what the coordinator holds of each partition, whenever it changed. Whenever `lossCount` has grown the coordinator has lost its last writes: versions and epochs go back at that
- * instant, and who is elected next need not be a member of what it still knows (R17).
+ * Looks at what the coordinator holds of each partition, whenever it changed. Whenever `lossCount` has grown the
+ * coordinator has lost its last writes: versions and epochs go back at that instant, and who is elected next need not
+ * be a member of what it still knows (R17).
  */
 export class PartitionStateWatch {
   readonly #findings: Findings;

@@ -5,7 +5,10 @@ import type { ReplicaProbe } from './probe.ts';
 
 const SLICE_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Records of one replica that are sealed and not committed: read while they are in its memory, so that it is known at once what a commit made true. */
+/**
+ * Records of one replica that are sealed and not committed: read while they are in its memory, so that it is known at
+ * once what a commit made true.
+ */
 export class PendingTail {
   readonly #records = new Map<number, LogRecord>();
   #endOffset = -1;

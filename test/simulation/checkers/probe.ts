@@ -27,7 +27,10 @@ export interface ReplicaProbe {
   readonly removedFloor: number;
   /** What the log lies in: one that is not there any more was merged, or cut off. */
   readonly segments: readonly object[];
-  /** As long as it is the same, so are directory, role, epoch, `canAct`, `isEpochKnown`, the high watermark and its target, `durableOffset`, `sealedOffset` and `removedFloor` from one look to the next. */
+  /**
+   * As long as it is the same, so are directory, role, epoch, `canAct`, `isEpochKnown`, the high watermark and its
+   * target, `durableOffset`, `sealedOffset` and `removedFloor` from one look to the next.
+   */
   readonly changeCount: number;
   /** It leads, may act, and the promises of its whole lease set run: it would answer a read now (L4). */
   hasLease(): boolean;

@@ -11,8 +11,8 @@ export interface CommittedValue {
 }
 
 /**
- * Everything that was ever committed in one partition: filled in when a leader's high watermark passes a record, and never changed. Whoever says that something
- * else is committed at such an offset breaks the promise of the whole store.
+ * Everything that was ever committed in one partition: filled in when a leader's high watermark passes a record, and
+ * never changed. Whoever says that something else is committed at such an offset breaks the promise of the whole store.
  */
 export class ReferenceLog {
   readonly #partition: number;
@@ -92,8 +92,8 @@ export class ReferenceLog {
   }
 
   /**
-   * True if a log may be without the record at `offset`: a newer committed record below `end` superseded it, or it is a tombstone or a flush and the log says that such
-   * were removed up to `removedFloor` (C4, C5, R15).
+   * True if a log may be without the record at `offset`: a newer committed record below `end` superseded it, or it is a
+   * tombstone or a flush and the log says that such were removed up to `removedFloor` (C4, C5, R15).
    */
   mayBeMissing(offset: number, end: number, removedFloor: number): boolean {
     const record = this.#records.get(offset);

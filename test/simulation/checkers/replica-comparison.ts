@@ -9,9 +9,11 @@ const SLICE_BYTES = 1024 * 1024;
 const OVERTAKEN_MAX = 5;
 
 /**
- * Reads the whole committed part of a replica's log and compares it with what was committed: every record that is there is the same, every one
- * that is missing may be missing (C4, C5), and the keys it leaves alive are those that are alive (C14; no deleted key comes back), as far as nothing was committed
- * meanwhile. Only what is below `end` is looked at; default: its high watermark. The reading happens in the replica's own life and time; what ends before it does says nothing.
+ * Reads the whole committed part of a replica's log and compares it with what was committed: every record that is there
+ * is the same, every one that is missing may be missing (C4, C5), and the keys it leaves alive are those that are alive
+ * (C14; no deleted key comes back), as far as nothing was committed meanwhile. Only what is below `end` is looked at;
+ * default: its high watermark. The reading happens in the replica's own life and time; what ends before it does says
+ * nothing.
  */
 export async function compareReplica(
   replica: ReplicaProbe,
@@ -26,7 +28,8 @@ export async function compareReplica(
   if (records === null || replica.directoryId !== directoryId) return;
   for (const record of records) reference.confirm(record, who, nowMs());
   const present = new Set(records.map(({ offset }) => Number(offset)));
-  // A merge went by what was committed when it ran; and what is fetched from a merged log lacks what is superseded there, though what did so comes later.
+  // A merge went by what was committed when it ran; and what is fetched from a merged log lacks what is superseded
+  // there, though what did so comes later.
   const { highWatermark, removedFloor } = replica;
   const evidenceEnd = Math.max(highWatermark, reference.endOffset);
   const mayBeMissing = (offset: number): boolean => reference.mayBeMissing(offset, evidenceEnd, removedFloor);
@@ -93,7 +96,10 @@ function stateOf(records: readonly LogRecord[]): ReadonlyMap<string, LogRecord> 
   return state;
 }
 
-/** Read without a merge in between, which may take a tombstone away that kills what was read before it. Null: merges come one after the other. */
+/**
+ * Read without a merge in between, which may take a tombstone away that kills what was read before it. Null: merges
+ * come one after the other.
+ */
 async function recordsAtOnce(replica: ReplicaProbe, end: number): Promise<readonly LogRecord[] | null> {
   for (let count = 0; count < OVERTAKEN_MAX; count += 1) {
     const before = [...replica.segments];

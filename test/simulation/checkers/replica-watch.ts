@@ -34,8 +34,9 @@ export interface ReplicaWatchOptions {
 }
 
 /**
- * Looks at every replica after every event. What it holds: I1 for leader epochs, I3, I10 for removed floors, one leader per epoch, never two that would both answer,
- * Leader Completeness, and that what is committed is on enough disks and the same everywhere.
+ * Looks at every replica after every event. What it holds: I1 for leader epochs, I3, I10 for removed floors, one leader
+ * per epoch, never two that would both answer, Leader Completeness, and that what is committed is on enough disks and
+ * the same everywhere.
  */
 export class ReplicaWatch {
   readonly #probe: Probe;
@@ -140,8 +141,9 @@ export class ReplicaWatch {
   }
 
   /**
-   * What is committed is cut off nowhere: a truncation ends where the log agrees with the leader's, which has it all (KIP-101). Only a leader of an earlier epoch than that of the commit may lack it:
-   * whoever still follows that one did not count for the commit.
+   * What is committed is cut off nowhere: a truncation ends where the log agrees with the leader's, which has it all
+   * (KIP-101). Only a leader of an earlier epoch than that of the commit may lack it: whoever still follows that one
+   * did not count for the commit.
    */
   #isNotCommitted({ partition, leaderEpoch }: ReplicaProbe, record: LogRecord, name: string): void {
     const reference = this.reference(partition);
@@ -174,7 +176,8 @@ export class ReplicaWatch {
   }
 
   /**
-   * One leader per epoch, in one life: beside one that may write in it there is no other. And it has everything that was committed before (Leader Completeness). */
+   * One leader per epoch, in one life: beside one that may write in it there is no other. And it has everything that
+   * was committed before (Leader Completeness). */
   #leads(replica: ReplicaProbe, name: string, isKnown: boolean): void {
     if (!replica.isLeader || isKnown) return;
     const epoch = `${replica.partition}/${replica.leaderEpoch}`;
@@ -258,7 +261,10 @@ export class ReplicaWatch {
   }
 }
 
-/** One whose process has ended still says what its disk held then: the sync that ended in that very event was told to others, and to no look. */
+/**
+ * One whose process has ended still says what its disk held then: the sync that ended in that very event was told to
+ * others, and to no look.
+ */
 const onDisk = ({ replica, directoryId, durableOffset }: Disk): number =>
   replica.directoryId === directoryId ? replica.durableOffset : durableOffset;
 

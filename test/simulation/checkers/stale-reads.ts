@@ -9,8 +9,9 @@ export interface StaleReadOptions {
 }
 
 /**
- * Reads that a follower answered: each key's value was committed at some time between the bound before the read and its answer. Nothing else is
- * promised: not that two keys are of one moment, not that a client never sees an older value after a newer one.
+ * Reads that a follower answered: each key's value was committed at some time between the bound before the read and its
+ * answer. Nothing else is promised: not that two keys are of one moment, not that a client never sees an older value
+ * after a newer one.
  */
 export function checkStaleReads(
   operations: readonly Operation[],

@@ -36,8 +36,8 @@ const INTEGER = /^-?\d+$/;
 
 /**
  * The history of one unit as the search reads it. Refused operations are left out: that they had no effect is what the
- * rest must be explained with. So are reads without an answer. `wallAheadMsMax`: how far any node's wall clock was ever ahead of true time,
- * so how much too early a key may expire.
+ * rest must be explained with. So are reads without an answer. `wallAheadMsMax`: how far any node's wall clock was ever
+ * ahead of true time, so how much too early a key may expire.
  */
 export function unitEvents(operations: readonly Operation[], wallAheadMsMax: number): UnitEvents {
   const builder = new EventBuilder(operations, wallAheadMsMax);

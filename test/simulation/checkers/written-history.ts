@@ -1,8 +1,9 @@
 import type { Action, Operation, Outcome } from './history.ts';
 
 /**
- * A history as text, one operation a line: `client start-end action: reply`. `?` for an end nobody knows, `refused` for a reply that
- * says so. Times are positions and milliseconds at once; equal ones happen in the order of the lines, answers after invocations.
+ * A history as text, one operation a line: `client start-end action: reply`. `?` for an end nobody knows, `refused` for
+ * a reply that says so. Times are positions and milliseconds at once; equal ones happen in the order of the lines,
+ * answers after invocations.
  *
  *   a 1-4 SET k v1: OK
  *   b 2-? INCR k: unknown

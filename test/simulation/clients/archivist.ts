@@ -27,8 +27,9 @@ const TIMEOUT_MS = 3_000;
 const OPEN_MAX = 30;
 
 /**
- * Has keys that nobody else touches, and leaves them alone: each is written once or twice, and one day deleted for ever. What is lost of old data, or comes back, is not soon written over, as it is where
- * all clients meet. Some of its keys are mortal, and followers are asked for them around their due time.
+ * Has keys that nobody else touches, and leaves them alone: each is written once or twice, and one day deleted for
+ * ever. What is lost of old data, or comes back, is not soon written over, as it is where all clients meet. Some of its
+ * keys are mortal, and followers are asked for them around their due time.
  */
 export class Archivist {
   readonly #options: ArchivistOptions;

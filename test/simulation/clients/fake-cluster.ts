@@ -16,8 +16,8 @@ interface Event {
 const NODES = [asNodeId(1), asNodeId(2), asNodeId(3)];
 
 /**
- * A transport for clients over one partition in memory, with commits, truncations and changes of the leader's place at random: what a cluster does
- * to its clients, without a cluster.
+ * A transport for clients over one partition in memory, with commits, truncations and changes of the leader's place at
+ * random: what a cluster does to its clients, without a cluster.
  */
 export class FakeCluster implements ClientTransport {
   readonly nodes: readonly NodeId[] = NODES;

@@ -1,7 +1,10 @@
 import { asIncarnation, asNodeId, asProducerSequence } from '../../../src/model/numbers.ts';
 import type { Producer } from '../../../src/model/producer.ts';
 
-/** `plain`: no producer. `client`: counts over all partitions. `forwarder`: counts for each partition, and sends several commands at a time (R14). */
+/**
+ * `plain`: no producer. `client`: counts over all partitions. `forwarder`: counts for each partition, and sends several
+ * commands at a time (R14).
+ */
 export type ClientKind = 'plain' | 'client' | 'forwarder';
 
 /** One command as its producer numbered it. */

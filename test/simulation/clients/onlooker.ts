@@ -20,8 +20,9 @@ const CONTRADICTION_SHARE = 0.5;
 const OPEN_MAX = 40;
 
 /**
- * Believes no node about who leads, and so asks every one of them, at once: a leader that was deposed and does not know it is found while it is one. Where one node has answered, the others are asked
- * for something that only one with another state can deny without writing (R3).
+ * Believes no node about who leads, and so asks every one of them, at once: a leader that was deposed and does not know
+ * it is found while it is one. Where one node has answered, the others are asked for something that only one with
+ * another state can deny without writing (R3).
  */
 export class Onlooker {
   readonly #options: OnlookerOptions;

@@ -44,8 +44,9 @@ const DATABASE = asDatabaseId(0);
 const NOT_LEADER = new CaskadeError('notLeader', 'this node does not lead the partition');
 
 /**
- * One command on one node, run as the command layer runs it: refused before anything is appended, run again after a suspension, its reply held until its own
- * record or the newest it saw is committed, and confirmed as a read if nothing of its own backs it (R3).
+ * One command on one node, run as the command layer runs it: refused before anything is appended, run again after a
+ * suspension, its reply held until its own record or the newest it saw is committed, and confirmed as a read if nothing
+ * of its own backs it (R3).
  */
 export class ServiceCall implements CommitListener {
   readonly #node: ServiceNode;

@@ -5,7 +5,10 @@ import { type ClientKind, type Numbered, Numbering } from './numbering.ts';
 import type { ServiceAnswer, ServiceRequest } from './service-call.ts';
 import type { Request, Workload } from './workload.ts';
 
-/** How requests travel. `failed` says as much as a client can know: `refused` = nothing listens there, `broken` = it may have run. */
+/**
+ * How requests travel. `failed` says as much as a client can know: `refused` = nothing listens there, `broken` = it may
+ * have run.
+ */
 export interface ClientTransport {
   readonly nodes: readonly NodeId[];
   after(delayMs: number, callback: () => void): void;
@@ -29,7 +32,10 @@ export interface ClientOptions {
   /** After so many refusals a request is given up. */
   readonly attemptsMax: number;
   readonly retryMsMax: number;
-  /** Share of requests in doubt that are asked again without a producer id: as another operation. With one all are, as the same. */
+  /**
+   * Share of requests in doubt that are asked again without a producer id: as another operation. With one all are, as
+   * the same.
+   */
   readonly blindRetryShare: number;
 }
 
@@ -65,7 +71,10 @@ interface Later {
 const PAUSE_SHARE = 0.15;
 /** Commands that a forwarder has under way at a time. */
 const FORWARDED_MAX = 3;
-/** Shares of the numbered commands: whose answer is taken for lost, that are sent twice, and that are sent once more long after they were done. */
+/**
+ * Shares of the numbered commands: whose answer is taken for lost, that are sent twice, and that are sent once more
+ * long after they were done.
+ */
 const LOST_ANSWER_SHARE = 0.03;
 const DOUBLED_SHARE = 0.1;
 /** Of the attempts, those that go to any node. */

@@ -48,8 +48,9 @@ export const CONTROLLER_MUTATIONS: readonly Mutation[] = [
       }),
     },
   }),
-  // That nobody is left out when the ELR is written is harmless alone: who stands in it is judged once more when it would be elected, and a lossy replica stays lossy, in all its lives, until it is a member
-  // again or another directory has taken its place.
+  // That nobody is left out when the ELR is written is harmless alone: who stands in it is judged once more when it
+  // would be elected, and a lossy replica stays lossy, in all its lives, until it is a member again or another
+  // directory has taken its place.
   mutation('who is dropped as lossy stays eligible', 'KIP-966', {
     controller: {
       nextIsrElr: (now, nextIsr, minInsync) =>
@@ -94,9 +95,10 @@ export const CONTROLLER_MUTATIONS: readonly Mutation[] = [
       },
     },
   }),
-  // That an epoch is above every one reported is no mutation any more: an epoch that nobody leads comes between (R17). Without that, where an operator decides alone, `decide.test.ts` holds it.
-  // That a proposal may name an old life (KIP-903) breaks nothing by itself: the leader commits nothing by another life, and a newer one keeps its place only where it is proved whole in the same
-  // directory (R5, R6). Those have their mutations.
+  // That an epoch is above every one reported is no mutation any more: an epoch that nobody leads comes between (R17).
+  // Without that, where an operator decides alone, `decide.test.ts` holds it. That a proposal may name an old life
+  // (KIP-903) breaks nothing by itself: the leader commits nothing by another life, and a newer one keeps its place
+  // only where it is proved whole in the same directory (R5, R6). Those have their mutations.
   mutation('a reassignment is done before its new replicas are in sync', '2.7, KAFKA-9672, KAFKA-15665', {
     controller: {
       decide: (rules, state, world) => {

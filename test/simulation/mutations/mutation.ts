@@ -37,8 +37,8 @@ export function replaced<Target extends object, Name extends keyof Target>(
 }
 
 /**
- * Puts what is no rule of the mutation in force, until the returned function is called; and takes away the leader's own checks, which would stop it at once: what the broken rule does is to be
- * seen from outside.
+ * Puts what is no rule of the mutation in force, until the returned function is called; and takes away the leader's own
+ * checks, which would stop it at once: what the broken rule does is to be seen from outside.
  */
 export function putInForce({ install }: Mutation): () => void {
   const restores = [

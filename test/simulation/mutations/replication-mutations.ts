@@ -93,7 +93,8 @@ export const REPLICATION_MUTATIONS: readonly Mutation[] = [
         RULES.checkFetch(view, fetch, { ...log, removedFloor: -1 }, known),
     },
   }),
-  // Rule by rule each covers the others: a state is accepted by epoch and version, a role ends only for a newer one, and begins in no epoch below the highest known.
+  // Rule by rule each covers the others: a state is accepted by epoch and version, a role ends only for a newer one,
+  // and begins in no epoch below the highest known.
   mutation('the last state that comes is followed, whatever its epoch', 'L6, KAFKA-1096', {
     replication: {
       mayFollowEpoch: () => true,

@@ -29,7 +29,8 @@ export const MERGE_MUTATIONS: readonly Mutation[] = [
             isPrefix && !isFloorPinned,
       ),
   }),
-  // The pin alone spares work: R16 waits for who has nothing on its disk yet, and a rebuild whose leader's floor has moved begins anew.
+  // The pin alone spares work: R16 waits for who has nothing on its disk yet, and a rebuild whose leader's floor has
+  // moved begins anew.
   mutation('floor moves while a follower is rebuilt', 'C5', {
     replication: {
       floorPinned: () => false,
@@ -41,7 +42,8 @@ export const MERGE_MUTATIONS: readonly Mutation[] = [
       },
     },
   }),
-  // A segment that is merged before it is committed ends the mutant: the commit does not find it. So merge takes what it may, and asks who may not be asked.
+  // A segment that is merged before it is committed ends the mutant: the commit does not find it. So merge takes what
+  // it may, and asks who may not be asked.
   mutation('what is not committed is merged', 'C2', { install: uncommittedEvidence }),
   mutation('a flush is dropped by any merge', 'R15, C4', {
     install: () =>

@@ -27,8 +27,8 @@ const KINDS: readonly FaultKind[] = [
 ];
 
 /**
- * Faults seldom come alone: soon after a partition changed hands, its old leader, its new one or another replica is hit too. The rules about epochs, leases and
- * joining matter just then, and chance alone finds those moments seldom.
+ * Faults seldom come alone: soon after a partition changed hands, its old leader, its new one or another replica is hit
+ * too. The rules about epochs, leases and joining matter just then, and chance alone finds those moments seldom.
  */
 export class Aftershocks {
   readonly #world: World;

@@ -18,7 +18,10 @@ const RESTART_MS_MAX = 6_000;
 /** A segment with less in it has no record yet. */
 const SEGMENT_BEGIN_BYTES = 200;
 
-/** The last word of a controller to the coordinator takes long: its process is gone, and another reigns, when it arrives (W8, KAFKA-6082). */
+/**
+ * The last word of a controller to the coordinator takes long: its process is gone, and another reigns, when it arrives
+ * (W8, KAFKA-6082).
+ */
 async function lastWordOfAController(scene: PatternScene): Promise<boolean> {
   const { world, follower } = scene;
   const { controller } = world;
@@ -63,8 +66,9 @@ async function joinComesOnceMore(scene: PatternScene): Promise<boolean> {
 }
 
 /**
- * An operator moves the leadership, or stops the node: who has handed over does not hear any more that another leads, and still hears its followers (L9). Who was to stop is in the ISR no
- * more; with another leader nothing is committed without it until it has left.
+ * An operator moves the leadership, or stops the node: who has handed over does not hear any more that another leads,
+ * and still hears its followers (L9). Who was to stop is in the ISR no more; with another leader nothing is committed
+ * without it until it has left.
  */
 async function handedOverAndCutOff(scene: PatternScene): Promise<boolean> {
   const { world, random, leader } = scene;
@@ -84,7 +88,10 @@ async function handedOverAndCutOff(scene: PatternScene): Promise<boolean> {
   return isOver;
 }
 
-/** An operator raises min.insync to the whole ISR; a member leaves, and is eligible; sometimes min.insync is lowered again before it is back (R2). */
+/**
+ * An operator raises min.insync to the whole ISR; a member leaves, and is eligible; sometimes min.insync is lowered
+ * again before it is back (R2).
+ */
 async function minInsyncRaised(scene: PatternScene): Promise<boolean> {
   const { world, random, follower, state } = scene;
   const { minInsync } = world.options;
@@ -115,7 +122,8 @@ async function becomesMinInsync(scene: PatternScene, minInsync: number): Promise
 }
 
 /**
- * Two followers die, of which the newest records of one rot: the leader is alone in the ISR when it comes back. Then the leader dies as well (KIP-966, R6).
+ * Two followers die, of which the newest records of one rot: the leader is alone in the ISR when it comes back. Then
+ * the leader dies as well (KIP-966, R6).
  */
 async function rottenInTheElr(scene: PatternScene): Promise<boolean> {
   const { world, leader, follower, state } = scene;
@@ -134,8 +142,9 @@ async function rottenInTheElr(scene: PatternScene): Promise<boolean> {
 }
 
 /**
- * A follower that has just begun to follow loses its power, and with it what it has not synced; what it was answered comes once more when its next life asks for the second time (KIP-380). The
- * controller cannot write down meanwhile that it is back.
+ * A follower that has just begun to follow loses its power, and with it what it has not synced; what it was answered
+ * comes once more when its next life asks for the second time (KIP-380). The controller cannot write down meanwhile
+ * that it is back.
  */
 async function answeredInAnotherLife(scene: PatternScene): Promise<boolean> {
   const { world, leader, state } = scene;

@@ -43,8 +43,9 @@ export interface CoordinatorMemory {
 export const patternOf = (name: PatternName): string => `pattern ${name}`;
 
 /**
- * Faults that belong together: the rules about epochs, joining and leases hold off traces of three or four events of which each is common and all of them, in this order and this soon after
- * each other, are not. Each pattern is one such trace, with chance in its times; one is played at a time, over the single faults.
+ * Faults that belong together: the rules about epochs, joining and leases hold off traces of three or four events of
+ * which each is common and all of them, in this order and this soon after each other, are not. Each pattern is one such
+ * trace, with chance in its times; one is played at a time, over the single faults.
  */
 export class FaultPatterns {
   readonly #world: World;

@@ -6,8 +6,8 @@ const RETRY_MS = 100;
 const TIMEOUT_MS = 4_000;
 
 /**
- * Asks for something until it is done, from one node after the other: what a healed cluster must do for everybody. Refused and doubtful attempts are in the
- * history like all others.
+ * Asks for something until it is done, from one node after the other: what a healed cluster must do for everybody.
+ * Refused and doubtful attempts are in the history like all others.
  */
 export class FinalRequests {
   readonly #transport: ClientTransport;

@@ -36,8 +36,9 @@ function slowed({ world: { network } }: PatternScene, nodes: readonly NodeId[], 
 }
 
 /**
- * The leader hears its followers and not the coordinator, and answers by its lease until they follow another, which it never learns (4.3-1, 4.3-3). Sometimes its messages take long, or
- * the new leader is gone again at once, in one way or another (R20).
+ * The leader hears its followers and not the coordinator, and answers by its lease until they follow another, which it
+ * never learns (4.3-1, 4.3-3). Sometimes its messages take long, or the new leader is gone again at once, in one way or
+ * another (R20).
  */
 async function deposedWithoutAWord(scene: PatternScene): Promise<boolean> {
   const { world, random, leader } = scene;
@@ -56,7 +57,10 @@ async function deposedWithoutAWord(scene: PatternScene): Promise<boolean> {
   return isOver;
 }
 
-/** Its followers gone, the leader is alone in the ISR and then in the whole world, while one of them is back and leads (4.3-6, R10). */
+/**
+ * Its followers gone, the leader is alone in the ISR and then in the whole world, while one of them is back and leads
+ * (4.3-6, R10).
+ */
 async function leaderLeftAlone(scene: PatternScene): Promise<boolean> {
   const { world, leader, state } = scene;
   const followers = state.isr.filter((node) => node !== leader);
@@ -96,7 +100,10 @@ async function movedWithoutAWord(scene: PatternScene): Promise<boolean> {
   return isOver;
 }
 
-/** The leader dies while its followers are far from each other: what the next one inherits is long on its way to being committed (4.3-11). */
+/**
+ * The leader dies while its followers are far from each other: what the next one inherits is long on its way to being
+ * committed (4.3-11).
+ */
 async function slowSuccession(scene: PatternScene): Promise<boolean> {
   const { world, leader, state } = scene;
   const hasten = slowed(scene, state.replicas, between(scene, 20, 150));
@@ -109,8 +116,8 @@ async function slowSuccession(scene: PatternScene): Promise<boolean> {
 }
 
 /**
- * More than half of the replicas stay with the leader in a corner, and the coordinator with the rest, which are enough to go on (4.2-2). The rest are alone in the ISR at once, since the coordinator holds all
- * of the corner for dead.
+ * More than half of the replicas stay with the leader in a corner, and the coordinator with the rest, which are enough
+ * to go on (4.2-2). The rest are alone in the ISR at once, since the coordinator holds all of the corner for dead.
  */
 async function majorityInACorner(scene: PatternScene): Promise<boolean> {
   const { world, random, leader, state } = scene;
@@ -132,8 +139,9 @@ async function majorityInACorner(scene: PatternScene): Promise<boolean> {
 }
 
 /**
- * Who has just joined is elected before the leader, which proposed it, learns that it was written: nothing of the controller gets through to the leader any more, whose stamps the others go on echoing,
- * since they hear late of the election (4.3-8). `follower` is who joined. Begins at the instant of the write.
+ * Who has just joined is elected before the leader, which proposed it, learns that it was written: nothing of the
+ * controller gets through to the leader any more, whose stamps the others go on echoing, since they hear late of the
+ * election (4.3-8). `follower` is who joined. Begins at the instant of the write.
  */
 async function electedBeforeItsJoinIsKnown(scene: PatternScene): Promise<boolean> {
   const { world, leader, follower } = scene;
@@ -174,7 +182,8 @@ async function joinsToBeElected(scene: PatternScene): Promise<boolean> {
 }
 
 /**
- * Who is elected must go again before it may act, and lives on; the next one is bound by its promise to the first leader, which does not know of either and has its lease yet (R20).
+ * Who is elected must go again before it may act, and lives on; the next one is bound by its promise to the first
+ * leader, which does not know of either and has its lease yet (R20).
  */
 async function reignsInWaiting(scene: PatternScene): Promise<boolean> {
   const { world, leader } = scene;
@@ -207,7 +216,8 @@ async function reignsInWaiting(scene: PatternScene): Promise<boolean> {
 }
 
 /**
- * What the controller says of a state arrives only when another epoch has begun: the states of a partition come in any order (L6). The late word goes to everybody, and so does the new one.
+ * What the controller says of a state arrives only when another epoch has begun: the states of a partition come in any
+ * order (L6). The late word goes to everybody, and so does the new one.
  */
 async function stateComesLate(scene: PatternScene): Promise<boolean> {
   const { world, leader, state } = scene;
@@ -228,7 +238,10 @@ async function stateComesLate(scene: PatternScene): Promise<boolean> {
   return isOver;
 }
 
-/** The leader's host is put to sleep, and another leads when it wakes: by its monotonic clock hardly any time has passed (4.3-9). */
+/**
+ * The leader's host is put to sleep, and another leads when it wakes: by its monotonic clock hardly any time has passed
+ * (4.3-9).
+ */
 async function sleepingHost(scene: PatternScene): Promise<boolean> {
   const { world, leader } = scene;
   const { machine } = world.node(leader);

@@ -19,7 +19,10 @@ const EFFECT_MS = 600;
 
 const DESTRUCTIVE: readonly FaultKind[] = ['wipe', 'bitRot', 'segmentDamage'];
 
-/** Strikes the disk of one machine in a quiet cluster, a few times; one that was hurt before, so that all other copies are whole. False: it was not stable again within `healMsMax` after one of them. */
+/**
+ * Strikes the disk of one machine in a quiet cluster, a few times; one that was hurt before, so that all other copies
+ * are whole. False: it was not stable again within `healMsMax` after one of them.
+ */
 export async function strikeAlone(world: World, random: SeededRandom, healMsMax: number): Promise<boolean> {
   const hurt = world.faults.findLast(({ kind }) => DESTRUCTIVE.includes(kind));
   const target = hurt?.target ?? random.pick(world.nodes).id;

@@ -29,7 +29,10 @@ const BURST_PAUSE_MS_MAX = 25;
 /** What a quiet node suffers at the end, one after the other. */
 const LAST_KINDS: readonly FaultKind[] = ['documentDamage', 'segmentDamage', 'hintDamage', 'diskFull'];
 
-/** Runs one seed of a node that is alone: faults and clients, then healing, then every check; and at last the operator gives up a rotten tail. */
+/**
+ * Runs one seed of a node that is alone: faults and clients, then healing, then every check; and at last the operator
+ * gives up a rotten tail.
+ */
 export async function simulateLone(settings: RunSettings): Promise<RunResult> {
   const startedMs = performance.now();
   const { seed, partitions, flushMode, slownessMs } = settings;
@@ -113,7 +116,10 @@ class LoneRun {
     if (!this.#isBroken) await this.#compareAll();
   }
 
-  /** What nobody but an operator, or a backup, can have done to the files: each is refused, and all is well with the files as they were. */
+  /**
+   * What nobody but an operator, or a backup, can have done to the files: each is refused, and all is well with the
+   * files as they were.
+   */
   async drill(): Promise<void> {
     const { healMsMax, flushMode } = this.#settings;
     for (const name of DRILL_NAMES) {
@@ -157,7 +163,10 @@ class LoneRun {
     );
   }
 
-  /** R18: under a weak mode a power cut takes the end of what was not synced, and nothing before it. What was acknowledged last is lost, so it comes behind all other checks. */
+  /**
+   * R18: under a weak mode a power cut takes the end of what was not synced, and nothing before it. What was
+   * acknowledged last is lost, so it comes behind all other checks.
+   */
   async cutPower(): Promise<void> {
     const { flushMode, healMsMax } = this.#settings;
     const world = this.#world;
@@ -186,7 +195,10 @@ class LoneRun {
     }
   }
 
-  /** R19: never without the operator's word; with it everything before the last batch is there, and later starts need no word. What was acknowledged in that batch is lost, so it comes last. */
+  /**
+   * R19: never without the operator's word; with it everything before the last batch is there, and later starts need no
+   * word. What was acknowledged in that batch is lost, so it comes last.
+   */
   async giveUpTails(): Promise<void> {
     for (const partition of this.#world.partitions) {
       if (this.#isBroken) return;
@@ -215,7 +227,10 @@ class LoneRun {
     return new ReplicaWatch(this.#probe.look, this.#findings, { minInsync: 1, nowMs });
   }
 
-  /** What was written and not yet acknowledged when the last life ended is committed by the start of the next: no high watermark passes it that anybody could see. */
+  /**
+   * What was written and not yet acknowledged when the last life ended is committed by the start of the next: no high
+   * watermark passes it that anybody could see.
+   */
   #lookAtNewLife(): void {
     const { live } = this.#world;
     if (live === null || live === this.#seen) return;
@@ -290,7 +305,10 @@ class LoneRun {
     this.#findings.expect(isCompared, 'committed', () => `${open} logs could not be read whole`);
   }
 
-  /** Behind the last record that is there of those of earlier lives: what keys expire since then goes where something was lost. */
+  /**
+   * Behind the last record that is there of those of earlier lives: what keys expire since then goes where something
+   * was lost.
+   */
   async #endOfLog(replica: ReplicaProbe): Promise<number> {
     const { healMsMax } = this.#settings;
     let end: number | null = null;

@@ -20,8 +20,8 @@ import {
 const REIGNS_MAX = 6;
 
 /**
- * The coordinator forgets that a follower left the ISR, and what was acknowledged without it is known to others alone (R17). The stale one is back, and those others are either dead, or
- * one is dead and one is leaving.
+ * The coordinator forgets that a follower left the ISR, and what was acknowledged without it is known to others alone
+ * (R17). The stale one is back, and those others are either dead, or one is dead and one is leaving.
  */
 async function forgottenShrink(scene: PatternScene): Promise<boolean> {
   const { world, random, leader, follower } = scene;
@@ -50,8 +50,9 @@ async function forgottenShrink(scene: PatternScene): Promise<boolean> {
 }
 
 /**
- * The same at the very instant of the shrink, before the other member has made its version durable: both who know die of it. That other one has the longest log, and no room for the epoch in which it is
- * to lead: the stale one is next (R17).
+ * The same at the very instant of the shrink, before the other member has made its version durable: both who know die
+ * of it. That other one has the longest log, and no room for the epoch in which it is to lead: the stale one is next
+ * (R17).
  */
 async function forgottenBeforeItIsEchoed(scene: PatternScene): Promise<boolean> {
   const { world, leader, follower, state } = scene;
@@ -88,7 +89,10 @@ function knowsWithout({ world, state, leader }: PatternScene, node: NodeId): boo
   return applied?.leaderEpoch === state.leaderEpoch && !applied.isr.includes(node);
 }
 
-/** The coordinator forgets that another was elected, who leads by then and dies: the epoch is known to the nodes alone (I1, R17). */
+/**
+ * The coordinator forgets that another was elected, who leads by then and dies: the epoch is known to the nodes alone
+ * (I1, R17).
+ */
 async function forgottenElection(scene: PatternScene): Promise<boolean> {
   const { leader } = scene;
   if (!mayForget(scene)) return false;
@@ -108,8 +112,8 @@ async function forgottenElection(scene: PatternScene): Promise<boolean> {
 }
 
 /**
- * The controller elects itself, leads at once, and reaches none of those who are left; then it is dead, and the coordinator forgets that it ever was elected. What it wrote has the epoch in which
- * the next one leads (I1, R17).
+ * The controller elects itself, leads at once, and reaches none of those who are left; then it is dead, and the
+ * coordinator forgets that it ever was elected. What it wrote has the epoch in which the next one leads (I1, R17).
  */
 async function electedUnheard(scene: PatternScene): Promise<boolean> {
   const { world, random, leader, state } = scene;
@@ -133,8 +137,9 @@ async function electedUnheard(scene: PatternScene): Promise<boolean> {
 }
 
 /**
- * The controller dies just when the leader has heard from it, and nobody else has, that a member is out; the coordinator forgets it, and that member reigns. The other one has told it what it knew
- * when it hears the rest from the leader (R17).
+ * The controller dies just when the leader has heard from it, and nobody else has, that a member is out; the
+ * coordinator forgets it, and that member reigns. The other one has told it what it knew when it hears the rest from
+ * the leader (R17).
  */
 async function toldByTheLeaderAlone(beginning: PatternScene): Promise<boolean> {
   const [controller] = others(beginning, ...beginning.state.replicas);
@@ -181,7 +186,10 @@ async function toldByTheLeaderAlone(beginning: PatternScene): Promise<boolean> {
   return reigns;
 }
 
-/** What would be written in the present epoch, if the leader were asked for nothing first: as many versions as may have been forgotten. */
+/**
+ * What would be written in the present epoch, if the leader were asked for nothing first: as many versions as may have
+ * been forgotten.
+ */
 async function wishesInVain(scene: PatternScene, other: NodeId): Promise<void> {
   const { leader } = scene;
   for (let count = 0; count < 4 && scene.isOn(); count += 1) {
@@ -191,8 +199,9 @@ async function wishesInVain(scene: PatternScene, other: NodeId): Promise<void> {
 }
 
 /**
- * Leader and follower go by a state that the coordinator has forgotten, and commit, while the new controller asks everybody what they hold; the third replica, which counts for nothing by their state,
- * catches up meanwhile, and is heard late (R17).
+ * Leader and follower go by a state that the coordinator has forgotten, and commit, while the new controller asks
+ * everybody what they hold; the third replica, which counts for nothing by their state, catches up meanwhile, and is
+ * heard late (R17).
  */
 async function committedWhileCompared(beginning: PatternScene): Promise<boolean> {
   const [controller] = others(beginning, ...beginning.state.replicas);

@@ -1,6 +1,9 @@
 import { keysOf, type Operation } from '../checkers/history.ts';
 
-/** How many operations were in flight together with another one on one of their keys: a history without overlaps tests nothing. */
+/**
+ * How many operations were in flight together with another one on one of their keys: a history without overlaps tests
+ * nothing.
+ */
 export function countOverlaps(operations: readonly Operation[]): number {
   const overlapping = new Set<number>();
   const latest = new Map<string, Operation>();

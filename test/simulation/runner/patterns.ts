@@ -15,8 +15,10 @@ import {
 } from './pattern-scene.ts';
 
 /**
- * A follower falls behind and out of the ISR; then everybody else dies, and one of them comes back alone: it leads with the high watermark of its last start, and whoever died for longer is in the
- * ELR. Then the one that is behind is back too: either not before the leader may act, and slow to catch up (KAFKA-7128), or earlier, and the coordinator is away when it would join (R1).
+ * A follower falls behind and out of the ISR; then everybody else dies, and one of them comes back alone: it leads with
+ * the high watermark of its last start, and whoever died for longer is in the ELR. Then the one that is behind is back
+ * too: either not before the leader may act, and slow to catch up (KAFKA-7128), or earlier, and the coordinator is away
+ * when it would join (R1).
  */
 async function laggardAtDoubleFailover(scene: PatternScene): Promise<boolean> {
   const { world, random, leader, follower, state } = scene;
@@ -81,8 +83,8 @@ async function shortLivedLeaders(scene: PatternScene): Promise<boolean> {
 }
 
 /**
- * The leader and one follower hear each other and nobody else, until the session of the leader is over and another was elected without a word of that follower: it comes back with a tail of its own
- * (KIP-101, KIP-279).
+ * The leader and one follower hear each other and nobody else, until the session of the leader is over and another was
+ * elected without a word of that follower: it comes back with a tail of its own (KIP-101, KIP-279).
  */
 async function leaderAndOneInACorner(scene: PatternScene): Promise<boolean> {
   const { world, leader, follower } = scene;
@@ -98,7 +100,10 @@ async function leaderAndOneInACorner(scene: PatternScene): Promise<boolean> {
   return isDeposed;
 }
 
-/** A follower is back at once, in a new life or with an empty disk, and the coordinator is away before the controller can write down what that means (R5, KIP-903). */
+/**
+ * A follower is back at once, in a new life or with an empty disk, and the coordinator is away before the controller
+ * can write down what that means (R5, KIP-903).
+ */
 async function returnsWhileCoordinatorIsAway(scene: PatternScene): Promise<boolean> {
   const { world, random, follower } = scene;
   const path = nodePath(follower);
@@ -121,8 +126,9 @@ async function returnsWhileCoordinatorIsAway(scene: PatternScene): Promise<boole
 }
 
 /**
- * Who has just joined falls silent, and neither the controller nor the leader, which proposed it, learns that it was written: the leader cannot know that the member counts (PROTOCOL 2.4, KIP-497).
- * `follower` is who joined. Begins at the instant of the write.
+ * Who has just joined falls silent, and neither the controller nor the leader, which proposed it, learns that it was
+ * written: the leader cannot know that the member counts (PROTOCOL 2.4, KIP-497). `follower` is who joined. Begins at
+ * the instant of the write.
  */
 async function vanishesWhenJoined(scene: PatternScene): Promise<boolean> {
   const { world, leader, follower, state } = scene;
@@ -137,7 +143,8 @@ async function vanishesWhenJoined(scene: PatternScene): Promise<boolean> {
 }
 
 /**
- * Who joins dies at once, and refuses: it is proposed away within milliseconds, while a double of the proposal that let it in may still be on its way (PROTOCOL 2.3, KAFKA-14144).
+ * Who joins dies at once, and refuses: it is proposed away within milliseconds, while a double of the proposal that let
+ * it in may still be on its way (PROTOCOL 2.3, KAFKA-14144).
  */
 async function diesWhenJoined(scene: PatternScene): Promise<boolean> {
   const { world, leader, follower } = scene;

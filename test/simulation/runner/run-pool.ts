@@ -9,7 +9,10 @@ export type PoolAnswer =
   | { readonly kind: 'done'; readonly result: RunResult }
   | { readonly kind: 'broken'; readonly seed: number; readonly text: string };
 
-/** V8 optimizes what has run for longer than it does by default: in the first runs of a child, compiling is most of the work. Changes no result. */
+/**
+ * V8 optimizes what has run for longer than it does by default: in the first runs of a child, compiling is most of the
+ * work. Changes no result.
+ */
 const COMPILES_LATER = ['--interrupt-budget=400000'];
 /** A run that takes longer than this in real time hangs. */
 const RUN_MS_MAX = 300_000;

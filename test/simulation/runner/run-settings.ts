@@ -80,8 +80,9 @@ const FORGETFUL = { isForgetful: true, faultEveryMs: 4_000 };
 const FORGETFUL_NODE_COUNTS = [4, 4, 3];
 
 /**
- * The settings of a seed: clusters of several sizes, with and without spare nodes, near and far, with short and long leases; some that do not sync before they
- * acknowledge, and some nodes alone. A mutation is of the rules of clusters that do sync, and is looked for there.
+ * The settings of a seed: clusters of several sizes, with and without spare nodes, near and far, with short and long
+ * leases; some that do not sync before they acknowledge, and some nodes alone. A mutation is of the rules of clusters
+ * that do sync, and is looked for there.
  */
 export function settingsOf(seed: number, changed: Partial<RunSettings> = {}): RunSettings {
   const isMutated = (changed.mutation ?? null) !== null;
@@ -110,8 +111,9 @@ export function settingsOf(seed: number, changed: Partial<RunSettings> = {}): Ru
 }
 
 /**
- * A coordinator that forgets a reassignment that is done asks for replicas that were removed since: only an operator can help then (R17). So it forgets only
- * where replicas never move away; and where min.insync is a majority of them, which the guard against it needs.
+ * A coordinator that forgets a reassignment that is done asks for replicas that were removed since: only an operator
+ * can help then (R17). So it forgets only where replicas never move away; and where min.insync is a majority of them,
+ * which the guard against it needs.
  */
 export function mayForget({ nodes, replicationFactor, minInsync, isForgetful }: RunSettings): boolean {
   return (isForgetful || nodes === replicationFactor) && 2 * minInsync > replicationFactor;

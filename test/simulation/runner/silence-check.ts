@@ -7,8 +7,8 @@ import { timingOf } from '../world/world-settings.ts';
 const SLACK_MS = 1_000;
 
 /**
- * Who falls silent while nothing is written leaves the ISR all the same: it would keep its leader from every lease (PROTOCOL 2.4, KAFKA-7152). Tried at the end of a run, in a cluster that
- * is well, at a node that does not reign.
+ * Who falls silent while nothing is written leaves the ISR all the same: it would keep its leader from every lease
+ * (PROTOCOL 2.4, KAFKA-7152). Tried at the end of a run, in a cluster that is well, at a node that does not reign.
  */
 export async function checkSilence(world: World, findings: Findings): Promise<void> {
   const { controller, nodes } = world;

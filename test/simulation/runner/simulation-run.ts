@@ -80,7 +80,10 @@ function worldOptions(settings: RunSettings): Partial<WorldOptions> {
   };
 }
 
-/** A node that stopped because an invariant of PROTOCOL 2.10 was about to break was caught by that invariant; anything else is a crash. */
+/**
+ * A node that stopped because an invariant of PROTOCOL 2.10 was about to break was caught by that invariant; anything
+ * else is a crash.
+ */
 function checkerOf(defect: string): string {
   const invariant = /InvariantError.*\((I\d+)\)/.exec(defect)?.[1];
   return invariant === undefined ? DEFECT : `${invariant}${AT_RUN_TIME}`;

@@ -39,7 +39,10 @@ function askForMerge({ world, state }: PatternScene, leader: NodeId | null): voi
   });
 }
 
-/** A follower is built anew on a slow disk, while its leader goes on, and merges: what was taken from it is deleted, and the tombstones may be gone before anybody comes to them (C5). */
+/**
+ * A follower is built anew on a slow disk, while its leader goes on, and merges: what was taken from it is deleted, and
+ * the tombstones may be gone before anybody comes to them (C5).
+ */
 async function slowRebuild(scene: PatternScene): Promise<boolean> {
   const { world, follower } = scene;
   if (!world.node(follower).isUp || !world.fire('wipe', follower)) return false;
@@ -56,7 +59,10 @@ async function slowRebuild(scene: PatternScene): Promise<boolean> {
   return begins;
 }
 
-/** A leader in the dark goes on appending, and merges, until another leads: what it appended was never committed, and lets nothing go (C2). */
+/**
+ * A leader in the dark goes on appending, and merges, until another leads: what it appended was never committed, and
+ * lets nothing go (C2).
+ */
 async function mergesInTheDark(scene: PatternScene): Promise<boolean> {
   const { world, leader } = scene;
   const mend = parted(scene, [leader], others(scene, leader));
@@ -75,7 +81,8 @@ async function mergesInTheDark(scene: PatternScene): Promise<boolean> {
 }
 
 /**
- * The disk of a follower fails all syncs for a while, or the newest of it rots; then it dies, and is back in a new life before it can fetch what it lacks (R19, R24).
+ * The disk of a follower fails all syncs for a while, or the newest of it rots; then it dies, and is back in a new life
+ * before it can fetch what it lacks (R19, R24).
  */
 async function returnsShorter(scene: PatternScene): Promise<boolean> {
   const { world, random, leader, follower } = scene;

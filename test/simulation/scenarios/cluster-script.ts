@@ -18,8 +18,8 @@ export interface Asked {
 }
 
 /**
- * A story about a cluster of production nodes: everything that happens is said. All checkers look on, and at the end everything is healed and every replica compared with what was
- * committed.
+ * A story about a cluster of production nodes: everything that happens is said. All checkers look on, and at the end
+ * everything is healed and every replica compared with what was committed.
  */
 export class ClusterScript extends ScriptStage {
   readonly #history: History;
@@ -33,7 +33,10 @@ export class ClusterScript extends ScriptStage {
     this.#transport = new WorldTransport(this.world);
   }
 
-  /** Plays a story in a cluster that has just become stable, and looks at what is left of it. CASKADE_SEED_SHIFT=1 plays it in another world. */
+  /**
+   * Plays a story in a cluster that has just become stable, and looks at what is left of it. CASKADE_SEED_SHIFT=1 plays
+   * it in another world.
+   */
   static async play(
     { seed, ...options }: ScriptOptions & Pick<WorldOptions, 'seed'>,
     story: (script: ClusterScript) => Promise<void>,
@@ -264,7 +267,10 @@ export class ClusterScript extends ScriptStage {
     for (const { id } of this.world.nodes) await this.roll(id);
   }
 
-  /** Merges sealed segments while nothing else happens to the log. Tombstones go as if every replica had reported them, whatever is so. */
+  /**
+   * Merges sealed segments while nothing else happens to the log. Tombstones go as if every replica had reported them,
+   * whatever is so.
+   */
   async merge(id: NodeId, first = 0, count = this.store(id).log.segments.length - 1): Promise<void> {
     await this.onNode(id, async ({ cluster }) => {
       const store = this.store(id);

@@ -268,7 +268,8 @@ describe('elections lose nothing (PROTOCOL 2.7, 2.8, R5-R7)', () => {
       script.node(leader).restart();
     }));
 
-  // In the last two a batch stayed open for longer than the lag that is allowed, and its records were counted as the followers' lag.
+  // In the last two a batch stayed open for longer than the lag that is allowed, and its records were counted as the
+  // followers' lag.
   for (const seed of [614, 7614, 10_614]) {
     it(`KAFKA-8733, KIP-501: the slow disk of a leader makes no follower leave the ISR: seed ${seed}`, () =>
       ClusterScript.play({ seed }, async (script) => {

@@ -13,8 +13,9 @@ interface Forgotten {
 }
 
 /**
- * A member leaves the ISR, and the coordinator forgets it. `knowing`: of the two others, who has heard of it. The node `next` reigns after that, and the rest cannot tell it anything yet: the links that
- * are cut in the end are those between `stale` and `leader`, and of the spare.
+ * A member leaves the ISR, and the coordinator forgets it. `knowing`: of the two others, who has heard of it. The node
+ * `next` reigns after that, and the rest cannot tell it anything yet: the links that are cut in the end are those
+ * between `stale` and `leader`, and of the spare.
  */
 async function forgetShrink(
   script: ClusterScript,

@@ -30,7 +30,10 @@ const QUIET = {
   mergesByItself: false,
 } as const;
 
-/** Where a story is told: a cluster in a network that loses nothing of itself, the checkers that look on, who plays which part, and the time. */
+/**
+ * Where a story is told: a cluster in a network that loses nothing of itself, the checkers that look on, who plays
+ * which part, and the time.
+ */
 export class ScriptStage {
   readonly world: World;
   protected readonly isClean: boolean;

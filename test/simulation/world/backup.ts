@@ -39,7 +39,10 @@ export class Backup {
     return how;
   };
 
-  /** A node started with the files as they are: what it accepted is its own from now on. It need not have read all of its logs. */
+  /**
+   * A node started with the files as they are: what it accepted is its own from now on. It need not have read all of
+   * its logs.
+   */
   started(): void {
     this.#losses = this.#losses.filter((loss) => loss.path.endsWith('.log') && this.#isRotten(loss));
   }

@@ -47,8 +47,8 @@ const failed = (failure: Failure): { readonly ok: false; readonly failure: Failu
 const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/')) || '/';
 
 /**
- * The ensemble: one tree, a history of transactions, sessions that end when nobody hears of them. It may lag for one session, be away, and lose its last writes
- * (PROTOCOL R17).
+ * The ensemble: one tree, a history of transactions, sessions that end when nobody hears of them. It may lag for one
+ * session, be away, and lose its last writes (PROTOCOL R17).
  */
 export class CoordinatorServer {
   readonly #scheduler: Scheduler;
@@ -111,7 +111,10 @@ export class CoordinatorServer {
     if (gone.length > 0) this.#commit(tree, gone);
   }
 
-  /** For the world's own eyes: what holds now, or held before the last so many writes. The same object as long as it has not changed. */
+  /**
+   * For the world's own eyes: what holds now, or held before the last so many writes. The same object as long as it has
+   * not changed.
+   */
   nodeAt(path: string, writesAgo = 0): TreeNode | null {
     const snapshot = this.#history[Math.max(0, this.#history.length - 1 - writesAgo)];
     return snapshot?.tree.get(path) ?? null;

@@ -64,7 +64,8 @@ export class SimulatedSessionFactory implements CoordinatorFactory {
 }
 
 /**
- * The client's side of a session: everything it does is an event of the life that owns it, so a stalled node neither hears nor pings, and a dead one is silent.
+ * The client's side of a session: everything it does is an event of the life that owns it, so a stalled node neither
+ * hears nor pings, and a dead one is silent.
  */
 class SimulatedSession extends SessionByMulti implements CoordinatorSession {
   readonly #doors: SessionDoors;

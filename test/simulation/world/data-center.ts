@@ -49,7 +49,10 @@ export class DataCenter<Program extends NodeProgram> implements MachineHost<Prog
   readonly network: Network;
   readonly coordinator: CoordinatorServer;
   readonly machines: readonly Machine<Program>[];
-  /** The slowest monotonic clock; the fastest is `CLOCK_RATE_SPREAD` above it: in some worlds all are slow, in others all fast. */
+  /**
+   * The slowest monotonic clock; the fastest is `CLOCK_RATE_SPREAD` above it: in some worlds all are slow, in others
+   * all fast.
+   */
   readonly rateMin: number;
   readonly defects: string[] = [];
   readonly #options: DataCenterOptions<Program>;
@@ -163,7 +166,10 @@ export class DataCenter<Program extends NodeProgram> implements MachineHost<Prog
     this.scheduler.after(RESTART_MS, null, () => machine.start());
   }
 
-  /** Travels to the node like a packet; never answered when the machine is off or silent, as its sender knows by the clock alone. */
+  /**
+   * Travels to the node like a packet; never answered when the machine is off or silent, as its sender knows by the
+   * clock alone.
+   */
   request<Answer>(request: OutsideRequest<Program, Answer>): void {
     const { scheduler, network } = this;
     scheduler.after(network.latencyMs('tail'), null, () => {

@@ -31,7 +31,10 @@ const DEADLY: ReadonlySet<FaultKind> = new Set([
   'documentDamage',
   'hintDamage',
 ]);
-/** A weak flush mode promises nothing to who loses a second copy unseen, and needs an operator where a cluster that syncs does not. */
+/**
+ * A weak flush mode promises nothing to who loses a second copy unseen, and needs an operator where a cluster that
+ * syncs does not.
+ */
 const NEVER_WHEN_WEAK: ReadonlySet<FaultKind> = new Set([
   'bitRot',
   'segmentDamage',
@@ -156,8 +159,9 @@ export class FaultInjector<Program extends NodeProgram> {
   }
 
   /**
-   * Whatever destroys needs all copies whole, and the coordinator's memory. Damaged documents are not remembered: the next start meets them, and until it has made good what they said the cluster is
-   * not whole. A rotten segment goes unseen until a scrub.
+   * Whatever destroys needs all copies whole, and the coordinator's memory. Damaged documents are not remembered: the
+   * next start meets them, and until it has made good what they said the cluster is not whole. A rotten segment goes
+   * unseen until a scrub.
    */
   mayFire(kind: FaultKind, target: Machine<Program>): boolean {
     const isForgetting = kind === 'coordinatorLosesWrites';

@@ -146,8 +146,9 @@ async function flipSomewhere(
 }
 
 /**
- * Never the word of a changed assignment: whoever was taken out has deleted its replica, the controller would count it among those that lost something, and R17 has it wait
- * for an operator then. Nor a change of what holds for the whole cluster: nodes that expect the new one refuse to start (R2), until an operator has said it again.
+ * Never the word of a changed assignment: whoever was taken out has deleted its replica, the controller would count it
+ * among those that lost something, and R17 has it wait for an operator then. Nor a change of what holds for the whole
+ * cluster: nodes that expect the new one refuse to start (R2), until an operator has said it again.
  */
 function coordinatorLosesWrites({ center, random, countMax }: FaultScene): number {
   const { coordinator, events } = center;

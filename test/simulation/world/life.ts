@@ -1,8 +1,8 @@
 import type { EventHost, ScheduledEvent, Scheduler } from './scheduler.ts';
 
 /**
- * One life of one process: from its start to its end. While its event loop stands still, what is due waits and then happens in order; once it has ended,
- * nothing of it happens any more.
+ * One life of one process: from its start to its end. While its event loop stands still, what is due waits and then
+ * happens in order; once it has ended, nothing of it happens any more.
  */
 export class Life implements EventHost {
   readonly #scheduler: Scheduler;
@@ -31,8 +31,8 @@ export class Life implements EventHost {
   }
 
   /**
-   * The event loop runs again `ms` from now, unless it stands still for longer already. `timersFirst`: timers that came due go before sockets and disk, as in a
-   * process that was stopped.
+   * The event loop runs again `ms` from now, unless it stands still for longer already. `timersFirst`: timers that came
+   * due go before sockets and disk, as in a process that was stopped.
    */
   stall(ms: number, timersFirst: boolean): void {
     const untilMs = this.#scheduler.nowMs + ms;

@@ -28,7 +28,10 @@ export const LONE_KINDS = [
   'wallJump',
 ] as const satisfies readonly FaultKind[];
 
-/** A weaker mode promises nothing about what was not synced, and so nothing about a damaged tail: what is left is the end of a process. */
+/**
+ * A weaker mode promises nothing about what was not synced, and so nothing about a damaged tail: what is left is the
+ * end of a process.
+ */
 const NOT_UNDER_WEAK: readonly FaultKind[] = [
   'powerLoss',
   'syncError',
@@ -49,7 +52,10 @@ export function loneWeights(isWeak: boolean): Weights {
   return Object.fromEntries(weights) as Weights;
 }
 
-/** The strikes of all worlds, where what they destroy can be restored; under a weak flush mode the machine never loses its power. */
+/**
+ * The strikes of all worlds, where what they destroy can be restored; under a weak flush mode the machine never loses
+ * its power.
+ */
 export function loneStrikes(backup: Backup, isWeak: boolean): typeof STRIKES {
   const struck = isWeak ? withBattery : (scene: FaultScene): FaultScene => scene;
   const strikes = Object.entries(STRIKES).map(([kind, strike]) => [

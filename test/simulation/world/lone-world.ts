@@ -91,8 +91,8 @@ class LoneNode implements NodeProgram {
 }
 
 /**
- * A machine with the one node of a store, and its operator, who restores what was damaged once the node says so. That a node complains of files that nobody touched is
- * a defect.
+ * A machine with the one node of a store, and its operator, who restores what was damaged once the node says so. That a
+ * node complains of files that nobody touched is a defect.
  */
 export class LoneWorld {
   readonly partitions: readonly PartitionId[];
@@ -254,8 +254,9 @@ export class LoneWorld {
   }
 
   /**
-   * Ends the process, lets the last batch of one partition's log rot, and starts it again: first as ever, then with the operator's word that the batch may go (R19), then as
-   * ever. Null: there is no batch. Otherwise with what the starts ended.
+   * Ends the process, lets the last batch of one partition's log rot, and starts it again: first as ever, then with the
+   * operator's word that the batch may go (R19), then as ever. Null: there is no batch. Otherwise with what the starts
+   * ended.
    */
   async giveUpTail(partition: PartitionId, random: SeededRandom, msMax: number): Promise<TailGivenUp | null> {
     this.#machine.kill('keepAll');
@@ -275,8 +276,8 @@ export class LoneWorld {
   }
 
   /**
-   * A clean end; `harm` changes files, by partition and name; a start, which is to be refused; the files as they were; and a start. The code of the refusal, null if there was
-   * none; undefined: nothing was changed.
+   * A clean end; `harm` changes files, by partition and name; a start, which is to be refused; the files as they were;
+   * and a start. The code of the refusal, null if there was none; undefined: nothing was changed.
    */
   async drill(harm: (files: readonly PartitionFiles[]) => boolean, msMax: number): Promise<DrillResult> {
     this.#machine.shutDown();
@@ -393,7 +394,10 @@ export class LoneWorld {
     });
   }
 
-  /** A sector in which the power failed looks like one that rotted: the operator knows that the power failed (R19). What he gives up was acknowledged to nobody. */
+  /**
+   * A sector in which the power failed looks like one that rotted: the operator knows that the power failed (R19). What
+   * he gives up was acknowledged to nobody.
+   */
   #giveUpTorn(): void {
     this.events.note('operator', 'gives the last batch up');
     this.#machine.kill('keepAll');

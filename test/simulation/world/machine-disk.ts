@@ -19,12 +19,15 @@ const SLOW: DiskPace = { min: 50, spread: 450 };
 const never = <Result>(): Promise<Result> => new Promise(() => undefined);
 
 /**
- * The disk of a machine, over all lives of its node. Every operation takes its time on the clock of the life that asked, so that a crash can fall before, into or
- * behind each.
+ * The disk of a machine, over all lives of its node. Every operation takes its time on the clock of the life that
+ * asked, so that a crash can fall before, into or behind each.
  */
 export class MachineDisk {
   readonly #random: SeededRandom;
-  /** A life ended in the middle of a write, or one failed: it may have ended within a sector. Until whoever starts has looked at it. */
+  /**
+   * A life ended in the middle of a write, or one failed: it may have ended within a sector. Until whoever starts has
+   * looked at it.
+   */
   mayHaveTorn = false;
   #disk: FaultyFileSystem;
   #clock: Clock | null = null;

@@ -62,8 +62,8 @@ export interface RunningProgram<Program extends NodeProgram> {
 }
 
 /**
- * Of any two clocks the faster one gains at most this on the other: rho of PROTOCOL 4.4, L3. Two clocks that are each off by 5 % of true time in opposite
- * directions would differ by more, and no lease of D(1 - rho) would be sound.
+ * Of any two clocks the faster one gains at most this on the other: rho of PROTOCOL 4.4, L3. Two clocks that are each
+ * off by 5 % of true time in opposite directions would differ by more, and no lease of D(1 - rho) would be sound.
  */
 export const CLOCK_RATE_SPREAD = 0.05;
 const WALL_OFFSET_MS_MAX = 150;

@@ -48,8 +48,8 @@ const BYTES_PER_MS = 100_000;
 const REORDER_MS_MAX = 40;
 
 /**
- * The network between nodes: each ordered pair and channel is a stream of its own, in order until chance or a fault has it otherwise. What is under way when a
- * link is cut is lost with it.
+ * The network between nodes: each ordered pair and channel is a stream of its own, in order until chance or a fault has
+ * it otherwise. What is under way when a link is cut is lost with it.
  */
 export class Network {
   readonly mood: NetworkMood;

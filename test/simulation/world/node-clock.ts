@@ -50,8 +50,8 @@ export class WallClock {
 }
 
 /**
- * The clock of one life: its monotonic time begins anywhere and runs a little too fast or too slow; its timers and turns are events of that life, which wait
- * while it is stalled and never happen after its end.
+ * The clock of one life: its monotonic time begins anywhere and runs a little too fast or too slow; its timers and
+ * turns are events of that life, which wait while it is stalled and never happen after its end.
  */
 export class NodeClock implements Clock {
   readonly #scheduler: Scheduler;

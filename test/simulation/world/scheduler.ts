@@ -25,8 +25,8 @@ const drained = (): Promise<void> => new Promise((resolve) => process.nextTick(r
 const realTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
- * Virtual time, and everything that will happen in it, ordered by (time, sequence). After each event all promises run until none has anything to do, so what
- * an event causes has happened before the next one begins.
+ * Virtual time, and everything that will happen in it, ordered by (time, sequence). After each event all promises run
+ * until none has anything to do, so what an event causes has happened before the next one begins.
  */
 export class Scheduler {
   readonly #heap: ScheduledEvent[] = [];
@@ -70,7 +70,10 @@ export class Scheduler {
     return this.at(this.#nowMs + delayMs, host, run);
   }
 
-  /** Runs what is due up to `untilMs`, which is then the time. Ends earlier, at the time of an event, once `stop` says so after it. */
+  /**
+   * Runs what is due up to `untilMs`, which is then the time. Ends earlier, at the time of an event, once `stop` says
+   * so after it.
+   */
   async run(untilMs: number, stop?: () => boolean): Promise<void> {
     await drained();
     for (let event = this.#takeDue(untilMs); event !== null; event = this.#takeDue(untilMs)) {

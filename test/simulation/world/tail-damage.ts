@@ -8,7 +8,10 @@ const DOWN_MS_MAX = 1_500;
 /** From the end of the data: mostly within the last batch. */
 const TAIL_BYTES = 60;
 
-/** While the node is down the newest of what it wrote of a partition rots: it may have been acknowledged, and nothing behind it says so (R19). */
+/**
+ * While the node is down the newest of what it wrote of a partition rots: it may have been acknowledged, and nothing
+ * behind it says so (R19).
+ */
 export function tailDamage({ center, machine, random, after }: FaultScene): number {
   machine.kill('keepAll');
   const disk = machine.disk.faulty;

@@ -13,8 +13,9 @@ import type { Network } from './network.ts';
 import type { WorldSizes } from './world-sizes.ts';
 
 /**
- * A whole cluster in one process, as clients, checkers and the runner see it. Time is virtual: nothing here waits for the real clock, and one seed decides
- * everything. What a node does is done in its own life: work given to a node that is dead, or that dies meanwhile, is never answered.
+ * A whole cluster in one process, as clients, checkers and the runner see it. Time is virtual: nothing here waits for
+ * the real clock, and one seed decides everything. What a node does is done in its own life: work given to a node that
+ * is dead, or that dies meanwhile, is never answered.
  */
 export interface World {
   readonly options: WorldOptions;
@@ -50,7 +51,10 @@ export interface World {
 
   /** Runs events until `ms` of virtual time have passed. */
   run(ms: number): Promise<void>;
-  /** Runs until `condition` holds after some event; false: it did not within `msMax`. Looks after every `everyMs` of virtual time. */
+  /**
+   * Runs until `condition` holds after some event; false: it did not within `msMax`. Looks after every `everyMs` of
+   * virtual time.
+   */
   runUntil(condition: () => boolean, msMax: number, everyMs?: number): Promise<boolean>;
   /** Calls back after every event, in the world's own context: for checkers. */
   observe(observer: () => void): void;
@@ -58,8 +62,9 @@ export interface World {
   after(delayMs: number, callback: () => void): void;
 
   /**
-   * A client's request: travels to the node, runs `work` there in the life that is present then, and `respond` brings the answer back. `failed` is called
-   * instead, once, as far as the client can know: `refused` (nobody listens: `work` did not run) or `broken` (it may have run).
+   * A client's request: travels to the node, runs `work` there in the life that is present then, and `respond` brings
+   * the answer back. `failed` is called instead, once, as far as the client can know: `refused` (nobody listens: `work`
+   * did not run) or `broken` (it may have run).
    */
   request<Answer>(request: ClientRequest<Answer>): void;
 
@@ -74,7 +79,10 @@ export interface World {
   startFaults(plan: FaultPlan): void;
   /** No new ones; those that last go on until their time or `quiesce`. */
   stopFaults(): void;
-  /** Everything is healed and everybody restarted; false: not stable within `msMax` (every partition has a leader and its whole assignment in the ISR). */
+  /**
+   * Everything is healed and everybody restarted; false: not stable within `msMax` (every partition has a leader and
+   * its whole assignment in the ISR).
+   */
   quiesce(msMax: number): Promise<boolean>;
   isStable(): boolean;
   /** An operator's wish, brought to the node that reigns, or lost. */
@@ -141,7 +149,10 @@ export interface WorldOptions {
   readonly sizes?: WorldSizes;
   /** Segments are merged when that is worth it: unless false, when a scenario says which and when. */
   readonly mergesByItself?: boolean;
-  /** Whoever changes min.insync by command says so in the configurations too, before the next start (R2). Else they expect what the cluster began with. */
+  /**
+   * Whoever changes min.insync by command says so in the configurations too, before the next start (R2). Else they
+   * expect what the cluster began with.
+   */
   readonly configurationsFollow?: boolean;
   /** Replaced rule functions: a mutation. */
   readonly rules: RuleReplacements;
