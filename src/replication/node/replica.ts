@@ -27,7 +27,8 @@ import { ReplicaRole } from './replica-role.ts';
 
 /**
  * One partition on this node: owns its store and the role it has now. A role ends at once, before anything else is
- * looked at (L8); it begins in a serial queue, after the epoch and version it stands for are durable, and only if no newer state has come meanwhile.
+ * looked at (L8); it begins in a serial queue, after the epoch and version it stands for are durable, and only if no
+ * newer state has come meanwhile.
  */
 export class Replica {
   readonly id: PartitionId;
