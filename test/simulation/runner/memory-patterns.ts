@@ -142,13 +142,9 @@ async function electedUnheard(scene: PatternScene): Promise<boolean> {
  * the leader (R17).
  */
 async function toldByTheLeaderAlone(beginning: PatternScene): Promise<boolean> {
-  const [controller] = others(beginning, ...beginning.state.replicas);
-  if (controller === undefined || !mayForget(beginning)) return false;
-  const scene = await reignOf(beginning, controller);
+  const scene = await reignOfSpare(beginning);
   if (scene === null) return false;
-  const { world, leader, follower: stale, state } = scene;
-  const told = state.isr.find((node) => node !== leader && node !== stale);
-  if (told === undefined) return false;
+  const { world, leader, follower: stale, controller, third: told } = scene;
   const isMember = (): boolean => now(scene).isr.includes(stale);
   const mends = [parted(scene, [controller], [stale, told]), parted(scene, [leader], [stale])];
   const isOut = await comes(scene, 1_500, () => !isMember(), 0.2);
@@ -159,14 +155,7 @@ async function toldByTheLeaderAlone(beginning: PatternScene): Promise<boolean> {
   await waits(scene, between(scene, 1, 10));
   const isForgotten = isKnown && scene.isOn() && forgets(scene, isMember);
   world.node(stale).machine.link.isCut = false;
-  const links = [leader, told].map((node) => world.node(node).machine.link);
-  for (const link of links) link.isCut = true;
-  if (isForgotten) {
-    killed(scene, [controller]);
-    expireSession(scene, controller);
-  }
-  const reigns = isForgotten && (await comes(scene, 1_000, () => world.controller === stale, 1));
-  for (const link of links) link.isCut = false;
+  const reigns = await isSucceeded(scene, isForgotten, stale);
   if (reigns) {
     await waits(scene, between(scene, 20, 300));
     if (scene.random.chance(0.6)) await wishesInVain(scene, told);
@@ -204,26 +193,15 @@ async function wishesInVain(scene: PatternScene, other: NodeId): Promise<void> {
  * heard late (R17).
  */
 async function committedWhileCompared(beginning: PatternScene): Promise<boolean> {
-  const [controller] = others(beginning, ...beginning.state.replicas);
-  if (controller === undefined || !mayForget(beginning)) return false;
-  const scene = await reignOf(beginning, controller);
+  const scene = await reignOfSpare(beginning);
   if (scene === null) return false;
-  const { world, leader, follower: stale, state } = scene;
-  const next = state.isr.find((node) => node !== leader && node !== stale);
-  if (next === undefined) return false;
+  const { world, leader, follower: stale, controller, third: next } = scene;
   const isMember = (): boolean => now(scene).isr.includes(stale);
   const mend = parted(scene, [leader, controller], [stale]);
   const isOut = await comes(scene, 1_500, () => !isMember(), 1);
   await waits(scene, between(scene, 20, 100));
   const isForgotten = isOut && scene.isOn() && forgets(scene, isMember);
-  const links = [leader, stale].map((node) => world.node(node).machine.link);
-  for (const link of links) link.isCut = true;
-  if (isForgotten) {
-    killed(scene, [controller]);
-    expireSession(scene, controller);
-  }
-  const reigns = isForgotten && (await comes(scene, 1_000, () => world.controller === next, 1));
-  for (const link of links) link.isCut = false;
+  const reigns = await isSucceeded(scene, isForgotten, next);
   if (reigns) world.network.cut(stale, next);
   mend();
   if (reigns) {
@@ -236,6 +214,35 @@ async function committedWhileCompared(beginning: PatternScene): Promise<boolean>
   }
   comeBack(scene, [controller]);
   await waits(scene, 500);
+  return reigns;
+}
+
+/** `controller` has no replica; the ISR is leader, follower and `third`. */
+interface SpareScene extends PatternScene {
+  readonly controller: NodeId;
+  readonly third: NodeId;
+}
+
+async function reignOfSpare(beginning: PatternScene): Promise<SpareScene | null> {
+  const [controller] = others(beginning, ...beginning.state.replicas);
+  if (controller === undefined || !mayForget(beginning)) return null;
+  const scene = await reignOf(beginning, controller);
+  const third = scene?.state.isr.find((node) => node !== scene.leader && node !== scene.follower);
+  return scene === null || third === undefined ? null : { ...scene, controller, third };
+}
+
+/** The controller dies, and this node alone hears of it soon enough to reign after it. */
+async function isSucceeded(scene: SpareScene, isForgotten: boolean, next: NodeId): Promise<boolean> {
+  const { world, controller, leader, follower, third } = scene;
+  const late = [leader, follower, third].filter((node) => node !== next);
+  const links = late.map((node) => world.node(node).machine.link);
+  for (const link of links) link.isCut = true;
+  if (isForgotten) {
+    killed(scene, [controller]);
+    expireSession(scene, controller);
+  }
+  const reigns = isForgotten && (await comes(scene, 1_000, () => world.controller === next, 1));
+  for (const link of links) link.isCut = false;
   return reigns;
 }
 
