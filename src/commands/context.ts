@@ -141,6 +141,8 @@ export class CommandContext {
     this.#touch(partition);
     const offset = this.session.appended[partition.id];
     if (offset === undefined || offset < partition.highWatermark) return true;
+    // It was taken back (R22: refused).
+    if (offset >= partition.logEndOffset) return true;
     // Nothing will be resolved there any more, and no read of it is answered.
     if (partition.isOver) return true;
     this.suspension = partition.whenResolved(asOffset(offset));

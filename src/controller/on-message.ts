@@ -90,7 +90,8 @@ function takeReports(draft: Draft, query: QueryRecord, reply: ReplicaQueryReply)
     const record = isSame ? sight(draft, found, report.leaderEpochMax, report.versionMax) : found;
     const reports = new Map(record.reports);
     const { incarnation, askedMs } = query;
-    reports.set(reply.node, { incarnation, askedVersion, askedMs, report: report ?? 'absent' });
+    const held = report === undefined || report.verdict === 'gone' ? 'absent' : report;
+    reports.set(reply.node, { incarnation, askedVersion, askedMs, report: held });
     draft.update(record, { reports });
   }
 }

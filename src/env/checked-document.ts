@@ -65,6 +65,7 @@ export async function writeDocument(
   fileSystem: FileSystem,
   path: string,
   document: CheckedDocument,
+  renaming?: () => void,
 ): Promise<void> {
-  await replaceFile(fileSystem, path, encodeDocument(document));
+  await replaceFile(fileSystem, path, encodeDocument(document), renaming);
 }

@@ -19,15 +19,14 @@ export async function makeDirectoryDurably(fileSystem: FileSystem, path: string)
   await fileSystem.syncDirectory(parent);
 }
 
-/**
- * One that this process may not read, or that cannot be synced where it lies, was not written by an earlier life of it:
- * only the device's own failure counts.
- */
+const FOREIGN: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM', 'EROFS', 'EINVAL', 'ENOTSUP']);
+
+/** One that this process may not read, or that cannot be synced where it lies, was not written by an earlier life of it. */
 async function syncOthersDirectory(fileSystem: FileSystem, path: string): Promise<void> {
   try {
     await fileSystem.syncDirectory(path);
   } catch (error) {
     const errno = error instanceof CaskadeError ? errnoName(error.cause) : undefined;
-    if (errno === undefined || errno === 'EIO') throw error;
+    if (!FOREIGN.has(errno)) throw error;
   }
 }

@@ -8,9 +8,15 @@ export const TEMPORARY_SUFFIX = '.tmp';
 /**
  * Replaces a small file durably: when this resolves, `path` holds `bytes` whatever happens to the machine; until
  * then a crash leaves the old file or the new one, whole. The order is the point: bytes synced before the rename (or
- * the new name could show an empty file), the directory synced after it (or the old file could come back).
+ * the new name could show an empty file), the directory synced after it (or the old file could come back). `renaming`:
+ * from here on nobody knows which of the two is there; what fails before leaves the old file.
  */
-export async function replaceFile(fileSystem: FileSystem, path: string, bytes: Uint8Array): Promise<void> {
+export async function replaceFile(
+  fileSystem: FileSystem,
+  path: string,
+  bytes: Uint8Array,
+  renaming: () => void = () => undefined,
+): Promise<void> {
   const temporaryPath = path + TEMPORARY_SUFFIX;
   if (await fileSystem.exists(temporaryPath)) await fileSystem.unlink(temporaryPath);
   const handle = await fileSystem.open(temporaryPath, 'create');
@@ -20,6 +26,7 @@ export async function replaceFile(fileSystem: FileSystem, path: string, bytes: U
   } finally {
     await handle.close();
   }
+  renaming();
   await fileSystem.rename(temporaryPath, path);
   await fileSystem.syncDirectory(dirname(path));
 }

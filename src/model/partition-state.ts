@@ -66,8 +66,11 @@ export function minInsyncOf(
   return state.minInsync ?? facts.minInsync;
 }
 
-/** What recovery says about a replica (R6). `whole`: nothing that was ever acknowledged to anybody is missing. */
-export type ReplicaVerdict = 'whole' | 'lossy';
+/**
+ * What recovery says about a replica (R6). `whole`: nothing that was ever acknowledged to anybody is missing. `gone`:
+ * there is none any more; what was known of the partition is remembered (R17).
+ */
+export type ReplicaVerdict = 'whole' | 'lossy' | 'gone';
 
 /** What a node says about a replica it holds (R5, election query). */
 export interface ReplicaReport {

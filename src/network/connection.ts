@@ -283,8 +283,13 @@ export class Connection implements SessionOwner, TurnTask {
     let text = 'ERR internal error';
     if (error instanceof CaskadeError) text = error.respText;
     else this.#host.logger.error({ ...this.#describe(), err: error }, 'a command failed by a bug');
-    if (context.appendCount > 0) {
-      text = inDoubtText(context.holdPartitions[0] as Partition, context.holdOffsets[0] as Offset, text);
+    for (let index = 0; index < context.holdCount; index += 1) {
+      const partition = context.holdPartitions[index] as Partition;
+      const offset = context.holdOffsets[index] as Offset;
+      // Of a group nothing is left.
+      if (context.appendCount === 0 || offset >= partition.logEndOffset) continue;
+      text = inDoubtText(partition, offset, text);
+      break;
     }
     this.#host.ports.counters.countError(text);
     this.#reply.error(text);

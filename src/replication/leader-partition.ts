@@ -122,6 +122,8 @@ export interface LeaderPartition {
   readonly highWatermark: Offset;
   /** Everything below it is on this leader's own disk. */
   readonly durableOffset: Offset;
+  /** Where the next record will stand. An append that found no memory takes back what its group had appended. */
+  readonly logEndOffset: Offset;
   /** Why the last read was suspended: resolves when the command is worth running again. Never rejects. */
   readonly suspension: Promise<void>;
   /** Why the last read was refused. */

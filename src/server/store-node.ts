@@ -157,6 +157,7 @@ async function lead(
       segmentBytesMax,
       acceptTornTail,
       mustExist: local.mustExist,
+      closedCleanly: coordinator.wasClean,
       producers: new ProducerTable(),
     },
     { ...doors, logger },

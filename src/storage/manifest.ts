@@ -40,10 +40,11 @@ export async function writeManifest(
   fileSystem: FileSystem,
   directory: string,
   manifest: Manifest,
+  renaming?: () => void,
 ): Promise<void> {
   const fault = faultOf(manifest);
   if (fault !== null) throw new CaskadeError('corruptMetadata', `refusing to write the manifest: ${fault}`);
-  await writeDocument(fileSystem, join(directory, MANIFEST_NAME), { ...manifest });
+  await writeDocument(fileSystem, join(directory, MANIFEST_NAME), { ...manifest }, renaming);
 }
 
 /** Segments cover the log without a gap or an overlap, in order, and exactly the last one is active. */

@@ -40,6 +40,8 @@ export interface OpenOptions extends MetaExpectation {
   readonly mustExist: boolean;
   /** What this partition remembers of its producers, still empty. Absent: a log that speaks of any is refused. */
   readonly producers?: ProducerRecords;
+  /** Of a node that is alone: its last life made everything durable before it ended. */
+  readonly closedCleanly?: boolean;
   /** A member of a cluster gives up what others still have; absent, this node has the only copy. */
   readonly member?: MemberOptions;
 }
@@ -145,7 +147,8 @@ async function recover(
   const markLossy = async (): Promise<void> => write({ ...meta, lossy: true });
   const isMember = options.member !== undefined;
   const hintDoors = hintDoorsOf(doors, { directory, hasher, meta });
-  const how = { ...options, isMember, markLossy, producers, memory };
+  const closedCleanly = options.member?.closedCleanly ?? options.closedCleanly ?? false;
+  const how = { ...options, closedCleanly, isMember, markLossy, producers, memory };
   const recovery = new Recovery(hintDoors, log, index, meta, how);
   const { logEndOffset, pending, report } = await recovery.run();
   // Under a weak mode only the marker of a clean shutdown proves anything; what it does not prove stays unproved in later lives.

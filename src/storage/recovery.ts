@@ -34,8 +34,8 @@ export interface RecoveryReport {
 export interface RecoveryOptions {
   /** The operator accepts the loss of a rotten last batch (R19). */
   readonly acceptTornTail: boolean;
-  /** The last life made everything durable before it ended (a member's marker of a clean shutdown). */
-  readonly member?: { readonly closedCleanly: boolean };
+  /** The last life made everything durable before it ended: there is the marker of a clean shutdown. */
+  readonly closedCleanly: boolean;
   /** A member of a cluster: a tail that may have been acknowledged is given up after `markLossy`, and fetched anew (R6, R19). */
   readonly isMember: boolean;
   readonly memory: Pick<LogMemory, 'pendingBytesMax'>;
@@ -237,7 +237,7 @@ export class Recovery {
 
   /** META's high watermark follows the syncs, but under a weak mode is only known to do so where the last life ended well. */
   #syncedTo(segment: Segment): number {
-    const isSynced = this.#meta.flush === 'always' || this.#options.member?.closedCleanly === true;
+    const isSynced = this.#meta.flush === 'always' || this.#options.closedCleanly;
     if (!isSynced) return SEGMENT_HEADER_BYTES;
     return this.#pending.find((batch) => batch.segment === segment.slot)?.position ?? segment.length;
   }

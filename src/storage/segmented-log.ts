@@ -329,21 +329,18 @@ export class SegmentedLog {
       removedFloor,
       segments: ordered.map((segment, index) => entryOf(segment, index === ordered.length - 1)),
     };
+    let isRenaming = false;
     try {
-      await writeManifest(this.#fileSystem, this.settings.directory, manifest);
+      await writeManifest(this.#fileSystem, this.settings.directory, manifest, () => {
+        isRenaming = true;
+      });
     } catch (error) {
-      // A full disk, or fields that are refused, are met before the rename.
-      const isUnchanged = isDiskFull(error) || isRefused(error);
-      if (!isUnchanged) this.#isInDoubt = true;
+      this.#isInDoubt ||= isRenaming && !isDiskFull(error);
       throw error;
     }
     this.#manifest = manifest;
     this.#isInDoubt = false;
   }
-}
-
-function isRefused(error: unknown): boolean {
-  return error instanceof CaskadeError && error.code === 'corruptMetadata';
 }
 
 function entryOf(segment: Segment, isActive: boolean): ManifestSegment {

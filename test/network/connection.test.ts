@@ -245,6 +245,13 @@ describe('Connection', () => {
       expect(await client.next()).to.equal('-INDOUBT 0 1 0 ERR internal error');
     });
 
+    it('R22: refuses what its group took back, and waits for none of it', async () => {
+      await start({ commit: 'manual' });
+      const client = await fixture.client();
+      client.send('forgets a 1', 'get a', 'ping');
+      expect(await client.take(3)).to.deep.equal(['-ERR internal error', '(nil)', 'PONG']);
+    });
+
     it('answers an expected error as it is, and logs nothing', async () => {
       await start();
       const client = await fixture.client();

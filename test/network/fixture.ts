@@ -263,6 +263,11 @@ function specs(fixture: Fixture): CommandSpec[] {
       if (context.args.count === 3) context.putArgument(1, 2, NO_EXPIRY);
       throw new Error('planted');
     }),
+    spec('forgets', -1, write, (context) => {
+      context.putArgument(1, 2, NO_EXPIRY);
+      fixture.partition(0).takeBack(1);
+      throw new RangeError('no memory');
+    }),
     spec('refused', 1, [], (context) => {
       context.reply.array(3);
       throw new CaskadeError('overloaded', 'not now');

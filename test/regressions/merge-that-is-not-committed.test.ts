@@ -35,6 +35,8 @@ describe('a merge that fails before the manifest is renamed', () => {
     'the name of a hint not synced': { operation: 'syncDirectory' },
     'an output that cannot be opened': { operation: 'open', path: '-00000000' },
     'no room for the manifest': { operation: 'write', path: 'MANIFEST', errno: 'ENOSPC' },
+    'too many open files for the manifest': { operation: 'create', path: 'MANIFEST', errno: 'EMFILE' },
+    'the new manifest not synced': { operation: 'sync', path: 'MANIFEST' },
   };
   for (const [what, fault] of Object.entries(faults)) {
     it(`leaves nothing behind, however often it is tried: ${what}`, async () => {
@@ -43,9 +45,12 @@ describe('a merge that fails before the manifest is renamed', () => {
       const before = await filesOf(machine);
       const handles = openHandles(machine.fileSystem);
       const slots = test.store.log.opened.length;
+      const told: unknown[] = [];
+      const host = { ...freeMergeHost(test.store), failed: (error: unknown) => told.push(error) };
       for (let round = 0; round < ROUNDS; round += 1) {
         machine.disk.arm(fault);
-        await failureOf(() => test.merge());
+        await failureOf(() => test.merge(0, undefined, host));
+        expect(told, 'nothing is in doubt').to.deep.equal([]);
         const left = (await filesOf(machine)).filter((name) => !name.endsWith('.tmp'));
         expect(left, `round ${round}`).to.deep.equal(before);
       }

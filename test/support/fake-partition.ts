@@ -323,6 +323,13 @@ export class FakePartition implements LeaderPartition {
     this.#wake();
   }
 
+  /** The newest records were never appended; nobody is told. */
+  takeBack(count: number): void {
+    this.records.length -= count;
+    this.#endOffset -= count;
+    this.#appended = new Map(this.#committed);
+  }
+
   /** Newest appended value of a key in database 0 as Latin-1 text; undefined if absent. */
   valueOf(key: string): string | undefined {
     const entry = this.#newest(`0:${key}`);

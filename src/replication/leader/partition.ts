@@ -116,6 +116,10 @@ export class Partition implements LeaderPartition, StallTarget {
     return this.#highWatermark;
   }
 
+  get logEndOffset(): Offset {
+    return this.#store.logEndOffset;
+  }
+
   get durableOffset(): Offset {
     return this.#lastDurableOffset ?? this.#store.durableOffset;
   }

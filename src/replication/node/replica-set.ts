@@ -67,7 +67,7 @@ export class ReplicaSet {
     const record = this.#node.nodeState.partition(partition);
     if (record === undefined) return null;
     const { uuid, leaderEpochMax, versionMax } = record;
-    const nothing = { lastEpoch: asLeaderEpoch(0), logEndOffset: asOffset(0), verdict: 'lossy' } as const;
+    const nothing = { lastEpoch: asLeaderEpoch(0), logEndOffset: asOffset(0), verdict: 'gone' } as const;
     return { partition, uuid, directoryId: '', ...nothing, leaderEpochMax, versionMax };
   }
 

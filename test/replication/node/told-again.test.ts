@@ -65,6 +65,6 @@ describe('a state that is told again', () => {
     });
     await cluster.clock.advance(100);
     const [report] = told(node, 'replicaQueryReply').at(-1)?.reports ?? [];
-    expect(report).to.include({ verdict: 'lossy', directoryId: '', leaderEpochMax: 2, versionMax: 3 });
+    expect(report).to.include({ verdict: 'gone', directoryId: '', leaderEpochMax: 2, versionMax: 3 });
   });
 });

@@ -43,6 +43,17 @@ describe('faults that destroy', () => {
       expect(world.fire('wipe', other)).to.equal(true);
     }));
 
+  it('wait for a disk that fails elsewhere: that replica is no spare copy; nor does one fail beside what was destroyed', () =>
+    inWorld(4, async (world) => {
+      expect(world.fire('syncError', one)).to.equal(true);
+      expect(world.fire('wipe', other)).to.equal(false);
+      await world.run(20_000);
+      await untilWhole(world);
+      expect(world.fire('wipe', other)).to.equal(true);
+      expect(world.fire('diskError', one)).to.equal(false);
+      expect(world.fire('diskError', other)).to.equal(true);
+    }));
+
   it('wait after the coordinator forgot, wherever', () =>
     inWorld(3, async (world) => {
       expect(world.fire('coordinatorLosesWrites', one)).to.equal(true);

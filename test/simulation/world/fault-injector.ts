@@ -17,6 +17,11 @@ export interface FaultTargets<Program extends NodeProgram> {
 
 /** They destroy what was on disk. More of them at a time than there are spare copies would rightly lose data. */
 const DESTRUCTIVE: ReadonlySet<FaultKind> = new Set(['wipe', 'bitRot', 'segmentDamage']);
+/**
+ * Who is hit by one of these leaves the ISR as if it had lost something, and is no spare copy until it is back: beside
+ * one that destroys, only an operator could say that nothing is lost.
+ */
+const FAILING: ReadonlySet<FaultKind> = new Set(['syncError', 'diskError']);
 /** Each ends the life of a process, now or soon. */
 const DEADLY: ReadonlySet<FaultKind> = new Set([
   'crash',
@@ -164,14 +169,27 @@ export class FaultInjector<Program extends NodeProgram> {
    * unseen until a scrub.
    */
   mayFire(kind: FaultKind, target: Machine<Program>): boolean {
+    if (FAILING.has(kind)) return !this.#isHurtElsewhere(target);
     const isForgetting = kind === 'coordinatorLosesWrites';
     if (!isForgetting && kind !== 'documentDamage' && !DESTRUCTIVE.has(kind)) return true;
     if (!this.#targets.isWhole() || !this.#isLongAgo(this.#forgotAtMs)) return false;
+    if (this.#isFailingElsewhere(target)) return false;
     if (this.#destroyed === null) return true;
     const { machine, copies, atMs } = this.#destroyed;
     if (isForgetting) return this.#isLongAgo(atMs);
     // Who was hurt last may be hurt again: that is still one copy.
     return machine === target || (this.#isLongAgo(atMs) && this.#targets.copiesOf(machine) !== copies);
+  }
+
+  #isHurtElsewhere(target: Machine<Program>): boolean {
+    const destroyed = this.#destroyed;
+    return destroyed !== null && destroyed.machine !== target && !this.#isLongAgo(destroyed.atMs);
+  }
+
+  #isFailingElsewhere({ id }: Machine<Program>): boolean {
+    return this.records.some(
+      ({ kind, target, untilMs }) => FAILING.has(kind) && target !== id && !this.#isLongAgo(untilMs),
+    );
   }
 
   /** One death at a time, and only where all others have everything. */
