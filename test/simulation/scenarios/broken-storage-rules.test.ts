@@ -24,7 +24,7 @@ const merge = (script: ClusterScript, id: NodeId): Promise<void> =>
 
 describe('a rule of merge or recovery that is missed', () => {
   tell(
-    { seed: 851, mutation: 'a rotten tail is taken for a torn one', checker: 'candidate completeness' },
+    { seed: 2_851, mutation: 'a rotten tail is taken for a torn one', checker: 'candidate completeness' },
     async (script) => {
       await script.mustSet('K', 'old');
       await script.mustSet('K', 'new');

@@ -362,7 +362,7 @@ describe('a coordinator that lost its last writes (R17)', () => {
     }));
 
   it('may have forgotten an election of which its leader alone heard: that one follows whom the next reign elects in the same epoch', () =>
-    ClusterScript.play({ seed: 624, nodeCount: 4 }, async (script) => {
+    ClusterScript.play({ seed: 2_624, nodeCount: 4 }, async (script) => {
       const { world } = script;
       const spare = await script.reignOfSpare();
       const { leader } = script;

@@ -119,7 +119,7 @@ describe('logs agree after changes of the leader (PROTOCOL 2.6, 2.8)', () => {
     }));
 
   it('KAFKA-10706: epochs that began at the end of a log and were never followed go: fetching goes on', () =>
-    ClusterScript.play({ seed: 505 }, async (script) => {
+    ClusterScript.play({ seed: 2_505 }, async (script) => {
       await script.mustSet('K', 'first');
       const old = script.leader;
       script.node(old).restart();

@@ -148,7 +148,7 @@ const SHOWN: readonly Shown[] = [
     pattern: 'movedWithoutAWord',
     mutation: 'read from the overlay',
     checker: 'linearizability',
-    firstSeed: 6,
+    firstSeed: 20,
   },
   {
     pattern: 'majorityInACorner',

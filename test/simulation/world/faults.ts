@@ -2,6 +2,7 @@ import { CLUSTER_PATH, PARTITIONS_PATH } from '../../../src/coordination/paths.t
 import { SimulatedCrash } from '../../../src/env/faulty-file-system.ts';
 import type { FileSystem } from '../../../src/env/file-system.ts';
 import type { SurvivalPolicy } from '../../../src/env/simulated-file.ts';
+import { CaskadeError } from '../../../src/model/errors.ts';
 import type { NodeId } from '../../../src/model/numbers.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
 import type { DataCenter } from './data-center.ts';
@@ -118,8 +119,8 @@ function bitRot({ machine, random, center }: FaultScene): number {
     machine.disk.faulty.flipBit(path, position, random.below(8));
     center.events.note(`n${machine.id}`, `rots: ${path} at ${position}`);
   }).catch((error: unknown) => {
-    // The machine lost its power while the place was looked for.
-    if (!(error instanceof SimulatedCrash)) throw error;
+    // The machine lost its power while the place was looked for, or the disk has another fault there.
+    if (!(error instanceof SimulatedCrash || error instanceof CaskadeError)) throw error;
   });
   return 0;
 }
