@@ -157,6 +157,7 @@ function nobodyLeads(
     );
   }
   return waitFor(
+    world,
     'election',
     silent.filter((node) => classes.has(node)),
   );

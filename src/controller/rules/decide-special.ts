@@ -51,13 +51,13 @@ export function decideRegressed(rules: LeafRules, state: PartitionState, world: 
   const isEverybodyHeard = state.replicas.every(
     (node) => isAlive(world, node) && memberOf(world, node).report !== null,
   );
-  if (!isEverybodyHeard) return waitFor('regressed', silentReplicas(state, world));
+  if (!isEverybodyHeard) return waitFor(world, 'regressed', silentReplicas(state, world));
   if (!rules.isLeaderless(state, world)) return write('regressed', leaderless(rules, state, world), world);
   const moving = state.replicas.filter((node) => {
     const report = reportOf(state, world, node);
     return report !== undefined && !rules.standsStill(state, report);
   });
-  if (moving.length > 0) return waitFor('regressed', moving);
+  if (moving.length > 0) return waitFor(world, 'regressed', moving);
   return decideCompared(rules, state, world);
 }
 
@@ -112,7 +112,7 @@ export function decideUnclean(
   if (report === undefined) {
     // The same wait as that of the election: its time, once over, stays over.
     const purpose = world.isRegressed ? 'unclean' : 'election';
-    return waitFor(purpose, isAlive(world, node) ? [node] : []);
+    return waitFor(world, purpose, [node]);
   }
   const change = {
     leader: node,

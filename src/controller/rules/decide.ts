@@ -8,7 +8,6 @@ import { changedState, write } from './next-state.ts';
 import {
   type Decision,
   type DecisionReason,
-  isAlive,
   memberOf,
   type PartitionWorld,
   type WaitPurpose,
@@ -23,8 +22,8 @@ export function decide(rules: LeafRules, state: PartitionState, world: Partition
   const decision = decideFreely(rules, state, world);
   if (decision.kind !== 'write' && decision.kind !== 'handOver') return decision;
   if (decision.kind === 'write' && !rules.hasLeaderSpoken(state, decision.next, world)) {
-    const isLeader = (node: NodeId): boolean => node === state.leader && isAlive(world, node);
-    return waitFor('witness', state.replicas.filter(isLeader));
+    const isLeader = (node: NodeId): boolean => node === state.leader;
+    return waitFor(world, 'witness', state.replicas.filter(isLeader));
   }
   if (rules.isWitnessed(state, world) || (decision.kind === 'write' && decision.reason === 'unclean'))
     return decision;
@@ -45,8 +44,9 @@ function decideFreely(rules: LeafRules, state: PartitionState, world: PartitionW
  */
 function awaitWitnesses({ replicas }: PartitionState, world: PartitionWorld, purpose: WaitPurpose): Decision {
   return waitFor(
+    world,
     purpose,
-    replicas.filter((node) => isAlive(world, node) && !world.heard.has(node)),
+    replicas.filter((node) => !world.heard.has(node)),
   );
 }
 

@@ -128,9 +128,11 @@ export const memberOf = (world: PartitionWorld, node: NodeId): MemberView =>
 
 export const NOTHING: Decision = { kind: 'nothing' };
 
-/** There is no deciding without a word of these; of nobody: there is nothing to be done now. */
-export const waitFor = (purpose: WaitPurpose, ask: readonly NodeId[]): Decision =>
-  ask.length > 0 ? { kind: 'wait', purpose, ask, forMs: null } : NOTHING;
-
 export const isAlive = (world: PartitionWorld, node: NodeId): boolean =>
   memberOf(world, node).incarnation !== null;
+
+/** There is no deciding without a word of these, or of those who live; of nobody: there is nothing to be done now. */
+export function waitFor(world: PartitionWorld, purpose: WaitPurpose, nodes: readonly NodeId[]): Decision {
+  const ask = nodes.filter((node) => isAlive(world, node));
+  return ask.length > 0 ? { kind: 'wait', purpose, ask, forMs: null } : NOTHING;
+}
