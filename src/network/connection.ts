@@ -283,11 +283,12 @@ export class Connection implements SessionOwner, TurnTask {
     let text = 'ERR internal error';
     if (error instanceof CaskadeError) text = error.respText;
     else this.#host.logger.error({ ...this.#describe(), err: error }, 'a command failed by a bug');
-    for (let index = 0; index < context.holdCount; index += 1) {
+    const heldCount = context.appendCount > 0 ? context.holdCount : 0;
+    for (let index = 0; index < heldCount; index += 1) {
       const partition = context.holdPartitions[index] as Partition;
       const offset = context.holdOffsets[index] as Offset;
-      // Of a group nothing is left.
-      if (context.appendCount === 0 || offset >= partition.logEndOffset) continue;
+      // Of a group that was taken back nothing is left.
+      if (offset >= partition.logEndOffset) continue;
       text = inDoubtText(partition, offset, text);
       break;
     }

@@ -1,5 +1,5 @@
 import { removeIfThere } from '../env/replace-file.ts';
-import { InvariantError, isDiskFull } from '../model/errors.ts';
+import { InvariantError } from '../model/errors.ts';
 import { asOffset, type Offset } from '../model/numbers.ts';
 import { BatchScan, type ScannedBatch } from './batch-scan.ts';
 import { type CommittedIndex, IndexedRecord } from './committed-index.ts';
@@ -77,8 +77,6 @@ export class Merge {
   /** The record looked at last gave its place to a snapshot. */
   #isReplaced = false;
   #removedFloor = -1;
-  /** The manifest that names the outputs is being written. */
-  #isExchanging = false;
   #kept = 0;
   #dropped = 0;
   #startedAtMs = 0;
@@ -290,7 +288,6 @@ export class Merge {
         if (this.#host.isCancelled() || this.#isFloorTaken()) throw new MergeCancelled();
         for (const { entry, path } of this.#finished) outputs.push(await this.#log.admitMerged(entry, path));
         for (const output of outputs) output.hasHint = true;
-        this.#isExchanging = true;
         await this.#log.exchange(inputs, outputs, this.#removedFloor);
       });
       return outputs;
@@ -306,7 +303,7 @@ export class Merge {
    * manifest is whole. A failure before that leaves the outputs nobody's, and they go.
    */
   async #giveBack(outputs: readonly Segment[], error: unknown): Promise<void> {
-    const isInDoubt = this.#isExchanging && this.#log.isInDoubt && !isDiskFull(error);
+    const isInDoubt = this.#log.isInDoubtBy(error);
     if (isInDoubt) this.#host.failed?.(error);
     for (const output of outputs) await this.#log.release(output);
     if (!isInDoubt) await this.#abort();

@@ -187,7 +187,7 @@ export class Segment {
         this.#whenUnpinned = resolve;
       });
     }
-    this.#cache.forget(this.cacheId, Math.ceil(this.length / blockBytes));
+    this.#forgetBlocks();
     await this.handle.close();
     await fileSystem.unlink(this.path);
   }

@@ -33,7 +33,8 @@ export class SegmentedLog {
   /** Ahead of the manifest's: a merge takes numbers while a roll writes the manifest. */
   #nextGeneration: number;
   #zeros: ZeroFill | null = null;
-  #isInDoubt = false;
+  /** What the last manifest failed with from its rename on; null: a start finds the one that is known here. */
+  #doubt: unknown = null;
 
   constructor(
     settings: LogSettings,
@@ -66,7 +67,12 @@ export class SegmentedLog {
 
   /** The last manifest failed while it was written: a start may find it, or the one before. Until another is written. */
   get isInDoubt(): boolean {
-    return this.#isInDoubt;
+    return this.#doubt !== null;
+  }
+
+  /** Whether it was by this failure: what the manifest was to name may be named. Any other left it as it was. */
+  isInDoubtBy(error: unknown): boolean {
+    return this.#doubt === error;
   }
 
   bySlot(slot: number): Segment {
@@ -179,7 +185,7 @@ export class SegmentedLog {
 
   /** Where nothing was renamed the fresh segment goes, so that a next try finds its room again; in doubt its file stays. */
   async #takeBack(fresh: Segment, error: unknown): Promise<void> {
-    if (this.#isInDoubt && !isDiskFull(error)) await this.release(fresh);
+    if (this.isInDoubtBy(error)) await this.release(fresh);
     else await this.retire(fresh);
   }
 
@@ -335,11 +341,11 @@ export class SegmentedLog {
         isRenaming = true;
       });
     } catch (error) {
-      this.#isInDoubt ||= isRenaming && !isDiskFull(error);
+      if (isRenaming && !isDiskFull(error)) this.#doubt = error;
       throw error;
     }
     this.#manifest = manifest;
-    this.#isInDoubt = false;
+    this.#doubt = null;
   }
 }
 
