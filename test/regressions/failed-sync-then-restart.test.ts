@@ -137,14 +137,20 @@ describe('after a failed sync the process is started anew and the machine lives 
   });
 });
 
+/** A member that has the first of its leader's two records. */
+async function memberWithFirst() {
+  const leader: TestReplica = await new ReplicaMachine({ node: 9 }).lead(1);
+  await leader.write(['a', '1'], ['b', '2']);
+  const machine = new ReplicaMachine({ node: 3 });
+  const { store } = await machine.open();
+  const { bytes, nextOffset, epochs } = await leader.read(0, 10);
+  await store.appendFetched(bytes, nextOffset, { epochs });
+  return { leader, machine, store };
+}
+
 describe('a member after a failed sync and a start of its process (R6)', () => {
   async function memberWithDroppedBatch(deferSync: boolean): Promise<ReplicaMachine> {
-    const leader: TestReplica = await new ReplicaMachine({ node: 9 }).lead(1);
-    await leader.write(['a', '1'], ['b', '2']);
-    const machine = new ReplicaMachine({ node: 3 });
-    const { store } = await machine.open();
-    const first = await leader.read(0, 10);
-    await store.appendFetched(first.bytes, first.nextOffset, { epochs: first.epochs });
+    const { leader, machine, store } = await memberWithFirst();
     await store.commitTo(asOffset(1));
     await store.saveMeta();
     const { bytes, nextOffset, epochs } = await leader.read(1, 10);
@@ -172,12 +178,7 @@ describe('a member after a failed sync and a start of its process (R6)', () => {
 
 describe('a process that is killed between the rename of the manifest and the sync of its directory', () => {
   it('leaves a start that makes the names durable before it goes on: what it then takes is not lost with them', async () => {
-    const leader: TestReplica = await new ReplicaMachine({ node: 9 }).lead(1);
-    await leader.write(['a', '1'], ['b', '2']);
-    const machine = new ReplicaMachine({ node: 3 });
-    const { store } = await machine.open();
-    const first = await leader.read(0, 10);
-    await store.appendFetched(first.bytes, first.nextOffset, { epochs: first.epochs });
+    const { leader, machine, store } = await memberWithFirst();
     // The first is that of the new segment's name, the second that of the manifest's.
     machine.disk.arm({ operation: 'syncDirectory', nth: 2 });
     await failureOf(() => store.rollNow());
