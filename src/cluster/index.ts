@@ -12,5 +12,15 @@ export {
   TombstoneReason,
 } from '../replication/leader-partition.ts';
 export { ReadArrivals } from '../replication/read-arrivals.ts';
+export {
+  AddressName,
+  ClusterMap,
+  type HostPort,
+  type MapSource,
+  type NodeRoute,
+  type PartitionRoute,
+} from './cluster-map.ts';
+export { ClusterRouter } from './cluster-router.ts';
+export { NO_PARTITION } from './no-partition.ts';
 export type { Router } from './router.ts';
 export { slotOf } from './slots.ts';

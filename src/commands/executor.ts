@@ -2,6 +2,7 @@ import type { LeaderPartition } from '../cluster/index.ts';
 import { LIMITS } from '../model/limits.ts';
 import type { CommandContext } from './context.ts';
 import { wrongArity } from './errors.ts';
+import { EVERYTHING_HERE, Placed, type Placement } from './placement.ts';
 import type { CommandCounters } from './ports.ts';
 import { type CommandEntry, type CommandTable, TIMED_CALLS } from './table.ts';
 
@@ -16,16 +17,19 @@ import { type CommandEntry, type CommandTable, TIMED_CALLS } from './table.ts';
 export class Executor {
   readonly #table: CommandTable;
   readonly #counters: CommandCounters;
+  readonly #placement: Placement;
 
-  constructor(table: CommandTable, counters: CommandCounters) {
+  constructor(table: CommandTable, counters: CommandCounters, placement: Placement = EVERYTHING_HERE) {
     this.#table = table;
     this.#counters = counters;
+    this.#placement = placement;
   }
 
   execute(context: CommandContext): void {
     context.reset();
     const entry = this.#find(context);
-    if (entry === null || !this.#admit(entry, context)) return;
+    if (entry === null || this.#placement.place(entry, context) !== Placed.here) return;
+    if (!this.#admit(entry, context)) return;
     const run = entry.run as (context: CommandContext) => void;
     const start = context.reply.position;
     if (entry.calls % TIMED_CALLS === 0) runTimed(run, entry, context);
