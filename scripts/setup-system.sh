@@ -1,23 +1,47 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that `make test` and `make bench` need: redis-server (the oracle that our replies
-# are compared with), redis-tools (redis-cli, redis-benchmark) and python3-redis (a client with other habits).
-# Silent when all is there. Starts no service, and touches no redis that was installed before.
+# Installs the Debian packages that are missing, and is silent when all is there. Starts no service, and touches no
+# redis, etcd or ZooKeeper that was installed before.
+#
+#   scripts/setup-system.sh            what `make test` and `make demo` need:
+#       redis-server         the oracle that our replies are compared with
+#       redis-tools          redis-cli, redis-benchmark
+#       python3-redis        a client with other habits
+#       libzookeeper-java    ZooKeeper: its jars alone, no service and no user
+#       default-jre-headless what runs them, unless there is a java
+#   scripts/setup-system.sh bench      these, and the peer that only `make bench` needs: etcd-server
+#   scripts/setup-system.sh zookeeper  ZooKeeper and java alone, for `make cluster`
+#
+# With ZOOKEEPER_HOME set, ZooKeeper is taken from there and not installed.
 set -euo pipefail
 
+part=${1:-test}
+case $part in
+  test | bench | zookeeper) ;;
+  *)
+    echo "usage: scripts/setup-system.sh [bench|zookeeper]" >&2
+    exit 2
+    ;;
+esac
+
 missing=()
-command -v redis-server >/dev/null || missing+=(redis-server)
-{ command -v redis-cli && command -v redis-benchmark; } >/dev/null || missing+=(redis-tools)
-[ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import redis' 2>/dev/null || missing+=(python3-redis)
+if [ "$part" != zookeeper ]; then
+  command -v redis-server >/dev/null || missing+=(redis-server)
+  { command -v redis-cli && command -v redis-benchmark; } >/dev/null || missing+=(redis-tools)
+  [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import redis' 2>/dev/null || missing+=(python3-redis)
+fi
+if [ "$part" = bench ]; then command -v etcd >/dev/null || missing+=(etcd-server); fi
+[ -n "${ZOOKEEPER_HOME:-}" ] || [ -e /usr/share/java/zookeeper.jar ] || missing+=(libzookeeper-java)
+[ -x "${JAVA_HOME:-}/bin/java" ] || command -v java >/dev/null || missing+=(default-jre-headless)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
-  echo "setup: the tests need ${missing[*]}, and there is no apt-get here to install them with" >&2
+  echo "setup: ${missing[*]} are missing, and there is no apt-get here to install them with" >&2
   exit 1
 fi
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
   if ! command -v sudo >/dev/null; then
-    echo "setup: the tests need ${missing[*]}; run as root: apt-get install ${missing[*]}" >&2
+    echo "setup: ${missing[*]} are missing; run as root: apt-get install --no-install-recommends ${missing[*]}" >&2
     exit 1
   fi
   as_root=(sudo)
@@ -38,13 +62,26 @@ forbid_service_start() {
   "${as_root[@]}" chmod 755 "$policy"
 }
 
+# The service that a package brings; nothing for one that brings none.
+service_of() {
+  case $1 in
+    redis-server) echo redis-server ;;
+    etcd-server) echo etcd ;;
+  esac
+}
+
+services=()
+for package in "${missing[@]}"; do services+=($(service_of "$package")); done
+
 # ... and enables it for the next boot. Only what we installed a moment ago is disabled.
-keep_service_off() {
-  if [[ " ${missing[*]} " == *" redis-server "* ]] && command -v systemctl >/dev/null; then
-    if ! "${as_root[@]}" systemctl disable --now redis-server >/dev/null 2>&1; then
-      echo "setup: could not disable the redis-server service; it may start at the next boot" >&2
+keep_services_off() {
+  command -v systemctl >/dev/null || return 0
+  local service
+  for service in "${services[@]}"; do
+    if ! "${as_root[@]}" systemctl disable --now "$service" >/dev/null 2>&1; then
+      echo "setup: could not disable the service $service; it may start at the next boot" >&2
     fi
-  fi
+  done
 }
 
 log=$(mktemp)
@@ -54,7 +91,9 @@ install_missing() {
     apt-get install -y --no-install-recommends "${missing[@]}" </dev/null >"$log" 2>&1
 }
 
-echo "setup: installing the Debian packages ${missing[*]} (the service redis-server stays off)" >&2
+off=''
+[ ${#services[@]} -eq 0 ] || off=" (the services stay off: ${services[*]})"
+echo "setup: installing the Debian packages ${missing[*]}$off" >&2
 forbid_service_start
 # The package lists are fetched only when those at hand do not do.
 if ! install_missing; then
@@ -64,4 +103,4 @@ if ! install_missing; then
     exit 1
   }
 fi
-keep_service_off
+keep_services_off
