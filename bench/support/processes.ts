@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** From dist/bench/support to the project's root. */
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const START_MS_MAX = 30_000;
 
 /** A server under test: its process, its port, and the directory that goes with it. */
@@ -95,7 +95,7 @@ function asServer(name: string, child: ChildProcess, port: number, directory: st
 }
 
 /** utime and stime of /proc/<pid>/stat, at 100 ticks a second. */
-function cpuSecondsOf(pid: number): number {
+export function cpuSecondsOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
