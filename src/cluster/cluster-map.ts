@@ -41,6 +41,9 @@ export interface PartitionRoute {
 
 export type SlotRange = readonly [first: number, last: number, partition: number];
 
+/** In place of a partition's number. */
+const NOBODY = -1;
+
 /** Where everything is: one immutable picture, replaced as a whole when something has changed. */
 export class ClusterMap {
   /** Empty: nothing has been heard of the cluster yet. */
@@ -101,8 +104,6 @@ export interface MapSource {
   /** Called after each change, in its turn; the returned function ends it. */
   onChange(listener: () => void): () => void;
 }
-
-const NOBODY = -1;
 
 function partitionRoute(id: PartitionId, facts: ClusterFacts, state: PartitionState | null): PartitionRoute {
   if (state === null) {

@@ -5,6 +5,7 @@ import {
   encodeControllerEpoch,
   encodePartition,
 } from '../coordination/documents.ts';
+import { readLiveNodes } from '../coordination/live-nodes.ts';
 import {
   CLUSTER_PATH,
   CONTROLLER_EPOCH_PATH,
@@ -24,11 +25,20 @@ import {
 import type { ClusterFacts, PartitionState } from '../model/partition-state.ts';
 import type { ControllerRules } from './rules/rules.ts';
 
+export interface PlannedNode {
+  readonly nodeId: NodeId;
+  readonly rack: string;
+}
+
 /** What a new cluster is made of. */
 export interface ClusterPlan extends Omit<ClusterFacts, 'clusterId' | 'version' | 'slots'> {
+  /** Empty: one is made up. */
+  readonly clusterId?: string;
   readonly partitions: number;
-  /** Those known by configuration, or alive now. At least `replicationFactor`. */
-  readonly nodes: readonly { readonly nodeId: NodeId; readonly rack: string }[];
+  /** Over whom the partitions are spread, `replicationFactor` at least. Absent: over those that are registered. */
+  readonly nodes?: readonly PlannedNode[];
+  /** A new cluster waits until so many are registered. Never fewer than `replicationFactor`; absent: just as many. */
+  readonly nodesMin?: number;
 }
 
 /** What holds; or why it cannot be known now (try again). */
@@ -49,37 +59,69 @@ export async function bootstrap(
   plan: ClusterPlan,
   random: Random,
 ): Promise<BootstrapResult> {
-  if (plan.nodes.length < plan.replicationFactor)
-    return failed(`${plan.nodes.length} nodes are fewer than ${plan.replicationFactor} replicas`);
   const skeleton: readonly (readonly [path: string, data: unknown])[] = [
     [CONTROLLER_EPOCH_PATH, encodeControllerEpoch(asControllerEpoch(0))],
     [NODES_PATH, null],
     [PARTITIONS_PATH, null],
-    [CLUSTER_PATH, encodeCluster(plannedFacts(plan, random))],
   ];
   for (const [path, data] of skeleton) {
     if (!isThere(await session.create(path, data, { ephemeral: false })))
       return failed(`${path} not created`);
   }
   if (!(await session.barrier()).ok) return failed('not connected');
+  const facts = (await readFacts(session)) ?? (await createFacts(session, plan, random));
+  return typeof facts === 'string' ? failed(facts) : createPartitions(rules, session, plan, facts, random);
+}
+
+/** Null: the cluster was not created yet. A text: why it cannot be known. */
+async function readFacts(session: CoordinatorSession): Promise<ClusterFacts | string | null> {
   const cluster = await session.read(CLUSTER_PATH);
-  if (!cluster.ok) return failed(`${CLUSTER_PATH} not read: ${cluster.failure}`);
+  if (!cluster.ok)
+    return cluster.failure === 'noNode' ? null : `${CLUSTER_PATH} not read: ${cluster.failure}`;
   const facts = decodeCluster(cluster.value.data, cluster.value.version);
-  if (!facts.ok) return failed(facts.reason);
-  return createPartitions(rules, session, { ...plan, ...facts.value }, random);
+  return facts.ok ? facts.value : facts.reason;
+}
+
+async function createFacts(
+  session: CoordinatorSession,
+  plan: ClusterPlan,
+  random: Random,
+): Promise<ClusterFacts | string> {
+  const nodes = await nodesFor(session, plan);
+  if (typeof nodes === 'string') return nodes;
+  const data = encodeCluster(plannedFacts(plan, random));
+  if (!isThere(await session.create(CLUSTER_PATH, data, { ephemeral: false })))
+    return `${CLUSTER_PATH} not created`;
+  return (await readFacts(session)) ?? `${CLUSTER_PATH} is gone again`;
+}
+
+/** Over whom partitions may be spread; a text: why it must wait. */
+async function nodesFor(
+  session: CoordinatorSession,
+  { nodes: planned, nodesMin = 0, replicationFactor }: ClusterPlan,
+): Promise<readonly PlannedNode[] | string> {
+  const nodes = planned ?? (await readLiveNodes(session));
+  if (nodes === null) return `${NODES_PATH} not read`;
+  const countMin = Math.max(nodesMin, replicationFactor);
+  if (nodes.length >= countMin) return nodes;
+  return `${nodes.length} nodes are registered; a new cluster waits for ${countMin}`;
 }
 
 async function createPartitions(
   rules: ControllerRules,
   session: CoordinatorSession,
-  plan: ClusterPlan & ClusterFacts,
+  plan: ClusterPlan,
+  facts: ClusterFacts,
   random: Random,
 ): Promise<BootstrapResult> {
-  const { partitions: _partitions, nodes, ...facts } = plan;
-  const ids = [...new Set(plan.slots.map(([, , partition]) => partition))].sort((a, b) => a - b);
+  const ids = [...new Set(facts.slots.map(([, , partition]) => partition))].sort((a, b) => a - b);
   const existing = await session.list(PARTITIONS_PATH);
   if (!existing.ok) return failed(`${PARTITIONS_PATH} not read: ${existing.failure}`);
-  const assignment = rules.assignReplicas(nodes, ids.length, plan.replicationFactor);
+  if (ids.every((id) => existing.value.includes(String(id)))) return { ok: true, facts };
+  const { replicationFactor } = facts;
+  const nodes = await nodesFor(session, { ...plan, replicationFactor });
+  if (typeof nodes === 'string') return failed(nodes);
+  const assignment = rules.assignReplicas(nodes, ids.length, replicationFactor);
   for (const [index, id] of ids.entries()) {
     if (existing.value.includes(String(id))) continue;
     const data = encodePartition(unledPartition(id, assignment[index] ?? [], random));
@@ -95,10 +137,10 @@ const failed = (reason: string): BootstrapResult => ({ ok: false, reason });
 const isThere = (outcome: Outcome<unknown>): boolean => outcome.ok || outcome.failure === 'nodeExists';
 
 function plannedFacts(plan: ClusterPlan, random: Random): ClusterFacts {
-  const { replicationFactor, minInsync, flushMode, leaseMsMax } = plan;
+  const { clusterId = '', replicationFactor, minInsync, flushMode, leaseMsMax } = plan;
   const slots = slotRanges(plan.partitions);
   return {
-    clusterId: hexUuid(random),
+    clusterId: clusterId === '' ? hexUuid(random) : clusterId,
     version: 0,
     replicationFactor,
     minInsync,
@@ -134,12 +176,13 @@ function unledPartition(id: number, replicas: readonly NodeId[], random: Random)
 }
 
 /** What a node expects and the cluster is not: names of the settings. Then the node must not start (R2). */
-export function disagreements(
-  facts: ClusterFacts,
-  expected: Pick<ClusterPlan, 'replicationFactor' | 'minInsync' | 'flushMode' | 'leaseMsMax'>,
-): readonly string[] {
+export function disagreements(facts: ClusterFacts, expected: ClusterPlan): readonly string[] {
   const fields = ['replicationFactor', 'minInsync', 'flushMode', 'leaseMsMax'] as const;
-  return fields
+  const differing = fields
     .filter((field) => facts[field] !== expected[field])
     .map((field) => `${field} is ${facts[field]} in the cluster, ${expected[field]} here`);
+  const { clusterId = '' } = expected;
+  if (clusterId !== '' && clusterId !== facts.clusterId)
+    differing.unshift(`cluster.id is ${facts.clusterId} in the cluster, ${clusterId} here`);
+  return differing;
 }

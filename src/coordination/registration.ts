@@ -1,11 +1,12 @@
 import type { Clock, Timer } from '../env/clock.ts';
 import type { Logger } from '../env/logger.ts';
 import { CaskadeError } from '../model/errors.ts';
-import { asNodeId, type Incarnation, type MonotonicMillis, type NodeId } from '../model/numbers.ts';
+import type { Incarnation, MonotonicMillis, NodeId } from '../model/numbers.ts';
 import type { NodeRegistration } from '../model/partition-state.ts';
 import { CoalescedWork } from './coalesced-work.ts';
 import type { CoordinatorFactory, CoordinatorSession, Operation, ReadNode } from './coordinator.ts';
-import { decodeLastLives, decodeNode, encodeLastLives, encodeNode, idOfChild } from './documents.ts';
+import { decodeLastLives, decodeNode, encodeLastLives, encodeNode } from './documents.ts';
+import { readLiveNodes } from './live-nodes.ts';
 import { NODES_PATH, nodePath } from './paths.ts';
 
 export interface RegistrationSettings {
@@ -276,20 +277,4 @@ export class Registration {
     else if (nodes === null) this.#lookLater();
     else this.#host.nodesChanged(nodes);
   }
-}
-
-/** Null: not all of it could be read. A registration that cannot be understood is left out. */
-async function readLiveNodes(session: CoordinatorSession): Promise<readonly NodeRegistration[] | null> {
-  const names = await session.list(NODES_PATH);
-  if (!names.ok) return null;
-  const nodes: NodeRegistration[] = [];
-  const ids = names.value.map(idOfChild).filter((id) => id !== undefined);
-  for (const id of ids.sort((a, b) => a - b)) {
-    const node = asNodeId(id);
-    const read = await session.read(nodePath(node));
-    if (!read.ok && read.failure !== 'noNode') return null;
-    const decoded = read.ok ? decodeNode(node, read.value.data) : null;
-    if (decoded?.ok) nodes.push(decoded.value);
-  }
-  return nodes;
 }

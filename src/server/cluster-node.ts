@@ -1,4 +1,4 @@
-import { bootstrap, type ClusterPlan, disagreements } from '../controller/bootstrap.ts';
+import type { ClusterPlan } from '../controller/bootstrap.ts';
 import { Campaign, type CampaignHost } from '../controller/campaign.ts';
 import { type AdminResult, Controller, type ControllerSettings } from '../controller/controller.ts';
 import type { ControllerRules } from '../controller/rules/rules.ts';
@@ -9,7 +9,7 @@ import type { FileSystem } from '../env/file-system.ts';
 import type { Logger } from '../env/logger.ts';
 import type { Random } from '../env/random.ts';
 import type { AdminRequest, ControlMessage, ToController } from '../model/control-messages.ts';
-import { CaskadeError } from '../model/errors.ts';
+import type { CaskadeError } from '../model/errors.ts';
 import {
   asControllerEpoch,
   asIncarnation,
@@ -23,6 +23,7 @@ import type { CoordinatorRead, ReplicaManagerSettings } from '../replication/nod
 import { ReplicaManager } from '../replication/node/replica-manager.ts';
 import type { ReplicationRules } from '../replication/rules/rules.ts';
 import { BatchedVersionCheck } from './batched-version-check.ts';
+import { ClusterEntry } from './cluster-entry.ts';
 import { ControlledShutdown } from './controlled-shutdown.ts';
 import { CoordinatorReader } from './coordinator-reader.ts';
 import { isEarlierLife } from './earlier-life.ts';
@@ -42,12 +43,13 @@ export interface ClusterNodeDoors {
   readonly transport: NodeTransport;
   /** The node cannot go on: its process is to end with this error. */
   readonly fatal: (error: CaskadeError) => void;
+  /** This life stands in the coordinator, and what is configured agrees with the cluster. May be told more than once. */
+  readonly joined?: (facts: ClusterFacts, incarnation: Incarnation) => void;
 }
 
 export interface ClusterNodeSettings {
   readonly replicas: ReplicaManagerSettings;
   readonly controller: ControllerSettings;
-  readonly addresses: Readonly<Record<string, string>>;
   readonly rack: string;
   /** Between two attempts of anything that failed. */
   readonly retryMs: number;
@@ -83,14 +85,15 @@ export class ClusterNode {
   readonly #settings: ClusterNodeSettings;
   readonly #rules: ClusterRules;
   readonly #doors: ClusterNodeDoors;
-  readonly #registration: Registration;
+  #registration: Registration | null = null;
   #parts: SessionParts | null = null;
   /** Who reigns, as far as this node has seen. */
   #controllerNode: NodeId | null = null;
   #controllerEpoch: ControllerEpoch = asControllerEpoch(0);
   #shutdown: ControlledShutdown | null = null;
-  /** What it is configured to expect was compared with what there is. */
-  #hasAgreed = false;
+  readonly #entry: ClusterEntry;
+  /** The life that stands in the coordinator. */
+  #registered: Incarnation | null = null;
   #isStopped = false;
   /** Resolves when the last change of lives is through, well or not. */
   #nextLife: Promise<void> = Promise.resolve();
@@ -105,19 +108,17 @@ export class ClusterNode {
     this.#rules = rules;
     this.#doors = doors;
     this.replicas = replicas;
-    const { nodeId } = settings.replicas;
-    const { addresses, rack, retryMs, foreignMsMax } = settings;
-    this.#registration = new Registration(
-      { nodeId, addresses, rack, retryMs, foreignMsMax },
-      { factory: doors.coordinator, clock: doors.clock, logger: doors.logger },
-      this.#registrationHost(),
-    );
+    this.#entry = new ClusterEntry({
+      rules: rules.controller,
+      plan: settings.plan,
+      nodeState: replicas.nodeState,
+      nodeId: settings.replicas.nodeId,
+      retryMs: settings.retryMs,
+      ...doors,
+    });
   }
 
-  /**
-   * Recovers every replica in the data directory, which the caller has locked, under a new incarnation, and joins the
-   * cluster.
-   */
+  /** Recovers every replica in the data directory, which the caller has locked, under a new incarnation. */
   static async open(
     settings: ClusterNodeSettings,
     rules: ClusterRules,
@@ -137,8 +138,16 @@ export class ClusterNode {
     });
     const node = new ClusterNode(settings, rules, doors, replicas);
     links.node = node;
-    node.#registration.start(replicas.incarnation);
     return node;
+  }
+
+  /** Joins the cluster. `addresses`: where others and clients find this node. */
+  start(addresses: Readonly<Record<string, string>>): void {
+    const { coordinator: factory, clock, logger } = this.#doors;
+    const { rack, retryMs, foreignMsMax } = this.#settings;
+    const settings = { nodeId: this.nodeId, addresses, rack, retryMs, foreignMsMax };
+    this.#registration = new Registration(settings, { factory, clock, logger }, this.#registrationHost());
+    this.#registration.start(this.replicas.incarnation);
   }
 
   /** Null: the first session has not been opened yet, or the last one is lost and the next not yet there. */
@@ -151,11 +160,11 @@ export class ClusterNode {
   }
 
   receivePeer(message: PeerMessage): void {
-    if (!this.#isStopped) this.replicas.receive(message);
+    if (this.#isMember) this.replicas.receive(message);
   }
 
   receiveControl(message: ControlMessage): void {
-    if (this.#isStopped) return;
+    if (!this.#isMember) return;
     switch (message.kind) {
       case 'statePush':
       case 'replicaQuery':
@@ -213,13 +222,18 @@ export class ClusterNode {
     if (remaining !== 0)
       logger.warn({ component: 'node', remaining }, 'stopping without having handed over everything');
     this.#isStopped = true;
-    this.#registration.openNoFurther();
+    this.#registration?.openNoFurther();
     await this.#endParts();
     this.replicas.waitNoLonger();
     // A life that is just beginning takes its replicas over before they are closed, not after.
     await this.#nextLife;
     await this.replicas.close();
-    await this.#registration.stop();
+    await this.#registration?.stop();
+  }
+
+  /** Nothing that other nodes say is listened to before it is certain that this is their cluster. */
+  get #isMember(): boolean {
+    return this.#entry.facts !== null && !this.#isStopped;
   }
 
   #requestShutdown(): void {
@@ -234,7 +248,11 @@ export class ClusterNode {
       isEarlierLife: (incarnation) => isEarlierLife(this.replicas.incarnation, incarnation),
       sessionLost: (above) => this.#sessionLost(above),
       sessionOpened: (session, incarnation) => this.#sessionOpened(session, incarnation),
-      registered: () => this.readAgain(),
+      registered: (incarnation) => {
+        this.#registered = incarnation;
+        this.readAgain();
+        this.#tellJoined();
+      },
       nodesChanged: () => {},
       refused: (error) => this.#doors.fatal(error),
     };
@@ -270,7 +288,9 @@ export class ClusterNode {
     const { refusedMsMax } = settings;
     const shared = { session, nodeId, clock, logger, retryMs, refusedMsMax };
     const campaign = new Campaign({ ...shared, incarnation, epochKnown, host });
-    const onRead = (read: CoordinatorRead): void => this.replicas.stateRead(read);
+    const onRead = (read: CoordinatorRead): void => {
+      if (this.#isMember) this.replicas.stateRead(read);
+    };
     const reader = new CoordinatorReader({ session, clock, logger, retryMs, epochKnown, onRead });
     const parts = { session, controller, campaign, reader };
     this.#parts = parts;
@@ -291,31 +311,17 @@ export class ClusterNode {
 
   /** Creates the cluster if it is not there yet, and then stands for controller. */
   async #enterCluster(parts: SessionParts): Promise<void> {
-    const { clock, random, logger } = this.#doors;
-    const { plan, retryMs } = this.#settings;
-    while (this.#parts === parts && parts.session.state !== 'lost') {
-      const result = await bootstrap(this.#rules.controller, parts.session, plan, random);
-      if (this.#parts !== parts) return;
-      if (result.ok) {
-        if (!this.#agrees(result.facts)) return;
-        parts.campaign.start();
-        return;
-      }
-      logger.debug({ component: 'node', reason: result.reason }, 'the cluster cannot be entered yet');
-      await clock.sleep(retryMs);
-    }
+    const isWanted = (): boolean => this.#parts === parts && parts.session.state !== 'lost';
+    if (!(await this.#entry.enter(parts.session, isWanted))) return;
+    parts.campaign.start();
+    parts.reader.readSoon();
+    this.#tellJoined();
   }
 
-  /** R2: at the start of the process; what an operator changes later is no reason to stop. */
-  #agrees(facts: ClusterFacts): boolean {
-    if (this.#hasAgreed) return true;
-    const found = disagreements(facts, this.#settings.plan);
-    this.#hasAgreed = found.length === 0;
-    if (!this.#hasAgreed) {
-      const text = `this node expects another cluster than the one it meets: ${found.join('; ')}`;
-      this.#doors.fatal(new CaskadeError('configurationInvalid', text));
-    }
-    return this.#hasAgreed;
+  #tellJoined(): void {
+    const { facts } = this.#entry;
+    if (facts !== null && this.#registered === this.replicas.incarnation)
+      this.#doors.joined?.(facts, this.#registered);
   }
 
   async #endParts(): Promise<void> {

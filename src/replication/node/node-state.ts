@@ -12,6 +12,7 @@ import {
   type ControllerEpoch,
   type Incarnation,
   type LeaderEpoch,
+  type NodeId,
   type PartitionId,
   type PartitionVersion,
 } from '../../model/numbers.ts';
@@ -30,6 +31,9 @@ export interface PartitionRecord {
 
 interface Content {
   readonly format: number;
+  /** Absent: this directory has not been part of a cluster yet. */
+  readonly clusterId?: string;
+  readonly nodeId?: number;
   readonly incarnation: number;
   readonly controllerEpochMax: number;
   readonly promiseMsMax: number;
@@ -70,11 +74,21 @@ export class NodeState {
   /**
    * Reads the document and begins a new life under a new incarnation, which is durable when this resolves: the wall
    * clock in milliseconds in a new directory, else the last one plus one. Throws `corruptMetadata` when the document is
-   * unreadable, or missing beside replicas.
+   * unreadable, or missing beside replicas; `foreignDirectory` when it is another node's.
    */
-  static async open(fileSystem: FileSystem, directory: string, clock: Clock): Promise<NodeState> {
+  static async open(
+    fileSystem: FileSystem,
+    directory: string,
+    clock: Clock,
+    nodeId?: NodeId,
+  ): Promise<NodeState> {
     const path = join(directory, NODE_STATE_NAME);
     const stored = (await readDocument(fileSystem, path, FORMAT)) as Content | null;
+    const owner = stored?.nodeId;
+    if (owner !== undefined && nodeId !== undefined && owner !== nodeId) {
+      const text = `${directory} belongs to node ${owner}, but node.id is ${nodeId}; check data.dir and node.id`;
+      throw new CaskadeError('foreignDirectory', text);
+    }
     if (stored === null && (await fileSystem.exists(join(directory, 'partitions')))) {
       throw new CaskadeError(
         'corruptMetadata',
@@ -92,6 +106,11 @@ export class NodeState {
 
   get incarnation(): Incarnation {
     return asIncarnation(this.#content.incarnation);
+  }
+
+  /** The cluster that this directory belongs to; empty: none yet. */
+  get clusterId(): string {
+    return this.#content.clusterId ?? '';
   }
 
   get controllerEpochMax(): ControllerEpoch {
@@ -114,6 +133,12 @@ export class NodeState {
 
   partition(id: PartitionId): PartitionRecord | undefined {
     return this.#content.partitions[id];
+  }
+
+  /** For ever: a directory belongs to one cluster. */
+  joinCluster(clusterId: string, nodeId: NodeId): Promise<void> {
+    invariant(this.clusterId === '' || this.clusterId === clusterId, 'a directory changed its cluster');
+    return this.clusterId === clusterId ? this.settled() : this.#change({ clusterId, nodeId });
   }
 
   raiseIncarnation(incarnation: Incarnation): Promise<void> {

@@ -138,7 +138,12 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   ): Promise<ReplicaManager> {
     await makeDirectoryDurably(doors.fileSystem, settings.directory);
     const marker = new CleanMarker(doors.fileSystem, settings.directory);
-    const nodeState = await NodeState.open(doors.fileSystem, settings.directory, doors.clock);
+    const nodeState = await NodeState.open(
+      doors.fileSystem,
+      settings.directory,
+      doors.clock,
+      settings.nodeId,
+    );
     const closedCleanly = await marker.take(nodeState.lastIncarnation);
     const manager = new ReplicaManager(
       { settings, rules, doors, newLeader },

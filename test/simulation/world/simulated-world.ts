@@ -279,7 +279,7 @@ export class SimulatedWorld implements World {
   async #boot(doors: ProgramDoors): Promise<ClusterNode> {
     const { id, fileSystem, clock, random, coordinator } = doors;
     const { replication, controller } = this.options.rules;
-    return ClusterNode.open(
+    const node = await ClusterNode.open(
       nodeSettings(id, this.#expected()),
       { replication: { ...RULES, ...replication }, controller: { ...CONTROLLER_RULES, ...controller } },
       {
@@ -295,6 +295,8 @@ export class SimulatedWorld implements World {
         fatal: (error) => doors.exit(error.message),
       },
     );
+    node.start({});
+    return node;
   }
 
   #expected(): WorldOptions {

@@ -53,7 +53,6 @@ export function nodeSettings(nodeId: NodeId, options: WorldOptions): ClusterNode
       maintenance: { ...MAINTENANCE, enabled: options.mergesByItself ?? true },
     },
     controller: { ...CONTROLLER_SETTINGS, preferredMsMin: 3000, refusedMsMax: sessionMs },
-    addresses: {},
     rack: '',
     retryMs: 50,
     foreignMsMax: 60_000,
