@@ -10,7 +10,8 @@ export interface ZooKeeperInstallation {
 
 export type FoundZooKeeper =
   | { readonly ok: true; readonly installation: ZooKeeperInstallation }
-  | { readonly ok: false; readonly reason: string };
+  /** `reason` says what to do; `isMissing`: an installation would help. */
+  | { readonly ok: false; readonly isMissing: boolean; readonly reason: string };
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -19,29 +20,41 @@ const DEBIAN_JAR = '/usr/share/java/zookeeper.jar';
 /** Prints what the server logs; without it the server says nothing. */
 const DEBIAN_LOGGING_JAR = '/usr/share/java/slf4j-simple.jar';
 
+/** What installs Debian's packages. */
+export const INSTALL_COMMAND = 'scripts/setup-system.sh zookeeper';
+const REMEDY = `run ${INSTALL_COMMAND}, or unpack a release of ZooKeeper and set ZOOKEEPER_HOME to its folder`;
+
 /** ZOOKEEPER_HOME (an unpacked release: its lib/*.jar) where it is set, else Debian's package. */
 export function findZooKeeper(environment: Environment = process.env): FoundZooKeeper {
   const classPath = findClassPath(environment);
   if (!classPath.ok) return classPath;
   const java = findJava(environment);
-  if (java === null) return { ok: false, reason: 'there is no java on the PATH, and JAVA_HOME names none' };
+  if (java === null)
+    return {
+      ok: false,
+      isMissing: true,
+      reason: `there is no java on the PATH or in JAVA_HOME: run ${INSTALL_COMMAND}`,
+    };
   return { ok: true, installation: { java, classPath: classPath.value } };
 }
 
-type FoundClassPath =
-  | { readonly ok: true; readonly value: string }
-  | { readonly ok: false; readonly reason: string };
-
-function findClassPath(environment: Environment): FoundClassPath {
+function findClassPath(
+  environment: Environment,
+): { readonly ok: true; readonly value: string } | Extract<FoundZooKeeper, { ok: false }> {
   const home = environment.ZOOKEEPER_HOME ?? '';
   if (home === '') {
-    if (!existsSync(DEBIAN_JAR)) return { ok: false, reason: 'ZooKeeper is not installed' };
+    if (!existsSync(DEBIAN_JAR))
+      return { ok: false, isMissing: true, reason: `ZooKeeper is not installed: ${REMEDY}` };
     return { ok: true, value: `${DEBIAN_JAR}:${DEBIAN_LOGGING_JAR}` };
   }
   // Releases before 3.5 have their own jar beside lib/.
   const folders = [home, join(home, 'lib')].filter(holdsZooKeeper);
   if (folders.length === 0)
-    return { ok: false, reason: `ZOOKEEPER_HOME is ${home}: there is no zookeeper*.jar in it or its lib/` };
+    return {
+      ok: false,
+      isMissing: false,
+      reason: `ZOOKEEPER_HOME is ${home}, and there is no zookeeper*.jar in it or its lib/: correct or unset it`,
+    };
   return { ok: true, value: [join(home, '*'), join(home, 'lib', '*')].join(':') };
 }
 

@@ -33,13 +33,12 @@ export class ZooKeeperProcess {
   #child: ChildProcess | undefined;
   #spawnFailure: Error | undefined;
 
-  /** Writes its files; starts nothing. Throws where no ZooKeeper or no java is installed. */
-  constructor(settings: ZooKeeperSettings, found = findZooKeeper()) {
-    if (!found.ok) throw new Error(`${found.reason}: run make setup-system, or set ZOOKEEPER_HOME`);
+  /** Writes its files; starts nothing. Throws where `installation` is left out and there is none. */
+  constructor(settings: ZooKeeperSettings, installation = installedHere()) {
     const { directory, clientPort, ensemble } = settings;
     this.directory = directory;
     this.clientPort = clientPort;
-    this.#words = javaWords(found.installation, directory);
+    this.#words = javaWords(installation, directory);
     mkdirSync(dataDirectory(directory), { recursive: true });
     writeFileSync(configurationPath(directory), zooKeeperConfiguration(settings));
     writeFileSync(logbackPath(directory), LOGBACK_CONFIGURATION);
@@ -137,6 +136,12 @@ export class ZooKeeperProcess {
     this.#child?.kill('SIGKILL');
     await ended;
   }
+}
+
+function installedHere(): ZooKeeperInstallation {
+  const found = findZooKeeper();
+  if (!found.ok) throw new Error(`${found.reason}: run make setup-system, or set ZOOKEEPER_HOME`);
+  return found.installation;
 }
 
 const configurationPath = (directory: string): string => join(directory, 'zoo.cfg');

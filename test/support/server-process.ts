@@ -2,27 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { CASKADE } from '../../scripts/processes/caskade-program.ts';
 
-const BUILT_ROOT = resolve(fileURLToPath(import.meta.url), '../../..');
-export const SOURCE_ROOT = resolve(BUILT_ROOT, '..');
+export { CASKADE, SOURCE_ROOT } from '../../scripts/processes/caskade-program.ts';
+
 const READY_MS_MAX = 20_000;
 const READY_LINE = /^ready: .* answers on (\S+):(\d+) .*$/m;
-
-/**
- * The words that run `caskade` as a user does: by the wrapper in bin/, which takes the tree in dist/. Tests that were
- * compiled into another folder run the program of that folder.
- */
-export const CASKADE: readonly string[] =
-  basename(BUILT_ROOT) === 'dist'
-    ? [process.execPath, join(SOURCE_ROOT, 'bin/caskade.cjs')]
-    : [process.execPath, '--input-type=module', '--eval', inlineEntry(), '--'];
-
-function inlineEntry(): string {
-  const main = new URL('../../src/main.js', import.meta.url).href;
-  return `import { main } from ${JSON.stringify(main)}; await main(process.argv.slice(1));`;
-}
 
 /** The environment of a child: ours, without settings that would change the program's. */
 export function childEnvironment(): Record<string, string> {
