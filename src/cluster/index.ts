@@ -11,6 +11,7 @@ export {
   type ScannedKey,
   TombstoneReason,
 } from '../replication/leader-partition.ts';
+export type { StaleReads } from '../replication/node/stale-reads.ts';
 export { ReadArrivals } from '../replication/read-arrivals.ts';
 export {
   AddressName,
@@ -21,6 +22,8 @@ export {
   type PartitionRoute,
 } from './cluster-map.ts';
 export { ClusterRouter } from './cluster-router.ts';
+export { FollowerPartition } from './follower-partition.ts';
+export { MovedError } from './moved-error.ts';
 export { NO_PARTITION } from './no-partition.ts';
 export type { Router } from './router.ts';
 export { slotOf } from './slots.ts';

@@ -1,5 +1,5 @@
 import { CaskadeError, InvariantError } from '../model/errors.ts';
-import { asLeaderEpoch, asOffset, asPartitionId, type Offset } from '../model/numbers.ts';
+import { asLeaderEpoch, asOffset, asPartitionId, type Offset, type PartitionId } from '../model/numbers.ts';
 import {
   type Admission,
   type LeaderPartition,
@@ -18,22 +18,25 @@ function neverAppended(): never {
  * Stands where this node leads nothing: refuses every read and every write before anything happens. What asks a
  * `Placement` first never meets it.
  */
-class NoPartition implements LeaderPartition {
-  readonly id = asPartitionId(-1);
+export class NoPartition implements LeaderPartition {
+  readonly id: PartitionId = asPartitionId(-1);
   readonly leaderEpoch = asLeaderEpoch(0);
-  readonly isOver = true;
+  readonly isOver: boolean = true;
   readonly highWatermark = asOffset(0);
   readonly durableOffset = asOffset(0);
   readonly logEndOffset = asOffset(0);
-  readonly suspension = Promise.resolve();
-  readonly refusal = NOT_HERE;
+  readonly suspension: Promise<void> = Promise.resolve();
+  get refusal(): CaskadeError {
+    return NOT_HERE;
+  }
+
   readonly congestion = null;
 
-  hash(): number {
+  hash(_bytes: Uint8Array, _start: number, _end: number): number {
     return 0;
   }
 
-  readCommitted(): ReadOutcome {
+  readCommitted(..._read: Parameters<LeaderPartition['readCommitted']>): ReadOutcome {
     return ReadOutcome.refused;
   }
 

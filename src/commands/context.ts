@@ -7,10 +7,11 @@ import {
   TombstoneReason,
 } from '../cluster/index.ts';
 import type { Clock } from '../env/clock.ts';
+import type { CaskadeError } from '../model/errors.ts';
 import { asOffset, type EpochMillis, type Offset } from '../model/numbers.ts';
 import type { ArgumentViews } from '../resp/arguments.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { VALUE_TOO_LONG } from './errors.ts';
+import { CROSS_SLOT, refusalText, VALUE_TOO_LONG } from './errors.ts';
 import type { ServerPorts } from './ports.ts';
 import type { Session } from './session.ts';
 
@@ -56,6 +57,8 @@ export class CommandContext {
   /** The argument that `#key` and `#partition` stand for; -1 = none yet in this run. */
   #routedIndex = -1;
   #partition: LeaderPartition | null = null;
+  /** Where every key is read in this run, whatever the router says; null: as it says. */
+  #only: LeaderPartition | null = null;
   #grouping = false;
   readonly #grouped: LeaderPartition[] = [];
 
@@ -84,6 +87,7 @@ export class CommandContext {
     this.appendCount = 0;
     this.failed = false;
     this.#routedIndex = -1;
+    this.#only = null;
   }
 
   /** Answers with an error; `text` begins with the prefix. */
@@ -91,6 +95,21 @@ export class CommandContext {
     this.failed = true;
     this.server.counters.countError(text);
     this.reply.error(text);
+  }
+
+  /**
+   * Answers with what a partition refused before anything was appended. One that is led elsewhere by now refuses
+   * nothing: the command is placed again.
+   */
+  refuse(partition: LeaderPartition, error: CaskadeError): void {
+    if (partition.isOver && error.code === 'notLeader') this.suspend(this.clock.yieldTurn());
+    else this.fail(refusalText(error));
+  }
+
+  /** In this run every key is read in `partition`: where it is placed it is known that all lie there. */
+  readFrom(partition: LeaderPartition): void {
+    this.#only = partition;
+    this.#routedIndex = -1;
   }
 
   // Reads
@@ -226,7 +245,7 @@ export class CommandContext {
     const partition = router.partitionOf(args.bytes, args.start(first), args.end(first));
     for (let index = first + step; index <= last; index += step) {
       if (router.partitionOf(args.bytes, args.start(index), args.end(index)) === partition) continue;
-      this.fail("CROSSSLOT Keys in request don't hash to the same slot");
+      this.fail(CROSS_SLOT);
       return false;
     }
     return true;
@@ -257,7 +276,7 @@ export class CommandContext {
     key.bytes = args.bytes;
     key.start = args.start(index);
     key.end = args.end(index);
-    const partition = this.router.partitionOf(key.bytes, key.start, key.end);
+    const partition = this.#only ?? this.router.partitionOf(key.bytes, key.start, key.end);
     key.hash = partition.hash(key.bytes, key.start, key.end);
     this.#routedIndex = index;
     this.#partition = partition;
@@ -285,7 +304,7 @@ export class CommandContext {
   #after(outcome: ReadOutcome, partition: LeaderPartition): boolean {
     if (outcome === ReadOutcome.ready) return true;
     if (outcome === ReadOutcome.suspended) this.suspension = partition.suspension;
-    else this.fail(partition.refusal.respText);
+    else this.refuse(partition, partition.refusal);
     return false;
   }
 

@@ -115,7 +115,8 @@ export class Executor {
   #admitInto(partition: LeaderPartition, entry: CommandEntry, context: CommandContext): boolean {
     const refusal = partition.writeRefusal();
     if (refusal !== null) {
-      this.#reject(context, entry, refusal.respText);
+      entry.rejectedCalls += 1;
+      context.refuse(partition, refusal);
       return false;
     }
     if (partition.congestion === null) return true;

@@ -1,4 +1,5 @@
-import type { EpochMillis, MonotonicMillis, PartitionId } from '../model/numbers.ts';
+import type { LeaderPartition, MapSource } from '../cluster/index.ts';
+import type { EpochMillis, MonotonicMillis, NodeId, Offset, PartitionId, Slot } from '../model/numbers.ts';
 import { RateMeter } from './rate-meter.ts';
 import type { CommandTable } from './table.ts';
 
@@ -75,12 +76,45 @@ export class CommandCounters {
   }
 }
 
+/** Which clients a listener is for (R23). */
+export type ListenerKind = 'plain' | 'cluster';
+
+/** Where everything is led, and what is led here. */
+export interface ClusterSource extends MapSource {
+  /** The partition of a slot, if this node leads it. */
+  ledSlot(slot: Slot): LeaderPartition | null;
+}
+
+/** A connection to another node that nodes talk over. */
+export interface ClusterLink {
+  readonly node: NodeId;
+  /** `to`: this node opened it. */
+  readonly direction: 'to' | 'from';
+  readonly createdAtMs: EpochMillis;
+  readonly unsentBytes: number;
+}
+
+/** What commands of a node of a cluster may know of it: one for each listener. */
+export interface ClusterPort {
+  readonly listener: ListenerKind;
+  readonly source: ClusterSource;
+  /** Replicas too are named where cluster clients ask for the topology, not leaders only (R23). */
+  readonly announcesReplicas: boolean;
+  /** WAIT without a timeout waits no longer. */
+  readonly writeTimeoutMs: number;
+  /** Where the replica stands that is held here, whoever leads it; null: none is. */
+  replica(partition: PartitionId): { readonly logEndOffset: Offset; readonly committedOffset: Offset } | null;
+  links(): readonly ClusterLink[];
+}
+
 export interface ServerPorts {
   readonly stats: ServerStats;
   readonly clients: ClientRegistry;
   readonly config: ConfigView;
   readonly counters: CommandCounters;
   readonly table: CommandTable;
+  /** Absent: a node that is alone. */
+  readonly cluster?: ClusterPort;
   /** Largest value in bytes that a command may store. */
   readonly valueBytesMax: number;
   /** A merge that a command started has failed: for the log, the command was answered long ago. */

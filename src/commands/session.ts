@@ -11,6 +11,8 @@ export interface Session extends CommitListener {
   libraryName: string;
   libraryVersion: string;
   database: DatabaseId;
+  /** READONLY: content with what a follower knows. Absent: no. */
+  readsAtFollowers?: boolean;
   /** Close after the reply of the running command has left. */
   closeAfterReply: boolean;
   /**

@@ -60,7 +60,7 @@ export interface CommandSpec {
   readonly keyFlags?: readonly string[];
   readonly aclCategories: readonly string[];
   readonly tips?: readonly string[];
-  readonly group: 'string' | 'generic' | 'connection' | 'server';
+  readonly group: 'string' | 'generic' | 'connection' | 'server' | 'cluster';
   readonly since: string;
   readonly complexity: string;
   /** One sentence, our own words. */

@@ -91,6 +91,23 @@ export const LIMITS = {
   /** How long a connection that we ended waits for the peer to end it too, so that the last reply is not lost. */
   lingerMsMax: 1000,
   clientNameBytesMax: 256,
+  /** A command of a cluster client for a slot that nobody leads waits so long before it is refused. */
+  leaderWaitMsMax: 250,
+
+  // Between nodes (rpc)
+  /** What is sent within one turn travels in frames of about this size; a message above it travels in fragments. */
+  frameBytesMax: 1 * MiB,
+  /** A frame may end with a message of its own size, and has a head. More is not read. */
+  frameBytesReceivedMax: 4 * MiB,
+  /** A fetch reply with more bytes travels apart from the others. */
+  tailReplyBytesMax: 256 * KiB,
+  /** What waits to be sent on one stream, beyond which messages are dropped; a single one may be larger. */
+  tailQueueBytesMax: 8 * MiB,
+  bulkQueueBytesMax: 16 * MiB,
+  controlQueueBytesMax: 8 * MiB,
+  forwardQueueBytesMax: 64 * MiB,
+  /** A message put together from fragments: one batch, or one command, and what is said about it. */
+  nodeMessageBytesMax: 1025 * MiB,
 
   // Configuration
   configFileBytesMax: 1 * MiB,

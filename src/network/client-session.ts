@@ -20,6 +20,7 @@ export class ClientSession implements Session {
   libraryVersion = '';
   database = asDatabaseId(0);
   closeAfterReply = false;
+  readsAtFollowers = false;
   readonly appended: number[] = [];
   readonly #owner: SessionOwner;
 

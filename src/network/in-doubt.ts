@@ -1,4 +1,5 @@
 import type { CommandContext } from '../commands/context.ts';
+import { refusalText } from '../commands/errors.ts';
 import { CaskadeError } from '../model/errors.ts';
 import type { Offset } from '../model/numbers.ts';
 
@@ -22,7 +23,7 @@ export function givenUpText(
 ): string {
   // Of a command over several partitions the other parts may be done: "refused" would be a lie (R21).
   const isInDoubt = isPart || error.code === 'inDoubt';
-  return isInDoubt ? inDoubtText(partition, offset, error.message) : error.respText;
+  return isInDoubt ? inDoubtText(partition, offset, error.message) : refusalText(error);
 }
 
 /** Reply to a command that appended nothing itself but saw a record that was not committed in the end (R3): safe to retry. */

@@ -1,0 +1,11 @@
+import { CaskadeError } from '../model/errors.ts';
+import type { Slot } from '../model/numbers.ts';
+import type { HostPort } from './cluster-map.ts';
+
+/** Who leads a slot instead, worded as Redis Cluster does: an IPv6 address stands without brackets. */
+export class MovedError extends CaskadeError {
+  constructor(slot: Slot, { host, port }: HostPort) {
+    super('notLeader', `${slot} ${host}:${port}`);
+    this.name = 'MovedError';
+  }
+}
