@@ -17,6 +17,7 @@ export {
   AddressName,
   ClusterMap,
   type HostPort,
+  hostPort,
   type MapSource,
   type NodeRoute,
   type PartitionRoute,

@@ -21,12 +21,22 @@ function sharedPort(config: Config): string | null {
   return null;
 }
 
+/** An address that listens on all interfaces is none that anybody could be sent to. */
+const isEverywhere = (host: string): boolean => host === '0.0.0.0' || host === '::';
+
 export const CONFIG_RULES: readonly Rule[] = [
   {
-    keys: ['coordinator'],
-    violation: ({ coordinator }) =>
-      coordinator === 'zookeeper'
-        ? 'coordinator: "zookeeper" is not available in this version; allowed: local'
+    keys: ['coordinator', 'resp.host', 'resp.advertised'],
+    violation: ({ coordinator, resp }) =>
+      coordinator === 'zookeeper' && isEverywhere(resp.host) && resp.advertised === ''
+        ? `resp.advertised must say what host clients are to use where resp.host is ${resp.host}`
+        : null,
+  },
+  {
+    keys: ['coordinator', 'rpc.host', 'rpc.advertised'],
+    violation: ({ coordinator, rpc }) =>
+      coordinator === 'zookeeper' && isEverywhere(rpc.host) && rpc.advertised === ''
+        ? `rpc.advertised must say what HOST:PORT other nodes are to use where rpc.host is ${rpc.host}`
         : null,
   },
   {

@@ -120,7 +120,16 @@ export const CONFIG_TABLE = {
       doc: 'Address to listen on. There is no authentication yet: do not listen on a public one.',
     }),
     port: port({ default: 6379, doc: 'Port for plain clients; 0 takes any free one.' }),
-    clusterPort: port({ default: 0, doc: 'Port for cluster clients; 0 is off. Not in this version.' }),
+    clusterPort: port({
+      default: 0,
+      doc: 'Port for cluster clients, which are sent to the node that leads a key; 0 is off. Of a member of a cluster only.',
+    }),
+    advertised: text({
+      default: '',
+      pattern: /^[^\s/@,:]*$|^[0-9a-fA-F:]+$/,
+      allowed: 'empty, or a host name or address without a port',
+      doc: 'Host that clients are told to use for `resp.port` and `resp.clusterPort`, where it differs from `resp.host`.',
+    }),
     clientsMax: integer({
       default: LIMITS.clientsMaxDefault,
       min: 1,
@@ -139,7 +148,7 @@ export const CONFIG_TABLE = {
       default: '127.0.0.1',
       doc: 'Address to listen on for other nodes.',
     }),
-    port: port({ default: 0, doc: 'Port for other nodes; 0 is off. Not in this version.' }),
+    port: port({ default: 0, doc: 'Port for other nodes; 0 takes any free one.' }),
     advertised: text({
       default: '',
       pattern: /^(?:[^\s/@,]+:\d{1,5})?$/,
@@ -189,6 +198,12 @@ export const CONFIG_TABLE = {
       max: 1024,
       doc: 'Number of partitions. With 1, every command over several keys is atomic.',
     }),
+    nodesMin: integer({
+      default: 0,
+      min: 0,
+      max: 65_535,
+      doc: 'A new cluster waits until so many nodes are there, and spreads its partitions over them; never fewer than `replicationFactor`.',
+    }),
     replicationFactor: integer({ default: 1, min: 1, max: 9, doc: 'Replicas of each partition.' }),
     minInsync: integer({
       default: 1,
@@ -209,7 +224,7 @@ export const CONFIG_TABLE = {
   }),
   coordinator: oneOf(['local', 'zookeeper'], {
     default: 'local',
-    doc: '`local`: one node alone. `zookeeper`: a cluster (not in this version).',
+    doc: '`local`: one node alone. `zookeeper`: a member of a cluster.',
   }),
   zookeeper: section('The coordinator of a cluster. Not used by a node alone.', {
     servers: addresses({ default: ['127.0.0.1:2181'], doc: 'Servers of the ensemble.' }),

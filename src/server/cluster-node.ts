@@ -211,16 +211,21 @@ export class ClusterNode {
   }
 
   /**
-   * Controlled shutdown (2.7): the controller moves away what this node leads and takes it out of the ISRs, then it
-   * closes its replicas, and at last it leaves the cluster. Without a controller that answers it stops all the same, as
-   * by a kill that syncs.
+   * Controlled shutdown (2.7), first half: the controller moves away what this node leads and takes it out of the ISRs.
+   * Without a controller that answers it ends all the same, after a time. Everything is still served.
    */
-  async stop(): Promise<void> {
+  async relieve(): Promise<void> {
     const { clock, logger } = this.#doors;
+    const isFirst = this.#shutdown === null;
     this.#shutdown ??= new ControlledShutdown(this.#settings, clock, () => this.#requestShutdown());
     const remaining = await this.#shutdown.done;
-    if (remaining !== 0)
+    if (remaining !== 0 && isFirst)
       logger.warn({ component: 'node', remaining }, 'stopping without having handed over everything');
+  }
+
+  /** `relieve`, then closes its replicas, and at last leaves the cluster. */
+  async stop(): Promise<void> {
+    if (this.#entry.facts !== null) await this.relieve();
     this.#isStopped = true;
     this.#registration?.openNoFurther();
     await this.#endParts();

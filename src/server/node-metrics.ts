@@ -5,7 +5,8 @@ import type { ConnectionRegistry } from '../network/connection-registry.ts';
 
 /** What the metrics of a node are read from, at the moment of a scrape. */
 export interface MetricsParts {
-  readonly partitions: readonly LeaderPartition[];
+  /** Its partitions are those that the node leads now. */
+  readonly router: { readonly partitions: readonly LeaderPartition[] };
   /** The node that holds them. */
   readonly store: { readonly scrubStats: { readonly rotFound: number; readonly rounds: number } };
   readonly registry: ConnectionRegistry;
@@ -130,8 +131,8 @@ interface ProcessMetric {
 /** The cache belongs to the node: each partition's numbers about it are the same. */
 const ofCache =
   (read: (stats: PartitionStats) => number) =>
-  (parts: MetricsParts): number => {
-    const stats = parts.partitions[0]?.stats();
+  ({ router }: MetricsParts): number => {
+    const stats = router.partitions[0]?.stats();
     return stats === undefined ? 0 : read(stats);
   };
 
@@ -195,8 +196,8 @@ function registerProcess(metrics: Metrics, parts: MetricsParts): void {
   }
 }
 
-function samples({ partitions }: MetricsParts, read: (stats: PartitionStats) => number): Sample[] {
-  return partitions.map((partition) => ({
+function samples({ router }: MetricsParts, read: (stats: PartitionStats) => number): Sample[] {
+  return router.partitions.map((partition) => ({
     labels: { partition: String(partition.id) },
     value: read(partition.stats()),
   }));

@@ -200,9 +200,13 @@ describe('relations between keys', () => {
       'replication: { pollMsMax: 300 }',
       /pollMsMax must be below half of replication\.leaseMs; they are 300ms and 600ms$/,
     ],
-    'ZooKeeper is not in this version': [
-      'coordinator: zookeeper',
-      /"zookeeper" is not available in this version/,
+    'a member of a cluster says where clients find it': [
+      'coordinator: zookeeper\nresp: { host: 0.0.0.0 }',
+      /resp\.advertised must say what host clients are to use where resp\.host is 0\.0\.0\.0$/,
+    ],
+    'a member of a cluster says where others find it': [
+      'coordinator: zookeeper\nrpc: { host: "::" }',
+      /rpc\.advertised must say what HOST:PORT other nodes are to use where rpc\.host is ::$/,
     ],
     'ports differ': ['metrics: { port: 6379 }', /resp\.port and metrics\.port must differ; both are 6379$/],
   };

@@ -19,8 +19,7 @@ describe('the metrics of a node', () => {
     const metrics = new PrometheusMetrics();
     const counters = new CommandCounters();
     const registry = new ConnectionRegistry(10);
-    const { partitions } = node.router;
-    registerNodeMetrics(metrics, { partitions, store: node, registry, counters, stats: STATS });
+    registerNodeMetrics(metrics, { router: node.router, store: node, registry, counters, stats: STATS });
     const before = await metrics.text();
     expect(before).to.match(/^caskade_partition_keys\{partition="0"\} 0$/m);
     expect(before).to.match(/^caskade_partition_leader_epoch\{partition="0"\} 1$/m);

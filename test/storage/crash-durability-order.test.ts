@@ -7,7 +7,7 @@ import { FaultyFileSystem } from '../../src/env/faulty-file-system.ts';
 import type { FileSystem } from '../../src/env/file-system.ts';
 import { asDatabaseId, asEpochMillis } from '../../src/model/numbers.ts';
 import type { CommitListener, LeaderPartition } from '../../src/replication/leader-partition.ts';
-import { startServer } from '../../src/server/run-server.ts';
+import { startStoreServer } from '../../src/server/store-server.ts';
 import { CollectingLogger } from '../support/collecting-logger.ts';
 import { answeringEarly, droppingSyncs } from '../support/dropping-file-system.ts';
 import { batchesOf, orderViolations, replyNote } from '../support/durability-order.ts';
@@ -63,7 +63,7 @@ async function runServer(wrap: Wrap = (fileSystem) => fileSystem): Promise<Outco
   const disk = new FaultyFileSystem({ random, clock });
   const config = configOf({ 'data.dir': directory, 'storage.segmentBytesMax': '8192', 'resp.port': '0' });
   const doors = { fileSystem: wrap(disk.fileSystem), clock, random, logger: new CollectingLogger() };
-  const server = await startServer(config, { configFile: '', warnings: [] }, doors, () => {});
+  const server = await startStoreServer(config, { configFile: '', warnings: [] }, doors, () => {});
   try {
     disk.slow({ syncMs: 2 });
     const client = await PipelinedClient.connect(server.port);

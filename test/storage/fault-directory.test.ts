@@ -9,7 +9,7 @@ import { NodeFileSystem } from '../../src/env/node-file-system.ts';
 import { SystemRandom } from '../../src/env/random.ts';
 import { CaskadeError, type ErrorCode } from '../../src/model/errors.ts';
 import { ExitCode } from '../../src/model/exit-codes.ts';
-import { type RunningServer, startServer } from '../../src/server/run-server.ts';
+import { type StoreServer, startStoreServer } from '../../src/server/store-server.ts';
 import { CollectingLogger } from '../support/collecting-logger.ts';
 import { NodeClient } from '../support/node-client.ts';
 import { configOf, NodeMachine, PARTITION_DIRECTORY } from '../support/node-machine.ts';
@@ -224,7 +224,7 @@ describe('a directory with a file missing', () => {
 
 describe('a server on a real directory', () => {
   let directory = '';
-  const running: RunningServer[] = [];
+  const running: StoreServer[] = [];
 
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'caskade-fault-'));
@@ -236,7 +236,7 @@ describe('a server on a real directory', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  async function start(data = directory): Promise<RunningServer> {
+  async function start(data = directory): Promise<StoreServer> {
     const config = configOf({ 'data.dir': data, 'resp.port': '0' });
     const doors = {
       fileSystem: new NodeFileSystem(),
@@ -244,7 +244,7 @@ describe('a server on a real directory', () => {
       random: new SystemRandom(),
       logger: new CollectingLogger(),
     };
-    const server = await startServer(config, { configFile: '', warnings: [] }, doors, () => {});
+    const server = await startStoreServer(config, { configFile: '', warnings: [] }, doors, () => {});
     running.push(server);
     return server;
   }
@@ -258,6 +258,14 @@ describe('a server on a real directory', () => {
     expect(first.node.partitions[0]?.writeRefusal()).to.equal(null);
     await running.splice(0)[0]?.stop();
     await start();
+  });
+
+  it('of a member of a cluster is refused', async () => {
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, 'STATE'), '');
+    const error = await failureOf(() => start());
+    expect(error.code).to.equal('foreignDirectory');
+    expect(error.message).to.contain('member of a cluster').and.contain(directory);
   });
 
   it('that is a file is refused with exit code 5', async () => {

@@ -4,7 +4,7 @@ import { ForgetfulFileSystem } from '../../src/env/forgetful-file-system.ts';
 import { createLogger } from '../../src/env/logger.ts';
 import { NodeFileSystem } from '../../src/env/node-file-system.ts';
 import { SystemRandom } from '../../src/env/random.ts';
-import { startServer } from '../../src/server/run-server.ts';
+import { startStoreServer } from '../../src/server/store-server.ts';
 import { SyncLessFileSystem } from './sync-less-file-system.ts';
 
 /**
@@ -25,7 +25,7 @@ const doors = {
   logger: createLogger({ level: 'info' }),
 };
 const stopped = new Promise<void>((resolve) => process.once('SIGTERM', () => resolve()));
-const server = await startServer(config, { configFile: '', warnings: [] }, doors, () => {});
+const server = await startStoreServer(config, { configFile: '', warnings: [] }, doors, () => {});
 if (mode === 'without-sync') fileSystem.lieFromNowOn();
 process.stdout.write(`${server.readyLine}\n`);
 await stopped;
