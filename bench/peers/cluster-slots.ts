@@ -37,7 +37,19 @@ export function routesBySlot(ranges: readonly SlotRange[], keys: number): Routes
   }
   if (laneOfSlot.includes(-1)) throw new Error('CLUSTER SLOTS leaves slots without a leader');
   const laneOfKey = Int8Array.from({ length: keys }, (_, key) => laneOfSlot[slotOfKey(keyOf(key))]!);
-  return { endpoints, laneOf: (key) => laneOfKey[key]! };
+  return { endpoints, keyAt: null, laneOf: (key) => laneOfKey[key]! };
+}
+
+/** Of the first `keys` keys those alone that the first endpoint leads: a load that keeps one server busy. */
+export function atOneLeader(
+  routes: Routes,
+  keys: number,
+): { readonly routes: Routes; readonly keys: number } {
+  const led = Int32Array.from({ length: keys }, (_, key) => key).filter((key) => routes.laneOf?.(key) === 0);
+  return {
+    routes: { endpoints: routes.endpoints.slice(0, 1), keyAt: (index) => led[index]!, laneOf: null },
+    keys: led.length,
+  };
 }
 
 /** A key whose slot lies in the range. */

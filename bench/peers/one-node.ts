@@ -11,7 +11,7 @@ export class OneNode implements Peer {
 
   private constructor(server: Server) {
     this.#server = server;
-    this.routes = { endpoints: [{ host: '127.0.0.1', port: server.port }], laneOf: null };
+    this.routes = { endpoints: [{ host: '127.0.0.1', port: server.port }], keyAt: null, laneOf: null };
   }
 
   static async start(): Promise<OneNode> {

@@ -29,7 +29,7 @@ export class RedisReplicas implements Peer {
   private constructor(servers: readonly PeerProcess[], directory: string, port: number) {
     this.#servers = servers;
     this.#directory = directory;
-    this.routes = { endpoints: [{ host: '127.0.0.1', port }], laneOf: null };
+    this.routes = { endpoints: [{ host: '127.0.0.1', port }], keyAt: null, laneOf: null };
   }
 
   /** Both replicas are in sync. */

@@ -2,10 +2,12 @@ import { type Endpoint, Lane, type LaneListener } from './lane.ts';
 import type { LoadMeter } from './load-meter.ts';
 import { type KeyNumbers, RequestTemplate, type Workload, waitRequest } from './workload.ts';
 
-/** Whom to ask for which key: `laneOf` is null when there is one endpoint only. */
+/** Whom to ask for which key. */
 export interface Routes {
   readonly endpoints: readonly Endpoint[];
-  /** Key number to index of its endpoint. */
+  /** Which key is number `index` of those that are used; null: key number `index`. */
+  readonly keyAt: ((index: number) => number) | null;
+  /** Key number to index of its endpoint; null: there is one only. */
   readonly laneOf: ((key: number) => number) | null;
 }
 
@@ -60,7 +62,7 @@ export class LoadClient implements LaneListener {
     if (!this.#meter.isOpen || this.#free === 0) return;
     const { laneOf } = this.#routes;
     for (; this.#free > 0; this.#free -= 1) {
-      const key = this.#keys.next();
+      const key = this.#nextKey();
       this.#chosen[laneOf === null ? 0 : laneOf(key)]!.push(key);
     }
     const nowMs = performance.now();
@@ -80,6 +82,12 @@ export class LoadClient implements LaneListener {
     for (const lane of this.#lanes) lane.close();
   }
 
+  #nextKey(): number {
+    const index = this.#keys.next();
+    const { keyAt } = this.#routes;
+    return keyAt === null ? index : keyAt(index);
+  }
+
   #flush(lane: number, nowMs: number): void {
     const chosen = this.#chosen[lane]!;
     if (chosen.length === 0) return;
@@ -88,7 +96,7 @@ export class LoadClient implements LaneListener {
     for (const first of chosen) {
       at = this.#template.write(bytes, at, first);
       for (let further = 1; further < this.#workload.perUnit; further += 1)
-        at = this.#template.write(bytes, at, this.#keys.next());
+        at = this.#template.write(bytes, at, this.#nextKey());
       at += this.#wait.copy(bytes, at);
     }
     this.#lanes[lane]!.send(bytes, chosen.length, nowMs);
