@@ -8,6 +8,7 @@ import {
   asControllerEpoch,
   asIncarnation,
   asLeaderEpoch,
+  asNodeId,
   asPartitionId,
   asPartitionVersion,
 } from '../../../src/model/numbers.ts';
@@ -16,6 +17,7 @@ import { CRASHES } from '../../support/crash-points.ts';
 import { loadGolden } from '../../support/golden.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
+import { failureOf } from '../../support/store-fixture.ts';
 
 const P = asPartitionId(3);
 const UUID = 'a'.repeat(32);
@@ -49,6 +51,24 @@ describe('node state (ADR 4)', () => {
     machine.reboot();
     machine.clock.wallJump(-1_000_000);
     expect((await machine.open()).incarnation).to.equal(first.incarnation + 1);
+  });
+
+  it('belongs to one node of one cluster, from the moment on when it has joined', async () => {
+    const machine = new Disk();
+    const state = await machine.open();
+    expect(state.clusterId).to.equal('');
+    await machine.clock.until(state.joinCluster('c', asNodeId(3)));
+    machine.reboot();
+    const { fileSystem } = machine.disk;
+    const open = (id: number): Promise<NodeState> =>
+      NodeState.open(fileSystem, '/data', machine.clock, asNodeId(id));
+    const before = await readWholeFile(fileSystem, '/data/STATE', 1 << 20);
+    const error = await machine.clock.until(failureOf(() => open(4)));
+    if (!(error instanceof CaskadeError)) throw error;
+    expect(error.code).to.equal('foreignDirectory');
+    expect(error.message).to.contain('node 3').and.to.contain('node.id is 4');
+    expect(await readWholeFile(fileSystem, '/data/STATE', 1 << 20)).to.deep.equal(before);
+    expect((await machine.clock.until(open(3))).clusterId).to.equal('c');
   });
 
   it('never goes back in anything (I1)', async () => {
