@@ -9,8 +9,10 @@ SETUP_STAMP := node_modules/.setup-stamp
 ARGS ?=
 SEED ?= 1
 RUNS ?= 200
+NODES ?= 3
+CHROOT ?=
 
-.PHONY: help setup setup-system build standalone cli load test simulate explore coverage soak bench check docs clean clean-data
+.PHONY: help setup setup-system build standalone cluster cli load test simulate explore coverage soak bench check docs clean clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -22,7 +24,7 @@ $(SETUP_STAMP): package.json package-lock.json .npmrc scripts/setup.sh
 	@scripts/setup.sh
 	@touch $@
 
-setup-system: ## install the Debian packages that test and bench need
+setup-system: ## install the Debian packages that the tests need (make bench adds its own)
 	@scripts/setup-system.sh
 
 build: $(SETUP_STAMP) ## compile to dist/ (incremental)
@@ -31,7 +33,10 @@ build: $(SETUP_STAMP) ## compile to dist/ (incremental)
 standalone: build ## run one durable node in the foreground: 127.0.0.1:6379, data in ./data/standalone
 	@exec node bin/caskade.cjs server --config conf/standalone/server.yaml $(ARGS)
 
-cli: build ## talk to a running node (ARGS="--addr HOST:PORT" for another one)
+cluster: build ## run ZooKeeper, unless one answers, and NODES=3 nodes: 127.0.0.1:7001.., data in ./data (CHROOT=/caskade)
+	@exec node dist/scripts/cluster/main.js --nodes "$(NODES)" $(if $(CHROOT),--chroot "$(CHROOT)") $(ARGS)
+
+cli: build ## talk to the standalone node or the cluster, whichever runs (ARGS="--addr HOST:PORT" for another one)
 	@exec node bin/caskade.cjs cli $(ARGS)
 
 load: build ## load FILE=... (RESP commands or key<TAB>value lines) into a running node
@@ -54,7 +59,8 @@ soak: setup-system build ## the same tests with the long versions of the crash t
 	@CASKADE_SOAK=1 node dist/scripts/run-tests.js $(ARGS)
 	@exec node dist/scripts/simulate.js --seed random --minutes "$(or $(MINUTES),60)"
 
-bench: setup-system build ## run the benchmarks
+bench: build ## run the benchmarks
+	@scripts/setup-system.sh bench
 	@exec node dist/bench/main.js $(ARGS)
 
 check: $(SETUP_STAMP) ## format, lint, types, import law, floating promises, tracked files, generated docs
