@@ -20,10 +20,17 @@ function crc16(bytes: Uint8Array, start: number, end: number): number {
 
 /** The key's hash slot: of what stands between its first '{' and the next '}', if that is not empty; else of all of it. */
 export function slotOf(bytes: Uint8Array, start: number, end: number): Slot {
-  const open = bytes.indexOf(OPEN_BRACE, start);
-  if (open >= 0 && open < end) {
-    const close = bytes.indexOf(CLOSE_BRACE, open + 1);
+  const open = positionOf(OPEN_BRACE, bytes, start, end);
+  if (open < end) {
+    const close = positionOf(CLOSE_BRACE, bytes, open + 1, end);
     if (close > open + 1 && close < end) return asSlot(crc16(bytes, open + 1, close) & (SLOT_COUNT - 1));
   }
   return asSlot(crc16(bytes, start, end) & (SLOT_COUNT - 1));
+}
+
+/** Of the first `byte`, or `end`. By hand: `indexOf` would go on past the key, through all that was received with it. */
+function positionOf(byte: number, bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end && bytes[at] !== byte) at += 1;
+  return at;
 }
