@@ -21,8 +21,12 @@ export interface FileHandle {
 /** `read`: must exist. `write`: must exist, read and write. `create`: must not exist, read and write. */
 export type OpenMode = 'read' | 'write' | 'create';
 
+/** Who may read a file that is created: our group too, or its owner alone (a secret). */
+export type FileAccess = 'group' | 'owner';
+
 export interface FileSystem {
-  open(path: string, mode: OpenMode): Promise<FileHandle>;
+  /** `access` of a file that is created; default `group`. */
+  open(path: string, mode: OpenMode, access?: FileAccess): Promise<FileHandle>;
   exists(path: string): Promise<boolean>;
   /** Names (not paths) in a directory, sorted. */
   list(directory: string): Promise<string[]>;

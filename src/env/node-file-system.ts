@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import { type CaskadeError, invariant } from '../model/errors.ts';
 import { diskError, errnoName, PosixError, poisonedError, syncError } from './disk-errors.ts';
-import type { FileHandle, FileSystem, OpenMode } from './file-system.ts';
+import type { FileAccess, FileHandle, FileSystem, OpenMode } from './file-system.ts';
 
 /**
  * Writes up to this many bytes are done at once on this thread: a copy of 4 KiB into the page cache takes about 5 us,
@@ -15,7 +15,7 @@ const CHUNKS_PER_CALL_MAX = 1024;
 /** A regular file is never busy for long; past this many refusals in a row the disk is at fault. */
 const BUSY_RETRIES_MAX = 100;
 
-const FILE_PERMISSIONS = 0o640;
+const FILE_PERMISSIONS: Readonly<Record<FileAccess, number>> = { group: 0o640, owner: 0o600 };
 const DIRECTORY_PERMISSIONS = 0o750;
 
 const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
@@ -203,10 +203,10 @@ class NodeFileHandle implements FileHandle {
 
 /** The disk of the machine, through plain descriptors and callbacks: a FileHandle of `node:fs` costs more per call. */
 export class NodeFileSystem implements FileSystem {
-  async open(path: string, mode: OpenMode): Promise<FileHandle> {
+  async open(path: string, mode: OpenMode, access: FileAccess = 'group'): Promise<FileHandle> {
     const operation = mode === 'create' ? 'create' : 'open';
     const descriptor = await call<number>(operation, path, (settle) =>
-      fs.open(path, OPEN_FLAGS[mode], FILE_PERMISSIONS, settle),
+      fs.open(path, OPEN_FLAGS[mode], FILE_PERMISSIONS[access], settle),
     );
     return new NodeFileHandle(path, descriptor);
   }

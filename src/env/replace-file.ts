@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { CaskadeError } from '../model/errors.ts';
-import type { FileSystem } from './file-system.ts';
+import type { FileAccess, FileSystem } from './file-system.ts';
 
 /** What a crash may leave beside the file; the next replacement removes it, readers ignore it. */
 export const TEMPORARY_SUFFIX = '.tmp';
@@ -16,10 +16,11 @@ export async function replaceFile(
   path: string,
   bytes: Uint8Array,
   renaming: () => void = () => undefined,
+  access: FileAccess = 'group',
 ): Promise<void> {
   const temporaryPath = path + TEMPORARY_SUFFIX;
   if (await fileSystem.exists(temporaryPath)) await fileSystem.unlink(temporaryPath);
-  const handle = await fileSystem.open(temporaryPath, 'create');
+  const handle = await fileSystem.open(temporaryPath, 'create', access);
   try {
     await handle.writeAt([bytes], 0);
     await handle.sync();
