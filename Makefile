@@ -12,7 +12,7 @@ RUNS ?= 200
 NODES ?= 3
 CHROOT ?=
 
-.PHONY: help setup setup-system build standalone cluster cli load test simulate explore coverage soak bench check docs clean clean-data
+.PHONY: help setup setup-system build standalone cluster cli load test simulate explore coverage soak bench check docs proto clean clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,9 @@ check: $(SETUP_STAMP) ## format, lint, types, import law, floating promises, tra
 
 docs: build ## regenerate docs/CONFIG.md
 	@node dist/scripts/generate-config-docs.js
+
+proto: $(SETUP_STAMP) ## regenerate src/rpc/generated/ from proto/
+	@scripts/generate-proto.sh
 
 clean: ## delete what was built and installed (never data)
 	@rm -rf dist dist-* node_modules coverage profiles

@@ -25,6 +25,7 @@ check 'promises and switches' "$bin/oxlint" --type-aware --deny-warnings src tes
 check 'build' "$bin/tsc" -p tsconfig.json
 check 'import law and house rules' node dist/scripts/run-tests.js --reporter dot test/architecture
 check 'tracked files' node dist/scripts/check-tracked-files.js
+check 'generated code is fresh' scripts/generate-proto.sh --check
 check 'docs/CONFIG.md is fresh' node dist/scripts/generate-config-docs.js --check
 
 if [ "$failures" -gt 0 ]; then

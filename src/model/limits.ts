@@ -68,6 +68,20 @@ export const LIMITS = {
   /** Producers with an id of their own; the one that was silent longest is forgotten. Nodes are not counted. */
   producersMax: 1024,
 
+  // Forwarding (R23), at the node that a client speaks to
+  /** Writes under way to one partition and not answered; below `producerWindow`, so that each is remembered there. */
+  forwardWindow: 512,
+  /** Bytes of requests under way to one partition; one request of any size may be. */
+  forwardWindowBytes: 8 * MiB,
+  /** Commands for one partition that wait or are under way; beyond, TRYAGAIN. */
+  forwardQueueMax: 16_384,
+  /** Bytes of all of them, for all partitions. */
+  forwardBytesMax: 64 * MiB,
+  /** A refused request is sent again after so long, if no other leader is heard of before. */
+  forwardRetryMs: 20,
+  /** Commands of one connection that others answer; its next command waits. */
+  deferredRepliesMax: 4096,
+
   // Event loop
   /** Background work yields after this long. */
   sliceMsMax: 5,

@@ -98,6 +98,9 @@ export const CODE_OF_NOBODY: readonly BannedCode[] = [
   { name: 'require', pattern: /(?<![.\w])(?:require|createRequire)\s*\(/g, instead: 'import' },
 ];
 
+/** What a generator writes is as long as it is, and nobody edits it. */
+export const GENERATED = 'src/rpc/generated/';
+
 export const FILE_LINES_MAX = 500;
 /** Above this a file is named in a warning: does it still hold one idea? */
 export const FILE_LINES_WARN = 400;

@@ -1,0 +1,56 @@
+import { asNodeId, type NodeId } from '../model/numbers.ts';
+import type { FrameReader } from './frame-reader.ts';
+import type { Hello } from './generated/caskade/v1/common.ts';
+import type { StreamRefusal } from './hello.ts';
+import { IncomingStream, type ServerCall } from './incoming-stream.ts';
+import type { SeldomWarning } from './seldom-warning.ts';
+
+export interface IncomingListener {
+  refusalOf(hello: Hello): StreamRefusal | null;
+  accepted(node: NodeId): void;
+  ended(): void;
+}
+
+type Reader = Pick<FrameReader<never>, 'first' | 'take' | 'drop'>;
+
+/** All streams of other nodes to one service. */
+export class IncomingStreams {
+  readonly #warning: SeldomWarning;
+  readonly #streams = new Map<IncomingStream, NodeId | null>();
+
+  constructor(warning: SeldomWarning) {
+    this.#warning = warning;
+  }
+
+  /** Of streams that were accepted and have not ended. */
+  get senders(): ReadonlySet<NodeId> {
+    return new Set([...this.#streams.values()].filter((node) => node !== null));
+  }
+
+  add(call: ServerCall, reader: Reader, listener: IncomingListener): IncomingStream {
+    const stream = new IncomingStream(call, reader, {
+      refusalOf: (hello) => listener.refusalOf(hello),
+      refused: ({ code, details }) =>
+        this.#warning.warn(
+          { component: 'rpc', from: call.getPeer(), code },
+          `a stream is refused: ${details}`,
+        ),
+      accepted: (hello) => {
+        const node = asNodeId(hello.nodeId);
+        this.#streams.set(stream, node);
+        listener.accepted(node);
+      },
+      ended: (wasAccepted) => {
+        this.#streams.delete(stream);
+        if (wasAccepted) listener.ended();
+      },
+    });
+    this.#streams.set(stream, null);
+    return stream;
+  }
+
+  /** The server stops: others see their streams end, and open no more where nobody listens. */
+  endAll(): void {
+    for (const stream of [...this.#streams.keys()]) stream.end();
+  }
+}

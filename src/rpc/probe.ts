@@ -1,0 +1,38 @@
+import { connect } from 'node:net';
+import type { Clock } from '../env/clock.ts';
+import { parseAddress } from './address.ts';
+
+/** A machine that is silent says nothing about its process. */
+const PROBE_MS_MAX = 1_000;
+
+/**
+ * What a TCP connection to an address meets: somebody accepts it, the machine refuses it because no process listens, or
+ * nothing can be said (R7).
+ */
+export type ProbeResult = 'accepted' | 'refused' | 'unknown';
+
+export interface Probe {
+  /** The answer does not come any more. */
+  cancel(): void;
+}
+
+export function probe(address: string, clock: Clock, answer: (result: ProbeResult) => void): Probe {
+  const socket = connect(parseAddress(address));
+  const timer = clock.setTimer(PROBE_MS_MAX, () => finish('unknown'));
+  let isOver = false;
+  const cancel = (): void => {
+    isOver = true;
+    timer.cancel();
+    socket.destroy();
+  };
+  const finish = (result: ProbeResult): void => {
+    if (isOver) return;
+    cancel();
+    answer(result);
+  };
+  socket.on('connect', () => finish('accepted'));
+  socket.on('error', (error: NodeJS.ErrnoException) =>
+    finish(error.code === 'ECONNREFUSED' ? 'refused' : 'unknown'),
+  );
+  return { cancel };
+}

@@ -1,0 +1,120 @@
+import type { Clock } from '../env/clock.ts';
+import { LIMITS } from '../model/limits.ts';
+import { encodeFrame, type FramePart, fragmentsOf, partBytes } from './frame.ts';
+
+/** Where frames go: one at a time, the next one after `done`, so that whoever reads slowly slows this down. */
+export interface FrameSink {
+  write(frame: Buffer, done: () => void): void;
+}
+
+/**
+ * What waits to be sent on one stream, in order and bounded. What comes within one turn, or while a frame is being
+ * written, leaves in as few frames as possible.
+ */
+export class SendQueue {
+  readonly #clock: Clock;
+  readonly #bytesMax: number;
+  #parts: FramePart[] = [];
+  #bytes = 0;
+  #sink: FrameSink | null = null;
+  #isWriting = false;
+  #isTurnAwaited = false;
+  #whenDrained: (() => void)[] = [];
+
+  constructor(clock: Clock, bytesMax: number) {
+    this.#clock = clock;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Of what was not yet handed to the sink. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** False: it is full, and takes nothing. A message that is larger than all of it finds room when it is empty. */
+  push(part: FramePart): boolean {
+    const bytes = partBytes(part);
+    if (this.#bytes > 0 && this.#bytes + bytes > this.#bytesMax) return false;
+    if (bytes <= LIMITS.frameBytesMax) this.#add(part);
+    else for (const fragment of fragmentsOf(part)) this.#add(fragment);
+    this.#pumpAtTurnEnd();
+    return true;
+  }
+
+  #add(part: FramePart): void {
+    this.#parts.push(part);
+    this.#bytes += partBytes(part);
+  }
+
+  attach(sink: FrameSink): void {
+    this.#sink = sink;
+    this.#isWriting = false;
+    this.#pump();
+  }
+
+  /** What waits is lost with the stream. */
+  detach(): void {
+    this.#sink = null;
+    this.#parts = [];
+    this.#bytes = 0;
+    this.#tellDrained();
+  }
+
+  /** Resolves when nothing waits any more: it was written, or lost. */
+  drained(): Promise<void> {
+    if (this.#isEmpty && !this.#isWriting) return Promise.resolve();
+    return new Promise((resolve) => this.#whenDrained.push(resolve));
+  }
+
+  get #isEmpty(): boolean {
+    return this.#parts.length === 0;
+  }
+
+  #pumpAtTurnEnd(): void {
+    if (this.#isTurnAwaited || this.#isWriting) return;
+    this.#isTurnAwaited = true;
+    this.#clock.atTurnEnd(() => {
+      this.#isTurnAwaited = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    const sink = this.#sink;
+    if (sink === null || this.#isWriting) return;
+    if (this.#isEmpty) {
+      this.#tellDrained();
+      return;
+    }
+    this.#isWriting = true;
+    sink.write(this.#nextFrame(), () => {
+      // Of a stream that ended meanwhile.
+      if (this.#sink !== sink) return;
+      this.#isWriting = false;
+      this.#pump();
+    });
+  }
+
+  /**
+   * As many messages as fit, at least one. A fragment is never behind a message in a frame, nor behind another one: all
+   * but the last of a message fill a frame.
+   */
+  #nextFrame(): Buffer {
+    let bytes = 0;
+    let count = 0;
+    for (const part of this.#parts) {
+      const added = partBytes(part);
+      if (count > 0 && bytes + added > LIMITS.frameBytesMax) break;
+      bytes += added;
+      count += 1;
+    }
+    this.#bytes -= bytes;
+    return encodeFrame(this.#parts.splice(0, count));
+  }
+
+  #tellDrained(): void {
+    const waiting = this.#whenDrained;
+    this.#whenDrained = [];
+    for (const resolve of waiting) resolve();
+  }
+}
