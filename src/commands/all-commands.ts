@@ -1,3 +1,5 @@
+import { cluster } from './cluster/cluster.ts';
+import { asking, readonly, readwrite } from './cluster/modes.ts';
 import { client } from './connection/client.ts';
 import { hello } from './connection/hello.ts';
 import { echo, ping, quit } from './connection/ping.ts';
@@ -9,6 +11,7 @@ import { keys } from './generic/keys.ts';
 import { scan } from './generic/scan.ts';
 import { persist, pttl, ttl } from './generic/ttl.ts';
 import { type } from './generic/type.ts';
+import { wait, waitaof } from './generic/wait.ts';
 import { bgrewriteaof } from './server/bgrewriteaof.ts';
 import { command } from './server/command.ts';
 import { config } from './server/config.ts';
@@ -56,6 +59,8 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   ttl,
   type,
   unlink,
+  wait,
+  waitaof,
   // connection
   client,
   echo,
@@ -63,6 +68,11 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   ping,
   quit,
   select,
+  // cluster
+  asking,
+  cluster,
+  readonly,
+  readwrite,
   // server
   bgrewriteaof,
   command,

@@ -158,14 +158,19 @@ export class CommandContext {
   /** True if the session's own last append to the partition is resolved; else suspends (R11). */
   settled(partition: LeaderPartition): boolean {
     this.#touch(partition);
-    const offset = this.session.appended[partition.id];
-    if (offset === undefined || offset < partition.highWatermark) return true;
-    // It was taken back (R22: refused).
-    if (offset >= partition.logEndOffset) return true;
-    // Nothing will be resolved there any more, and no read of it is answered.
-    if (partition.isOver) return true;
-    this.suspension = partition.whenResolved(asOffset(offset));
+    const unresolved = this.#unresolvedIn(partition);
+    if (unresolved === null) return true;
+    this.suspension = unresolved;
     return false;
+  }
+
+  /** Resolves when one of the session's own appends is resolved that is not yet; null: all are. */
+  unresolved(): Promise<void> | null {
+    for (const partition of this.router.partitions) {
+      const unresolved = this.#unresolvedIn(partition);
+      if (unresolved !== null) return unresolved;
+    }
+    return null;
   }
 
   /** The same for every partition: before DBSIZE, KEYS, SCAN. */
@@ -268,6 +273,15 @@ export class CommandContext {
   }
 
   // Inside
+
+  #unresolvedIn(partition: LeaderPartition): Promise<void> | null {
+    const offset = this.session.appended[partition.id];
+    if (offset === undefined || offset < partition.highWatermark) return null;
+    // It was taken back (R22: refused).
+    if (offset >= partition.logEndOffset) return null;
+    // Nothing will be resolved there any more, and no read of it is answered.
+    return partition.isOver ? null : partition.whenResolved(asOffset(offset));
+  }
 
   #route(index: number): LeaderPartition {
     if (index === this.#routedIndex) return this.#partition as LeaderPartition;

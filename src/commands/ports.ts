@@ -122,3 +122,8 @@ export interface ServerPorts {
   /** Starts an orderly shutdown and returns at once. */
   readonly shutdown: () => void;
 }
+
+/** Clients of the plain listener are to take a cluster for one server. */
+export function modeOf({ cluster }: ServerPorts): 'standalone' | 'cluster' {
+  return cluster?.listener === 'cluster' ? 'cluster' : 'standalone';
+}

@@ -63,6 +63,10 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     client setname 'a b' | client getname x | client id x | client setname | CLIENT GetName | client help x
     hello 4 | hello x | hello 1 | hello 2 foo | hello 2 setname | hello 2 auth x | hello 2 setname 'a b' | hello 3 auth bob x
     hello '' | hello 2.0 | client getname`,
+  'cluster commands without a cluster': `
+    cluster | cluster foo | cluster info | cluster nodes | cluster slots | cluster nodes x | cluster keyslot a
+    cluster keyslot | cluster help | cluster meet a 1 | cluster meet | readonly | readwrite | asking | readonly x
+    wait 0 0 | wait 0 10 | wait x 1 | wait 0 x | wait 0 -1 | wait 1 | wait`,
   refusals: `
     foo | foo a b | FOO 'a b' | '' | set | config | config foo | config get | config resetstat x | command foo
     command count x | command getkeys | command getkeys get | command getkeys foo bar | command getkeys ping x
@@ -164,8 +168,8 @@ describe('beside redis-server', () => {
   });
 });
 
-/** CLIENT SETINFO came with 7.2. */
-const NEWER_THAN_THE_ORACLE = new Set(['client|setinfo']);
+/** They came with 7.2. */
+const NEWER_THAN_THE_ORACLE = new Set(['client|setinfo', 'cluster|myshardid', 'waitaof']);
 /** Redis 7.0 says nothing of them. */
 const WITH_ARGUMENTS_OF_OUR_OWN = new Set(['command|getkeys']);
 

@@ -1,6 +1,7 @@
 import type { RespVersion } from '../../resp/reply-writer.ts';
 import type { CommandContext } from '../context.ts';
 import { parseInteger } from '../integer.ts';
+import { modeOf } from '../ports.ts';
 import { REDIS_VERSION } from '../redis-version.ts';
 import type { CommandSpec } from '../spec.ts';
 import { NO_KEYS } from '../spec-parts.ts';
@@ -60,7 +61,7 @@ function isDefaultUser(context: CommandContext, index: number): boolean {
   return false;
 }
 
-function greet({ reply, session }: CommandContext): void {
+function greet({ reply, server, session }: CommandContext): void {
   reply.map(7);
   reply.bulkText('server');
   reply.bulkText('redis');
@@ -71,7 +72,7 @@ function greet({ reply, session }: CommandContext): void {
   reply.bulkText('id');
   reply.integer(session.id);
   reply.bulkText('mode');
-  reply.bulkText('standalone');
+  reply.bulkText(modeOf(server));
   reply.bulkText('role');
   reply.bulkText('master');
   reply.bulkText('modules');

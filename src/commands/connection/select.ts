@@ -3,6 +3,7 @@ import { asDatabaseId } from '../../model/numbers.ts';
 import type { CommandContext } from '../context.ts';
 import { NOT_AN_INTEGER } from '../errors.ts';
 import { parseInteger } from '../integer.ts';
+import { modeOf } from '../ports.ts';
 import type { CommandSpec } from '../spec.ts';
 import { NO_KEYS } from '../spec-parts.ts';
 
@@ -18,6 +19,10 @@ function run(context: CommandContext): void {
   }
   if (index > INT32_MAX || index < INT32_MIN) {
     context.fail(`ERR value is out of range, value must between ${INT32_MIN} and ${INT32_MAX}`);
+    return;
+  }
+  if (index !== 0 && modeOf(context.server) === 'cluster') {
+    context.fail('ERR SELECT is not allowed in cluster mode');
     return;
   }
   if (index < 0 || index >= LIMITS.databasesMax) {

@@ -2,9 +2,10 @@ import type { PartitionStats } from '../../cluster/index.ts';
 import { LIMITS } from '../../model/limits.ts';
 import { asDatabaseId } from '../../model/numbers.ts';
 import type { CommandContext } from '../context.ts';
+import { sum } from './info-sum.ts';
 import { type InfoField, ratio } from './info-text.ts';
 
-/** Sections about the data: on disk, replicated, by partition. */
+/** Sections about the data on disk. */
 export function persistenceFields(
   { server: { stats } }: CommandContext,
   partitions: readonly PartitionStats[],
@@ -33,25 +34,6 @@ export function persistenceFields(
   ];
 }
 
-export function replicationFields(
-  { server: { stats } }: CommandContext,
-  partitions: readonly PartitionStats[],
-): InfoField[] {
-  return [
-    ['role', 'master'],
-    ['connected_slaves', 0],
-    ['master_failover_state', 'no-failover'],
-    ['master_replid', stats.runId],
-    ['master_replid2', '0'.repeat(40)],
-    ['master_repl_offset', sum(partitions, 'highWatermark')],
-    ['second_repl_offset', -1],
-    ['repl_backlog_active', 0],
-    ['repl_backlog_size', 0],
-    ['repl_backlog_first_byte_offset', 0],
-    ['repl_backlog_histlen', 0],
-  ];
-}
-
 export function keyspaceFields({ router }: CommandContext): InfoField[] {
   const fields: InfoField[] = [];
   for (let number = 0; number < LIMITS.databasesMax; number += 1) {
@@ -65,21 +47,6 @@ export function keyspaceFields({ router }: CommandContext): InfoField[] {
     if (keys > 0) fields.push([`db${number}`, `keys=${keys},expires=${expires},avg_ttl=0`]);
   }
   return fields;
-}
-
-/** One line each: offsets, epoch, and the ISR with a slash between two nodes. */
-export function partitionsFields({ router }: CommandContext, all: readonly PartitionStats[]): InfoField[] {
-  return all.map((stats, index) => [
-    `partition${router.partitions[index]?.id}`,
-    [
-      'role=leader',
-      `epoch=${stats.leaderEpoch}`,
-      `log_start=${stats.logStartOffset}`,
-      `leo=${stats.logEndOffset}`,
-      `hw=${stats.highWatermark}`,
-      `isr=${stats.isr.join('/')}`,
-    ].join(','),
-  ]);
 }
 
 export function storageFields(
@@ -111,12 +78,4 @@ export function storageFields(
     ['recovery_ms', Math.round(stats.recoveryMs)],
     ['fenced_partitions', partitions.filter(({ fencedReason }) => fencedReason !== '').length],
   ];
-}
-
-type Countable = {
-  [Name in keyof PartitionStats]: PartitionStats[Name] extends number ? Name : never;
-}[keyof PartitionStats];
-
-function sum(partitions: readonly PartitionStats[], name: Countable): number {
-  return partitions.reduce((total, stats) => total + stats[name], 0);
 }

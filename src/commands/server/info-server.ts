@@ -1,19 +1,21 @@
 import type { PartitionStats } from '../../cluster/index.ts';
 import type { CommandContext } from '../context.ts';
+import { modeOf } from '../ports.ts';
 import { REDIS_VERSION } from '../redis-version.ts';
 import { humanBytes, type InfoField, ratio } from './info-text.ts';
 
 const SECONDS_PER_DAY = 86_400;
 
 /** Sections about the process and its clients. */
-export function serverFields({ clock, server: { stats } }: CommandContext): InfoField[] {
+export function serverFields({ clock, server }: CommandContext): InfoField[] {
+  const { stats } = server;
   const uptimeSeconds = Math.floor((clock.monotonicMs() - stats.startedAtMs) / 1000);
   return [
     ['redis_version', REDIS_VERSION],
     ['redis_git_sha1', '00000000'],
     ['redis_git_dirty', 0],
     ['redis_build_id', '0'],
-    ['redis_mode', 'standalone'],
+    ['redis_mode', modeOf(server)],
     ['caskade_version', stats.version],
     ['node_version', process.version],
     ['os', `${process.platform} ${process.arch}`],

@@ -1,14 +1,10 @@
 import type { PartitionStats } from '../../cluster/index.ts';
 import type { CommandContext } from '../context.ts';
+import { modeOf } from '../ports.ts';
 import type { CommandSpec } from '../spec.ts';
 import { NO_KEYS } from '../spec-parts.ts';
-import {
-  keyspaceFields,
-  partitionsFields,
-  persistenceFields,
-  replicationFields,
-  storageFields,
-} from './info-data.ts';
+import { keyspaceFields, persistenceFields, storageFields } from './info-data.ts';
+import { partitionsFields, replicationFields } from './info-replication.ts';
 import { clientsFields, cpuFields, memoryFields, serverFields } from './info-server.ts';
 import { commandStatsFields, errorStatsFields, statsFields } from './info-statistics.ts';
 import { type InfoField, infoText } from './info-text.ts';
@@ -38,7 +34,7 @@ const SECTIONS: readonly SectionSource[] = [
   section('Modules', () => []),
   section('Commandstats', commandStatsFields, false),
   section('Errorstats', errorStatsFields),
-  section('Cluster', () => [['cluster_enabled', 0]]),
+  section('Cluster', ({ server }) => [['cluster_enabled', modeOf(server) === 'cluster' ? 1 : 0]]),
   section('Keyspace', keyspaceFields),
   section('Partitions', partitionsFields),
   section('Storage', storageFields),
