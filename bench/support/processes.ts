@@ -4,9 +4,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CASKADE } from '../../scripts/processes/caskade-program.ts';
 
 /** From dist/bench/support to the project's root. */
-export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const START_MS_MAX = 30_000;
 
 /** A server under test: its process, its port, and the directory that goes with it. */
@@ -39,10 +40,11 @@ export async function startCaskade(
   directory = newDataDirectory(),
 ): Promise<Server> {
   const port = await freePort();
-  const bin = join(ROOT, 'bin', 'caskade.cjs');
+  const [node = '', ...program] = CASKADE;
   const args = ['server', `--data.dir=${directory}`, `--resp.port=${port}`, '--log.level=error', ...flags];
-  const child = spawn(process.execPath, [...nodeFlags(), bin, ...args], {
+  const child = spawn(node, [...nodeFlags(), ...program, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
   });
   await waitFor(child, /^ready/m);
   return asServer('caskade', child, port, directory);
