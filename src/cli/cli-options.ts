@@ -1,12 +1,13 @@
 import { InvalidArgumentError } from 'commander';
 import type { ExitCode } from '../model/exit-codes.ts';
-import { type Address, DEFAULT_ADDRESS, parseAddress } from './address.ts';
+import { type Address, parseAddress } from './address.ts';
 import type { CliIo } from './cli-io.ts';
 import { readClientConfig } from './client-config.ts';
+import { ServerFinder } from './server-finder.ts';
 import { parseUsage, quietCommand } from './usage.ts';
 
 export interface CliOptions {
-  readonly address: Address;
+  readonly server: ServerFinder;
   /** The command to run once; empty for a REPL or lines from standard input. */
   readonly words: readonly string[];
   readonly redis: boolean;
@@ -36,6 +37,9 @@ Examples:
   caskade cli --addr 127.0.0.1:7001 --json mget greeting other
 `;
 
+/** Of --addr. */
+export const SERVER_HELP = 'the server (default: 127.0.0.1:6379, or else a cluster on 127.0.0.1:7001 and up)';
+
 export function addressOption(text: string): Address {
   try {
     return parseAddress(text);
@@ -44,11 +48,17 @@ export function addressOption(text: string): Address {
   }
 }
 
-/** Notices of the configuration file go to stderr. Throws CaskadeError `configurationInvalid`. */
-export function readAddress(options: { addr?: Address; config?: string }, io: CliIo): Address {
+/**
+ * --addr wins over the file; in it, zk.servers over addr. Notices of the configuration file go to stderr.
+ * Throws CaskadeError `configurationInvalid`.
+ */
+export function chooseServer(options: { addr?: Address; config?: string }, io: CliIo): ServerFinder {
   const config = options.config === undefined ? {} : readClientConfig(options.config);
   if (config.notice !== undefined) io.stderr.write(`caskade: ${config.notice}\n`);
-  return options.addr ?? config.address ?? DEFAULT_ADDRESS;
+  const address = options.addr ?? (config.zooKeeper === undefined ? config.address : undefined);
+  if (address !== undefined) return new ServerFinder({ kind: 'address', address }, io);
+  if (config.zooKeeper === undefined) return new ServerFinder({ kind: 'here' }, io);
+  return new ServerFinder({ kind: 'zooKeeper', place: config.zooKeeper }, io);
 }
 
 /** Reads argv after the word `cli`; an exit code when nothing is left to do. */
@@ -57,7 +67,7 @@ export function parseCliOptions(argv: readonly string[], io: CliIo): CliOptions 
   if (typeof parsed === 'number') return parsed;
   const flags = parsed.opts<Flags>();
   return {
-    address: readAddress(flags, io),
+    server: chooseServer(flags, io),
     words: parsed.args,
     redis: flags.redis === true,
     json: flags.json === true,
@@ -82,7 +92,7 @@ function cliCommand(io: CliIo) {
     .usage('[options] [command [arguments...]]')
     .description('Talk to a Caskade server: one command, or a prompt.')
     .argument('[command...]', 'a command and its arguments; options stand before it')
-    .option('--addr <host:port>', 'the server (default: 127.0.0.1:6379)', addressOption)
+    .option('--addr <host:port>', SERVER_HELP, addressOption)
     .option('--config <file>', 'client configuration, as conf/client/cli.yaml; --addr wins over it')
     .option('--redis', "redis-cli's output throughout")
     .option('--json', 'one line of JSON a reply (over RESP3)')

@@ -3,20 +3,35 @@ import { loadAll } from 'js-yaml';
 import { z } from 'zod';
 import { CaskadeError } from '../model/errors.ts';
 import { type Address, parseAddress } from './address.ts';
+import type { ZooKeeperPlace } from './zookeeper-finder.ts';
 
 /** What a client configuration file says, plus a notice to print when it holds a key that has no effect yet. */
 export interface ClientConfig {
   readonly address?: Address;
+  /** The server is found there; wins over `address`. */
+  readonly zooKeeper?: ZooKeeperPlace;
   readonly notice?: string;
 }
 
 const schema = z.strictObject({
   addr: z.string().optional(),
-  zk: z.looseObject({}).optional(),
+  // The predecessor's file may hold more, such as its session's timeout.
+  zk: z
+    .looseObject({
+      servers: z.array(z.string()).min(1),
+      chroot: z
+        .string()
+        .regex(/^(?:\/[\w.-]+)+$/, 'expected a path such as /caskade')
+        .default('/caskade'),
+      auth: z.string().default(''),
+    })
+    .optional(),
   ack: z.number().optional(),
 });
 
-const KNOWN_KEYS = 'addr, zk.servers';
+const KNOWN_KEYS = 'addr, zk.servers, zk.chroot, zk.auth';
+
+const ACK_NOTICE = 'ack is ignored, a write is always acknowledged by every in-sync replica';
 
 export function readClientConfig(path: string): ClientConfig {
   let text: string;
@@ -48,7 +63,8 @@ export function parseClientConfig(text: string, path: string): ClientConfig {
   const { addr, zk, ack } = parsed.data;
   return {
     ...(addr === undefined ? {} : { address: addressOf(addr, path) }),
-    ...notices(path, addr, zk !== undefined, ack !== undefined),
+    ...(zk === undefined ? {} : { zooKeeper: placeOf(zk) }),
+    ...(ack === undefined ? {} : { notice: `${path}: ${ACK_NOTICE}` }),
   };
 }
 
@@ -70,16 +86,6 @@ function addressOf(text: string, path: string): Address {
   }
 }
 
-function notices(path: string, addr: string | undefined, zk: boolean, ack: boolean): { notice?: string } {
-  const lines: string[] = [];
-  if (zk) {
-    const used = addr === undefined ? 'the default address' : `addr: ${addr}`;
-    lines.push(
-      `${path}: zk.servers is ignored, finding the leader by ZooKeeper comes with the cluster; using ${used}`,
-    );
-  }
-  if (ack) {
-    lines.push(`${path}: ack is ignored, a write is always acknowledged by every in-sync replica`);
-  }
-  return lines.length === 0 ? {} : { notice: lines.join('\n') };
+function placeOf({ servers, chroot, auth }: ZooKeeperPlace): ZooKeeperPlace {
+  return { servers, chroot, auth };
 }

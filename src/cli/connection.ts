@@ -26,7 +26,7 @@ export function openConnection(address: Address, timeoutMs = CONNECT_TIMEOUT_MS)
 function connectFailure(address: Address, reason: string): string {
   return (
     `could not connect to Caskade at ${formatAddress(address)}: ${reason}; ` +
-    "start a server with 'make standalone' or name another with --addr HOST:PORT"
+    "start one with 'make standalone' or 'make cluster', or name another with --addr HOST:PORT"
   );
 }
 

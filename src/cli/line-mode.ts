@@ -14,7 +14,7 @@ const LF = 0x0a;
  * next line follows. The exit code is 7 when any write is in doubt; an error reply counts only with --exit-on-error.
  */
 export async function runLines(options: CliOptions, io: CliIo): Promise<ExitCode> {
-  const client = await RespClient.connect(options.address, { version: options.resp3 ? 3 : 2 });
+  const client = await RespClient.connect(await options.server.find(), { version: options.resp3 ? 3 : 2 });
   let interrupted = false;
   const stopListening = io.onInterrupt(() => {
     interrupted = true;

@@ -4,7 +4,7 @@ import { CaskadeError } from '../model/errors.ts';
 import { ExitCode } from '../model/exit-codes.ts';
 import { type Address, formatAddress } from './address.ts';
 import { type CliIo, processIo, write } from './cli-io.ts';
-import { addressOption, readAddress } from './cli-options.ts';
+import { addressOption, chooseServer, SERVER_HELP } from './cli-options.ts';
 import { openConnection } from './connection.ts';
 import { guarded } from './guarded.ts';
 import { LoadCounts } from './load-counts.ts';
@@ -12,6 +12,7 @@ import { type EncodedBatch, PairEncoder } from './load-pairs.ts';
 import { LoadPipeline } from './load-pipeline.ts';
 import { LoadProgress, perSecond } from './load-progress.ts';
 import { RequestPasser } from './load-requests.ts';
+import type { ServerFinder } from './server-finder.ts';
 import { parseUsage, quietCommand } from './usage.ts';
 
 const WINDOW_BYTES_DEFAULT = 4 * 1024 * 1024;
@@ -24,7 +25,7 @@ type InputFormat = 'auto' | 'resp' | 'pairs';
 
 interface LoadOptions {
   readonly file: string;
-  readonly address: Address;
+  readonly server: ServerFinder;
   readonly format: InputFormat;
   readonly windowBytes: number;
 }
@@ -65,7 +66,7 @@ function parseLoadOptions(argv: readonly string[], io: CliIo): LoadOptions | Exi
   const command = quietCommand('caskade load', io)
     .description('Load a file of commands or of key<TAB>value lines, many in flight.')
     .argument('<file>', "the file, '-' for standard input")
-    .option('--addr <host:port>', 'the server (default: 127.0.0.1:6379)', addressOption)
+    .option('--addr <host:port>', SERVER_HELP, addressOption)
     .option('--config <file>', 'client configuration, as conf/client/cli.yaml; --addr wins over it')
     .addOption(
       new Option('--format <format>', "what FILE holds; auto looks at its first byte, '*' is RESP")
@@ -78,7 +79,7 @@ function parseLoadOptions(argv: readonly string[], io: CliIo): LoadOptions | Exi
   if (typeof parsed === 'number') return parsed;
   const flags = parsed.opts<{ addr?: Address; config?: string; format: InputFormat; window: number }>();
   const [file = ''] = parsed.args;
-  return { file, address: readAddress(flags, io), format: flags.format, windowBytes: flags.window };
+  return { file, server: chooseServer(flags, io), format: flags.format, windowBytes: flags.window };
 }
 
 function windowOption(text: string): number {
@@ -93,12 +94,13 @@ async function load(options: LoadOptions, io: CliIo): Promise<ExitCode> {
   const input = openInput(options.file, io);
   const counts = new LoadCounts();
   try {
-    const pipeline = new LoadPipeline(await openConnection(options.address), options.windowBytes, counts);
+    const address = await options.server.find();
+    const pipeline = new LoadPipeline(await openConnection(address), options.windowBytes, counts);
     const progress = new LoadProgress(io.stderr, counts, input.totalBytes);
     const end = await transfer(options, io, { input, counts, pipeline, progress });
     progress.stop();
     await write(io.stdout, summary(counts, progress.elapsedMs));
-    await write(io.stderr, details(counts, end.failure, options));
+    await write(io.stderr, details(counts, end.failure, address));
     return end.interrupted ? ExitCode.interrupted : exitCodeOf(counts, end.failure);
   } finally {
     input.close();
@@ -205,7 +207,7 @@ function summary(counts: LoadCounts, elapsedMs: number): string {
   return `loaded ${counts.loaded}, errors ${counts.errors}, ${perSecond(counts.loaded, elapsedMs)}/s\n`;
 }
 
-function details(counts: LoadCounts, failure: CaskadeError | undefined, { address }: LoadOptions): string {
+function details(counts: LoadCounts, failure: CaskadeError | undefined, address: Address): string {
   const lines: string[] = [];
   if (failure !== undefined) lines.push(`${formatAddress(address)}: ${failure.message}`);
   if (counts.unanswered > 0) lines.push(`sent and not answered, so in doubt: ${counts.unanswered}`);

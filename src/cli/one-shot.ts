@@ -30,7 +30,7 @@ export async function runOnce(options: CliOptions, io: CliIo): Promise<ExitCode>
     await write(io.stderr, `caskade: ${wrong}\n`);
     return ExitCode.usage;
   }
-  const client = await RespClient.connect(options.address, { version: options.resp3 ? 3 : 2 });
+  const client = await RespClient.connect(await options.server.find(), { version: options.resp3 ? 3 : 2 });
   let interrupted = false;
   const stopListening = io.onInterrupt(() => {
     interrupted = true;

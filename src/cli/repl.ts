@@ -22,7 +22,7 @@ const SLOW_MS = 500;
 
 /** The prompt on a terminal. Throws CaskadeError `connectionFailed` when there is no server at the start. */
 export async function runRepl(options: CliOptions, io: CliIo): Promise<ExitCode> {
-  const client = await RespClient.connect(options.address, { version: options.resp3 ? 3 : 2 });
+  const client = await RespClient.connect(await options.server.find(), { version: options.resp3 ? 3 : 2 });
   return new Repl(options, io, client).run();
 }
 
@@ -119,7 +119,7 @@ class Repl {
 
   #prompt(keepCursor = false): void {
     if (this.#line === undefined || this.#leaving) return;
-    this.#line.setPrompt(this.#client.open ? `${formatAddress(this.#options.address)}> ` : 'not connected> ');
+    this.#line.setPrompt(this.#client.open ? `${formatAddress(this.#client.address)}> ` : 'not connected> ');
     this.#line.prompt(keepCursor);
   }
 
@@ -213,7 +213,8 @@ class Repl {
   }
 
   async #reconnect(): Promise<void> {
-    this.#adopt(await RespClient.connect(this.#options.address, { version: this.#options.resp3 ? 3 : 2 }));
+    const address = await this.#options.server.find();
+    this.#adopt(await RespClient.connect(address, { version: this.#options.resp3 ? 3 : 2 }));
   }
 
   async #show(words: readonly string[], reply: Reply, tookMs: number): Promise<void> {

@@ -6,7 +6,7 @@ import { NODES_PATH, nodePath } from './paths.ts';
 
 /** Null: not all of it could be read. A registration that cannot be understood is left out. */
 export async function readLiveNodes(
-  session: CoordinatorSession,
+  session: Pick<CoordinatorSession, 'read' | 'list'>,
 ): Promise<readonly NodeRegistration[] | null> {
   const names = await session.list(NODES_PATH);
   if (!names.ok) return null;

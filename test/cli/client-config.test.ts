@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { formatAddress, parseAddress } from '../../src/cli/address.ts';
@@ -14,18 +15,23 @@ describe('client configuration', () => {
   });
 
   it("takes the predecessor's file and says in one line what of it has no effect", () => {
-    const { notice, address } = parseClientConfig(
-      'zk:\n  servers: [127.0.0.1:2181]\n  sessionTimeout: 3',
-      'c.yaml',
-    );
-    expect(address).to.equal(undefined);
-    expect(notice).to.match(/^c\.yaml: zk\.servers .* comes with the cluster; using the default address$/);
+    const config = parseClientConfig('zk:\n  servers: [127.0.0.1:2181]\n  sessionTimeout: 3', 'c.yaml');
+    expect(config).to.deep.equal({
+      zooKeeper: { servers: ['127.0.0.1:2181'], chroot: '/caskade', auth: '' },
+    });
     expect(parseClientConfig('addr: h:1\nack: -1', 'c.yaml').notice).to.match(/^c\.yaml: ack is ignored/);
   });
 
   it('reads the file that comes with the product', () => {
     const shipped = fileURLToPath(new URL('../../../conf/client/cli.yaml', import.meta.url));
-    expect(readClientConfig(shipped)).to.deep.equal({ address: { host: '127.0.0.1', port: 6379 } });
+    expect(readClientConfig(shipped)).to.deep.equal({});
+    const lines = readFileSync(shipped, 'utf8').split('\n');
+    // What stands there as an example is taken as it stands.
+    const examples = lines.map((line) => line.replace(/^#(\w+:| {2})/, '$1')).join('\n');
+    expect(parseClientConfig(examples, 'cli.yaml')).to.deep.equal({
+      address: { host: '127.0.0.1', port: 6379 },
+      zooKeeper: { servers: ['127.0.0.1:2181'], chroot: '/caskade', auth: '' },
+    });
   });
 
   it('a file that is wrong exits 3', async () => {
@@ -39,6 +45,8 @@ describe('client configuration', () => {
       ['adr: h:1', /c\.yaml: .*adr.*allowed keys: addr/],
       ['addr: 5', /c\.yaml: addr: /],
       ['addr: h', /c\.yaml: addr: invalid address 'h'/],
+      ['zk: {}', /c\.yaml: zk\.servers: /],
+      ['zk: {servers: [], chroot: x}', /zk\.servers: .*; zk\.chroot: expected a path/],
       ['addr: [', /c\.yaml is not valid YAML/],
     ];
     for (const [text, message] of bad)

@@ -110,7 +110,7 @@ describe('caskade cli, one command', () => {
       expect(await runCli(['--addr', address, ...words], io)).to.equal(1);
       expect(io.err).to.equal(
         `caskade: could not connect to Caskade at ${address}: connection refused; ` +
-          "start a server with 'make standalone' or name another with --addr HOST:PORT\n",
+          "start one with 'make standalone' or 'make cluster', or name another with --addr HOST:PORT\n",
       );
     }
   });

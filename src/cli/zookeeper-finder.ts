@@ -1,0 +1,102 @@
+import { parseAddress } from '../config/address.ts';
+import type { CoordinatorSession } from '../coordination/coordinator.ts';
+import { decodePartition, partitionOfChild } from '../coordination/documents.ts';
+import { readLiveNodes } from '../coordination/live-nodes.ts';
+import { PARTITIONS_PATH, partitionPath } from '../coordination/paths.ts';
+import { ZooKeeperCoordinator } from '../coordination/zookeeper/zookeeper-coordinator.ts';
+import { SystemClock } from '../env/clock.ts';
+import { NullLogger } from '../env/logger.ts';
+import { MemoryFileSystem } from '../env/memory-file-system.ts';
+import { SystemRandom } from '../env/random.ts';
+import { CaskadeError } from '../model/errors.ts';
+import type { NodeId } from '../model/numbers.ts';
+import type { Address } from './address.ts';
+
+/** Where a cluster lies in ZooKeeper. */
+export interface ZooKeeperPlace {
+  readonly servers: readonly string[];
+  readonly chroot: string;
+  /** `USER:PASSWORD` of the digest scheme, or nothing. */
+  readonly auth: string;
+}
+
+const CONNECT_MS_MAX = 5_000;
+const SESSION_TIMEOUT_MS = 6_000;
+
+/** What is read there; nothing is ever written. */
+type Reader = Pick<CoordinatorSession, 'read' | 'list'>;
+
+/**
+ * Where the live nodes take plain clients, those that lead most first: any of them serves every key.
+ * Throws CaskadeError `coordinatorUnavailable`, and `configurationInvalid` for a server that is none.
+ */
+export async function findByZooKeeper(
+  place: ZooKeeperPlace,
+  connectMsMax = CONNECT_MS_MAX,
+): Promise<readonly Address[]> {
+  // The chroot is not given to the session: that would make it where it is missing.
+  const settings = { ...place, chroot: '', sessionTimeoutMs: SESSION_TIMEOUT_MS, dataDirectory: '/' };
+  const clock = new SystemClock();
+  const doors = {
+    clock,
+    random: new SystemRandom(),
+    logger: new NullLogger(),
+    fileSystem: new MemoryFileSystem(),
+  };
+  const session = new ZooKeeperCoordinator(settings, doors).open();
+  try {
+    if (!(await isConnected(session, connectMsMax))) throw unavailable(place, 'does not answer');
+    const { chroot } = place;
+    const reader: Reader = {
+      read: (path) => session.read(`${chroot}${path}`),
+      list: (path) => session.list(`${chroot}${path}`),
+    };
+    const candidates = await readCandidates(reader);
+    if (candidates.length === 0) throw unavailable(place, 'knows no node of a running cluster');
+    return candidates;
+  } finally {
+    await session.close();
+  }
+}
+
+function isConnected(session: CoordinatorSession, msMax: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), msMax);
+    session.onState((state) => {
+      if (state !== 'connected' && state !== 'lost') return;
+      clearTimeout(timer);
+      resolve(state === 'connected');
+    });
+  });
+}
+
+/** What cannot be read or understood is left out. */
+export async function readCandidates(reader: Reader): Promise<readonly Address[]> {
+  const led = await countLed(reader);
+  return ((await readLiveNodes(reader)) ?? [])
+    .map(({ nodeId, addresses }) => ({
+      count: led.get(nodeId) ?? 0,
+      address: parseAddress(addresses.resp ?? ''),
+    }))
+    .sort((a, b) => b.count - a.count)
+    .flatMap(({ address }) => (address === null ? [] : [address]));
+}
+
+/** How many partitions each node leads. */
+async function countLed(reader: Reader): Promise<ReadonlyMap<NodeId, number>> {
+  const led = new Map<NodeId, number>();
+  const names = await reader.list(PARTITIONS_PATH);
+  for (const name of names.ok ? names.value : []) {
+    const id = partitionOfChild(name);
+    if (id === undefined) continue;
+    const read = await reader.read(partitionPath(id));
+    const decoded = read.ok ? decodePartition(id, read.value.data, read.value.version) : null;
+    const leader = decoded?.ok ? decoded.value.leader : null;
+    if (leader !== null) led.set(leader, (led.get(leader) ?? 0) + 1);
+  }
+  return led;
+}
+
+function unavailable({ servers, chroot }: ZooKeeperPlace, what: string): CaskadeError {
+  return new CaskadeError('coordinatorUnavailable', `ZooKeeper at ${servers.join(',')}${chroot} ${what}`);
+}
