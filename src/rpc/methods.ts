@@ -33,6 +33,10 @@ export const REQUESTS_FIELD = 3;
 export const REPLIES_FIELD = 4;
 /** `PeerMessage.payload`. */
 export const PAYLOAD_FIELD = 15;
+/** `ForwardRequest.command`. */
+export const COMMAND_FIELD = 12;
+/** `ForwardReply.reply`. */
+export const REPLY_FIELD = 9;
 
 const EMPTY = { hello: undefined, fragment: undefined } as const;
 

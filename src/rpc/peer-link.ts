@@ -21,8 +21,8 @@ export interface PeerLinkParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly warning: SeldomWarning;
-  /** How each of the streams is made; those that are not named are not opened. */
-  readonly streams: ReadonlyMap<ChannelClass, OutgoingOptions>;
+  /** The streams to a node, and how each is made. */
+  streamsTo(node: NodeId): Iterable<readonly [channel: ChannelClass, options: OutgoingOptions]>;
 }
 
 export interface PeerLinkHost {
@@ -64,7 +64,7 @@ export class PeerLink {
     this.#peer = peer;
     this.#parts = parts;
     this.#host = host;
-    this.#lanes = [...parts.streams].map(([channel, options]) => ({
+    this.#lanes = [...parts.streamsTo(peer.nodeId)].map(([channel, options]) => ({
       channel,
       stream: this.#newStream(channel, options),
     }));
@@ -80,13 +80,9 @@ export class PeerLink {
   }
 
   reopen(): void {
-    for (const { channel, stream } of this.#lanes) {
-      const wasOpen = stream.isOpen;
-      stream.close();
-      if (wasOpen) this.#host.broken(this.nodeId, channel);
-    }
-    this.#failures = 0;
     this.#stopLooking();
+    this.#closeAll();
+    this.#failures = 0;
     this.#look();
   }
 
@@ -99,6 +95,15 @@ export class PeerLink {
     return this.#lane(channel)?.stream.isOpen ?? false;
   }
 
+  /** Ends a stream that is open and opens another: `broken` is told after this turn, and nothing is sent before. */
+  breakOff(channel: ChannelClass): void {
+    this.#lane(channel)?.stream.close();
+    this.#parts.clock.atTurnEnd(() => {
+      this.#host.broken(this.nodeId, channel);
+      this.#lookAfter(0);
+    });
+  }
+
   get queuedBytes(): number {
     return this.#lanes.reduce((sum, { stream }) => sum + stream.queuedBytes, 0);
   }
@@ -106,11 +111,7 @@ export class PeerLink {
   close(): void {
     this.#isClosed = true;
     this.#stopLooking();
-    for (const { channel, stream } of this.#lanes) {
-      const wasOpen = stream.isOpen;
-      stream.close();
-      if (wasOpen) this.#host.broken(this.nodeId, channel);
-    }
+    this.#closeAll();
   }
 
   /** As `close`, after what waits has been taken by the other side. */
@@ -118,6 +119,14 @@ export class PeerLink {
     this.#isClosed = true;
     this.#stopLooking();
     await Promise.all(this.#lanes.map(({ stream }) => stream.finish()));
+  }
+
+  #closeAll(): void {
+    for (const { channel, stream } of this.#lanes) {
+      const wasOpen = stream.isOpen;
+      stream.close();
+      if (wasOpen) this.#host.broken(this.nodeId, channel);
+    }
   }
 
   #lane(channel: ChannelClass): Lane | undefined {

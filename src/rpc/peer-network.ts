@@ -1,23 +1,15 @@
-import type { Clock } from '../env/clock.ts';
-import type { Logger } from '../env/logger.ts';
 import type { ControlMessage } from '../model/control-messages.ts';
 import { LIMITS } from '../model/limits.ts';
 import type { NodeId } from '../model/numbers.ts';
 import type { PeerMessage } from '../replication/messages.ts';
 import { type EncodedMessage, encodeNodeMessage } from './convert/node-message.ts';
-import { finishWithin } from './finish-within.ts';
 import type { FramePart } from './frame.ts';
 import { ChannelClass } from './generated/caskade/v1/common.ts';
 import type { NodeIdentity } from './hello.ts';
 import { MESSAGES_FIELD, PAYLOAD_FIELD, PEER_SEND } from './methods.ts';
 import type { OutgoingOptions } from './outgoing-stream.ts';
-import { type PeerAddress, PeerLink, type PeerLinkHost, type PeerLinkParts } from './peer-link.ts';
-import { SeldomWarning } from './seldom-warning.ts';
-
-export interface PeerNetworkDoors {
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
+import type { PeerAddress } from './peer-link.ts';
+import { PeerLinks, type RpcDoors } from './peer-links.ts';
 
 export interface PeerNetworkHost {
   /** The process of that node refuses connections (R7, R9); again every 100 ms while it does. Never of ourselves. */
@@ -32,11 +24,11 @@ export interface PeerNetworkCounts {
 
 const { CHANNEL_CLASS_TAIL: TAIL, CHANNEL_CLASS_BULK: BULK, CHANNEL_CLASS_CONTROL: CONTROL } = ChannelClass;
 
-const STREAMS: ReadonlyMap<ChannelClass, OutgoingOptions> = new Map([
+const STREAMS: readonly (readonly [ChannelClass, OutgoingOptions])[] = [
   [TAIL, { method: PEER_SEND, queueBytesMax: LIMITS.tailQueueBytesMax, reader: null }],
   [BULK, { method: PEER_SEND, queueBytesMax: LIMITS.bulkQueueBytesMax, reader: null }],
   [CONTROL, { method: PEER_SEND, queueBytesMax: LIMITS.controlQueueBytesMax, reader: null }],
-]);
+];
 
 /**
  * Carries messages to the other nodes of a cluster, or loses them without a word: every message of the protocol is said
@@ -45,42 +37,24 @@ const STREAMS: ReadonlyMap<ChannelClass, OutgoingOptions> = new Map([
  */
 export class PeerNetwork {
   readonly counts: PeerNetworkCounts = { sent: 0, dropped: 0 };
-  readonly #self: NodeIdentity;
-  readonly #parts: PeerLinkParts;
-  readonly #host: PeerLinkHost;
-  readonly #clock: Clock;
-  readonly #links = new Map<NodeId, PeerLink>();
-  #isStopped = false;
+  readonly #links: PeerLinks;
 
-  constructor(self: NodeIdentity, doors: PeerNetworkDoors, host: PeerNetworkHost) {
-    const { clock, logger } = doors;
-    this.#self = self;
-    this.#clock = clock;
-    const warning = new SeldomWarning(clock, logger);
-    this.#parts = { self, clock, logger, warning, streams: STREAMS };
-    this.#host = { refused: (node) => host.refused(node), opened: () => {}, broken: () => {} };
+  constructor(self: NodeIdentity, doors: RpcDoors, host: PeerNetworkHost) {
+    this.#links = new PeerLinks(self, doors, () => STREAMS, {
+      refused: (node) => host.refused(node),
+      opened: () => {},
+      broken: () => {},
+    });
   }
 
   /** Who is alive, and where, as the coordinator has it; ourselves left out. Streams to all others are closed. */
   setPeers(peers: readonly PeerAddress[]): void {
-    if (this.#isStopped) return;
-    const others = new Map(peers.map((peer) => [peer.nodeId, peer]));
-    others.delete(this.#self.nodeId);
-    for (const [node, link] of this.#links) {
-      if (others.has(node)) continue;
-      link.close();
-      this.#links.delete(node);
-    }
-    for (const [node, peer] of others) {
-      const link = this.#links.get(node);
-      if (link !== undefined) link.update(peer);
-      else this.#links.set(node, new PeerLink(peer, this.#parts, this.#host));
-    }
+    this.#links.setPeers(peers);
   }
 
   /** This node has begun a new life, in the same process: streams introduce it anew. */
   identityChanged(): void {
-    for (const link of this.#links.values()) link.reopen();
+    this.#links.reopen();
   }
 
   sendPeer(to: NodeId, message: PeerMessage): void {
@@ -91,27 +65,20 @@ export class PeerNetwork {
     this.#send(to, message);
   }
 
-  /** Both streams of data and leases to that node are open. */
+  /** All streams to that node are open. */
   isConnected(node: NodeId): boolean {
     const link = this.#links.get(node);
     return link?.isOpen(TAIL) === true && link.isOpen(BULK) && link.isOpen(CONTROL);
   }
 
+  /** Of all that waits to be sent. */
   get queuedBytes(): number {
-    return [...this.#links.values()].reduce((sum, link) => sum + link.queuedBytes, 0);
+    return this.#links.queuedBytes;
   }
 
   /** What waits is sent, as long as the others take it and `withinMs` is not over; then nothing is left open. */
-  async stop(withinMs: number): Promise<void> {
-    this.#isStopped = true;
-    const links = [...this.#links.values()];
-    this.#links.clear();
-    await finishWithin(
-      this.#clock,
-      withinMs,
-      links.map((link) => link.finish()),
-    );
-    for (const link of links) link.close();
+  stop(withinMs: number): Promise<void> {
+    return this.#links.stop(withinMs);
   }
 
   #send(to: NodeId, message: PeerMessage | ControlMessage): void {
