@@ -1,7 +1,7 @@
 import { invariant } from '../../model/errors.ts';
 import type { Operation, ReadNode } from '../coordinator.ts';
 import { absolutePath } from './chroot.ts';
-import type { EncodedOperation, NodeContent } from './zookeeper-client.ts';
+import type { EncodedOperation, NodeContent, SessionIdentity } from './zookeeper-client.ts';
 
 /** Below the packet limit of a server with its default of jute.maxbuffer (0xfffff), headers included. */
 const MULTI_BYTES_MAX = 1_000_000;
@@ -35,9 +35,10 @@ function encodeOperation(chroot: string, operation: Operation): EncodedOperation
 const encodeData = (data: unknown): Buffer => Buffer.from(JSON.stringify(data) ?? 'null', 'utf8');
 
 /** `data` is null where there is none and where it is not JSON: no document of ours, and refused by whoever decodes it. */
-export function decodeNodeContent({ bytes, stat }: NodeContent, sessionId: Uint8Array): ReadNode {
+export function decodeNodeContent({ bytes, stat }: NodeContent, session: SessionIdentity | null): ReadNode {
   const { version, ephemeralOwner } = stat;
-  return { data: decodeData(bytes), version, isMine: Buffer.compare(ephemeralOwner, sessionId) === 0 };
+  const isMine = session !== null && Buffer.compare(ephemeralOwner, session.sessionId) === 0;
+  return { data: decodeData(bytes), version, isMine };
 }
 
 function decodeData(bytes: Uint8Array): unknown {

@@ -14,8 +14,8 @@ export interface Vitals {
   readonly lastSentMs: number;
   /** The last answer of a server. */
   readonly lastReplyMs: number;
-  /** From here on nobody could be reached (W14). */
-  readonly unreachedSinceMs: number;
+  /** The last moment with a connection (W14). */
+  readonly lastReachedMs: number;
   /** This process itself stood still: what looks like silence may lie in its sockets, unread. */
   readonly isOurStall: boolean;
 }
@@ -43,7 +43,7 @@ export function judge(vitals: Vitals): ReadonlySet<WatchdogAction> {
     return actions;
   }
   if (isWedged(vitals)) actions.add('dropWedged');
-  const isUnreached = nowMs - vitals.unreachedSinceMs > Math.max(3 * timeoutMs, ABANDON_MS_MIN);
+  const isUnreached = nowMs - vitals.lastReachedMs > Math.max(3 * timeoutMs, ABANDON_MS_MIN);
   if (isUnreached && !vitals.isOurStall) actions.add('abandon');
   return actions;
 }
@@ -53,12 +53,16 @@ function isWedged({ nowMs, attemptSinceMs, timeoutMs, serverCount, isOurStall }:
   return nowMs - attemptSinceMs > Math.max(ATTEMPT_MS_MIN, timeoutMs / serverCount);
 }
 
-/** The one timer of a session (W3): ticks every tenth of T, and says whether it came late. */
+/**
+ * The one timer of a session (W3): ticks every tenth of T, and says whether it came late. Not twice in a row: a process
+ * that is always late must not keep to a server that hangs.
+ */
 export class Watchdog {
   readonly #clock: Clock;
   readonly #timeoutMs: () => number;
   readonly #onTick: (isLate: boolean) => void;
   #timer: Timer | null = null;
+  #wasLate = false;
 
   constructor(clock: Clock, timeoutMs: () => number, onTick: (isLate: boolean) => void) {
     this.#clock = clock;
@@ -70,8 +74,9 @@ export class Watchdog {
     const intervalMs = this.#timeoutMs() / TICKS_PER_TIMEOUT;
     const dueMs = this.#clock.monotonicMs() + intervalMs;
     this.#timer = this.#clock.setTimer(intervalMs, () => {
+      this.#wasLate = !this.#wasLate && this.#clock.monotonicMs() - dueMs > intervalMs;
       this.start();
-      this.#onTick(this.#clock.monotonicMs() - dueMs > intervalMs);
+      this.#onTick(this.#wasLate);
     });
   }
 

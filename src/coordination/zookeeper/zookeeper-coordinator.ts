@@ -7,8 +7,9 @@ import { LibraryClient } from './library-client.ts';
 import { SavedSession } from './saved-session.ts';
 import { parseServers } from './server-rotation.ts';
 import { endSession } from './session-fence.ts';
+import type { SessionSettings } from './session-link.ts';
 import type { ClientFactory, SessionIdentity } from './zookeeper-client.ts';
-import { type SessionSettings, ZooKeeperSession } from './zookeeper-session.ts';
+import { ZooKeeperSession } from './zookeeper-session.ts';
 
 export interface ZooKeeperSettings {
   /** `HOST:PORT`, IPv6 in brackets; at least one. */
