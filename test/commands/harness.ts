@@ -1,11 +1,14 @@
+import type { Router } from '../../src/cluster/index.ts';
 import { ALL_COMMANDS } from '../../src/commands/all-commands.ts';
 import { CommandContext } from '../../src/commands/context.ts';
 import { Executor } from '../../src/commands/executor.ts';
-import { CommandCounters, type ServerPorts } from '../../src/commands/ports.ts';
+import { EVERYTHING_HERE } from '../../src/commands/placement.ts';
+import { CommandCounters, type ListenerKind, type ServerPorts } from '../../src/commands/ports.ts';
 import type { Session } from '../../src/commands/session.ts';
 import { CommandTable } from '../../src/commands/table.ts';
 import { asDatabaseId, asOffset } from '../../src/model/numbers.ts';
 import { ArgumentViews } from '../../src/resp/arguments.ts';
+import type { FakeClusterNode } from '../support/fake-cluster.ts';
 import type { FakePartition, FakePartitionOptions } from '../support/fake-partition.ts';
 import { FakeRouter } from '../support/fake-router.ts';
 import { SimulatedClock } from '../support/simulated-clock.ts';
@@ -17,6 +20,10 @@ export interface HarnessOptions {
   readonly wallMs?: number;
   readonly valueBytesMax?: number;
   readonly settings?: readonly (readonly [string, string])[];
+  /** The node of a cluster whose listener answers; else a node alone. */
+  readonly node?: FakeClusterNode;
+  readonly listener?: ListenerKind;
+  readonly clock?: SimulatedClock;
 }
 
 const RUNS_MAX = 1000;
@@ -31,9 +38,11 @@ export class Harness {
   readonly session: Session;
   shutdowns = 0;
   readonly #executor: Executor;
+  readonly #routed: Router;
 
   constructor(options: HarnessOptions = {}) {
-    this.clock = new SimulatedClock(options.wallMs === undefined ? {} : { wallMs: options.wallMs });
+    this.clock =
+      options.clock ?? new SimulatedClock(options.wallMs === undefined ? {} : { wallMs: options.wallMs });
     this.router = new FakeRouter(options.partitions ?? 1, {
       commit: options.commit ?? 'now',
       wallMs: () => this.clock.wallMs(),
@@ -41,9 +50,12 @@ export class Harness {
     this.server = serverPorts(options, this.clock, () => {
       this.shutdowns += 1;
     });
+    const { node } = options;
+    this.#routed = node?.router ?? this.router;
     this.session = newSession(this.clock);
     this.context = this.#newContext(this.session, this.reply);
-    this.#executor = new Executor(this.server.table, this.server.counters);
+    const placement = node !== undefined && options.listener !== 'plain' ? node.placement() : EVERYTHING_HERE;
+    this.#executor = new Executor(this.server.table, this.server.counters, placement);
   }
 
   get partition(): FakePartition {
@@ -94,7 +106,7 @@ export class Harness {
   }
 
   #newContext(session: Session, reply: RecordingReply): CommandContext {
-    return new CommandContext(new ArgumentViews(), reply, session, this.router, this.server, this.clock);
+    return new CommandContext(new ArgumentViews(), reply, session, this.#routed, this.server, this.clock);
   }
 
   #run(context: CommandContext, reply: RecordingReply, words: readonly string[]): string {
@@ -163,6 +175,7 @@ function serverPorts(options: HarnessOptions, clock: SimulatedClock, shutdown: (
     config: { entries: () => options.settings ?? [] },
     counters: new CommandCounters(),
     table: new CommandTable(ALL_COMMANDS),
+    ...(options.node === undefined ? {} : { cluster: options.node.port(options.listener ?? 'cluster') }),
     valueBytesMax: options.valueBytesMax ?? 64 * 1024 * 1024,
     mergeFailed: () => undefined,
     shutdown,

@@ -78,43 +78,43 @@ function timed(clock: Clock, until: Promise<void>, delayMs: number): Promise<voi
   });
 }
 
-/** Null: it is none, and the error is the reply. */
-function timeoutArgument(context: CommandContext, index: number): number | null {
+/** Null: it is none, and the error is the reply. `errors`: for what is no integer, and for one that is not `fits`. */
+function integerArgument(
+  context: CommandContext,
+  index: number,
+  fits: (value: number) => boolean,
+  errors: readonly [notInteger: string, outOfRange: string],
+): number | null {
   const { args } = context;
-  const timeoutMs = parseInteger(args.bytes, args.start(index), args.end(index));
-  if (timeoutMs >= 0) return timeoutMs;
-  if (Number.isNaN(timeoutMs)) context.fail('ERR timeout is not an integer or out of range');
-  else context.fail('ERR timeout is negative');
+  const value = parseInteger(args.bytes, args.start(index), args.end(index));
+  if (fits(value)) return value;
+  context.fail(Number.isNaN(value) ? errors[0] : errors[1]);
   return null;
 }
 
+const isNotNegative = (value: number): boolean => value >= 0;
+const isInteger = (value: number): boolean => !Number.isNaN(value);
+const isFlag = (value: number): boolean => value === 0 || value === 1;
+const TIMEOUT_ERRORS = ['ERR timeout is not an integer or out of range', 'ERR timeout is negative'] as const;
+const LOCAL_ERRORS = [NOT_AN_INTEGER, 'ERR value is out of range, must between 0 and 1'] as const;
+const REPLICAS_ERRORS = [NOT_AN_INTEGER, 'ERR value is out of range, must be positive'] as const;
+
 function runWait(context: CommandContext): void {
-  const { args, reply } = context;
-  const wanted = parseInteger(args.bytes, args.start(1), args.end(1));
-  if (Number.isNaN(wanted)) {
-    context.fail(NOT_AN_INTEGER);
-    return;
-  }
-  const timeoutMs = timeoutArgument(context, 2);
+  const wanted = integerArgument(context, 1, isInteger, REPLICAS_ERRORS);
+  if (wanted === null) return;
+  const timeoutMs = integerArgument(context, 2, isNotNegative, TIMEOUT_ERRORS);
   if (timeoutMs === null) return;
   const count = acknowledged(context, Math.max(0, wanted), timeoutMs);
-  if (count !== null) reply.integer(count);
+  if (count !== null) context.reply.integer(count);
 }
 
 /** On disk before it is acknowledged is a matter of the flush mode: without `always` nobody promises it. */
 function runWaitAof(context: CommandContext): void {
-  const { args, reply, server } = context;
-  const local = parseInteger(args.bytes, args.start(1), args.end(1));
-  if (!(local === 0 || local === 1)) {
-    context.fail('ERR value is out of range, must between 0 and 1');
-    return;
-  }
-  const wanted = parseInteger(args.bytes, args.start(2), args.end(2));
-  if (!(wanted >= 0)) {
-    context.fail('ERR value is out of range, must be positive');
-    return;
-  }
-  const timeoutMs = timeoutArgument(context, 3);
+  const { reply, server } = context;
+  if (integerArgument(context, 1, isFlag, LOCAL_ERRORS) === null) return;
+  const wanted = integerArgument(context, 2, isNotNegative, REPLICAS_ERRORS);
+  if (wanted === null) return;
+  const timeoutMs = integerArgument(context, 3, isNotNegative, TIMEOUT_ERRORS);
   if (timeoutMs === null) return;
   const count = acknowledged(context, wanted, timeoutMs);
   if (count === null) return;
