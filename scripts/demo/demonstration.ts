@@ -71,7 +71,15 @@ export class Demonstration {
       if (facts === null) throw new Error('ZooKeeper does not tell what the cluster is made of');
       const nodes = cluster.nodes.map(({ addresses }) => addresses);
       const timeoutMs = CLIENT_TIMEOUT_MS;
-      const load = new ClusterLoad({ seed, facts, nodes, clientsPerPartition, actionsPerSecond, timeoutMs });
+      const load = new ClusterLoad({
+        name: 'demo',
+        seed,
+        facts,
+        nodes,
+        clientsPerPartition,
+        actionsPerSecond,
+        timeoutMs,
+      });
       return await new Demonstration(options, cluster, load).#run();
     } finally {
       await cluster.destroy();

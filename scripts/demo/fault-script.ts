@@ -1,6 +1,7 @@
 import type { ClusterProcesses } from '../../test/support/cluster/cluster-processes.ts';
 import type { ClusterLoad } from '../../test/support/cluster/load/cluster-load.ts';
 import type { NodeProcess } from '../../test/support/cluster/node-process.ts';
+import { sleep } from '../../test/support/cluster/sleep.ts';
 import type { Fault } from './fault-window.ts';
 import type { TimelineEvent } from './report/report.ts';
 
@@ -20,9 +21,6 @@ interface PlannedFault {
   readonly begin: () => Promise<unknown>;
   readonly undo: () => Promise<unknown>;
 }
-
-const sleep = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Does one thing after another to the cluster, each when it is whole again after the one before. */
 export class FaultScript {

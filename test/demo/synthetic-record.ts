@@ -5,7 +5,7 @@ import type { LoadVerdict } from '../support/cluster/load/load-verdict.ts';
 /** A sample of partition 0, a write that took a millisecond and was done, but for what is said otherwise. */
 export function sample(endedAtMs: number, other: Partial<LoadSample> = {}): LoadSample {
   const invokedAtMs = endedAtMs - 1;
-  const plain = { isWrite: true, partition: 0, client: 0, ending: 'done', reason: '' } as const;
+  const plain = { isWrite: true, partition: 0, client: 0, port: 1, ending: 'done', reason: '' } as const;
   return { ...plain, invokedAtMs, endedAtMs, ...other };
 }
 

@@ -27,6 +27,7 @@ describe('the load of the cluster tests', () => {
     node = new NodeProcess({ id: 1, plainPort, clusterPort: 0, rpcPort: 0, directory, flags });
     await node.start();
     load = new ClusterLoad({
+      name: 'test',
       seed: 1,
       facts: { slots: SLOTS },
       nodes: [node.addresses],

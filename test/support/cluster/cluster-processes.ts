@@ -51,6 +51,7 @@ export class ClusterProcesses {
   readonly view: ZooKeeperView;
   readonly #proxies: readonly NodeProxies[];
   readonly #ownsDirectory: boolean;
+  readonly #twins: NodeProcess[] = [];
 
   private constructor(
     directory: string,
@@ -235,10 +236,20 @@ export class ClusterProcesses {
     });
   }
 
+  /** Another process with the id of this node, on a disk and at addresses of its own: started, not waited for. */
+  async twinOf(node: NodeProcess): Promise<NodeProcess> {
+    const [plainPort = 0, clusterPort = 0, rpcPort = 0] = await freePorts(3);
+    const directory = join(this.directory, `twin${node.id}`);
+    const twin = new NodeProcess({ ...node.options, directory, plainPort, clusterPort, rpcPort });
+    this.#twins.push(twin);
+    twin.spawn();
+    return twin;
+  }
+
   /** Kills all that still runs and removes the directory, if it was made here. */
   async destroy(): Promise<void> {
     this.view.close();
-    await Promise.all(this.nodes.map((node) => node.kill()));
+    await Promise.all([...this.nodes, ...this.#twins].map((node) => node.kill()));
     for (const { rpc, zooKeeper } of this.#proxies) {
       await rpc.close();
       await zooKeeper.close();

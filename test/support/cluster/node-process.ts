@@ -35,6 +35,7 @@ process.on('exit', () => {
 export class NodeProcess {
   readonly id: number;
   readonly addresses: NodeAddresses;
+  readonly options: NodeOptions;
   readonly #directory: string;
   readonly #words: readonly string[];
   #child: ChildProcess | null = null;
@@ -44,6 +45,7 @@ export class NodeProcess {
 
   constructor(options: NodeOptions) {
     const { id, directory, flags, plainPort, clusterPort, rpcPort } = options;
+    this.options = options;
     this.id = id;
     this.addresses = { plainPort, clusterPort, rpcPort };
     this.#directory = directory;

@@ -5,10 +5,12 @@ import type { NodeAddresses } from '../node-process.ts';
 import { keyTags } from './key-tags.ts';
 import { Ledger } from './ledger.ts';
 import { LoadClient } from './load-client.ts';
-import { LoadMaterial } from './load-material.ts';
+import { isUniqueKey, LoadMaterial } from './load-material.ts';
 import { LoadRecord } from './load-record.ts';
 
 export interface ClusterLoadOptions {
+  /** All keys begin with it: two loads on one cluster have names of their own. */
+  readonly name: string;
   readonly seed: number;
   readonly facts: Pick<ClusterFacts, 'slots'>;
   readonly nodes: readonly NodeAddresses[];
@@ -31,11 +33,13 @@ export class ClusterLoad {
   readonly #materials: readonly LoadMaterial[];
 
   constructor(options: ClusterLoadOptions) {
-    const { seed, facts, nodes, clientsPerPartition, actionsPerSecond, timeoutMs } = options;
+    const { name, seed, facts, nodes, clientsPerPartition, actionsPerSecond, timeoutMs } = options;
     const { listeners = ['plain', 'cluster'] } = options;
     const random = new SeededRandom(seed);
     const tags = keyTags(facts);
-    this.#materials = tags.map((tag, index) => new LoadMaterial(random.fork(), index, tag, this.ledger));
+    this.#materials = tags.map(
+      (tag, index) => new LoadMaterial(random.fork(), name, index, tag, this.ledger),
+    );
     const count = tags.length * clientsPerPartition;
     const intervalMs = (1000 * count) / actionsPerSecond;
     this.clients = Array.from({ length: count }, (_, client) => {
@@ -59,6 +63,10 @@ export class ClusterLoad {
     });
   }
 
+  get partitions(): readonly number[] {
+    return this.#materials.map((_material, partition) => partition);
+  }
+
   get inFlight(): number {
     return this.clients.filter(({ isInFlight }) => isInFlight).length;
   }
@@ -67,7 +75,7 @@ export class ClusterLoad {
   get keys(): readonly (readonly string[])[] {
     const keys = this.#materials.map(({ sharedKeys }) => [...sharedKeys]);
     for (const { partition, action } of this.history.operations())
-      if ('key' in action && action.key.startsWith('unique:')) keys[partition]?.push(action.key);
+      if ('key' in action && isUniqueKey(action.key)) keys[partition]?.push(action.key);
     return keys.map((some) => [...new Set(some)]);
   }
 

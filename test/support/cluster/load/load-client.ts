@@ -3,7 +3,7 @@ import { type Action, type History, isRead } from '../../../simulation/checkers/
 import { PipelinedClient } from '../../pipelined-client.ts';
 import type { SeededRandom } from '../../seeded-random.ts';
 import type { Ledger } from './ledger.ts';
-import type { LoadMaterial } from './load-material.ts';
+import { isUniqueKey, type LoadMaterial } from './load-material.ts';
 import type { LoadRecord } from './load-record.ts';
 import { attempted, commandOf, type Ending } from './reply-outcome.ts';
 
@@ -37,6 +37,8 @@ export class LoadClient {
   readonly #doors: LoadClientDoors;
   #connection: PipelinedClient | null = null;
   #portIndex = 0;
+  /** Of the connection. */
+  #port = 0;
   /** Where MOVED sent it. */
   #leaderPort: number | null = null;
   #isStopped = false;
@@ -95,8 +97,9 @@ export class LoadClient {
     const { ending, outcome } = attempted(action, reply);
     history.complete(operation, outcome);
     const reason = outcome.kind === 'done' ? '' : outcome.reason;
-    record.add({ isWrite, partition, client, invokedAtMs, endedAtMs, ending, reason });
-    if (ending === 'done' && action.kind === 'set' && material.isUnique(action.key))
+    const port = this.#port;
+    record.add({ isWrite, partition, client, port, invokedAtMs, endedAtMs, ending, reason });
+    if (ending === 'done' && action.kind === 'set' && isUniqueKey(action.key))
       ledger.acknowledge(partition, action.key, action.value);
     if (ending === 'redirected') this.#follow(reason);
     else if (ending === 'refused' || ending === 'cut') this.#turnAway(ending);
@@ -140,8 +143,8 @@ export class LoadClient {
 
   async #connected(): Promise<PipelinedClient | null> {
     if (this.#connection?.isOpen === true) return this.#connection;
-    const port = this.#leaderPort ?? (this.#options.ports[this.#portIndex] as number);
-    this.#connection = await connectWithin(port, CONNECT_MS_MAX);
+    this.#port = this.#leaderPort ?? (this.#options.ports[this.#portIndex] as number);
+    this.#connection = await connectWithin(this.#port, CONNECT_MS_MAX);
     if (this.#connection === null) {
       this.#leaderPort = null;
       this.#next();

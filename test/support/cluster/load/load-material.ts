@@ -4,6 +4,7 @@ import type { Ledger } from './ledger.ts';
 
 /** Shared keys are left for new ones after so many actions: the histories that the checker judges stay short. */
 const ACTIONS_PER_GENERATION = 600;
+const UNIQUE = ':unique:';
 const REGISTERS = 4;
 const COUNTERS = 2;
 /** Padding, so that records are not all of one length. */
@@ -16,15 +17,18 @@ const PADDING_MAX = 200;
 export class LoadMaterial {
   readonly #random: SeededRandom;
   readonly #partition: number;
+  /** Names of keys begin with it and end with the hash tag. */
+  readonly #name: string;
   readonly #tag: string;
   readonly #ledger: Ledger;
   readonly #sharedKeys = new Set<string>();
   #actionCount = 0;
   #valueCount = 0;
 
-  constructor(random: SeededRandom, partition: number, tag: string, ledger: Ledger) {
+  constructor(random: SeededRandom, name: string, partition: number, tag: string, ledger: Ledger) {
     this.#random = random;
     this.#partition = partition;
+    this.#name = name;
     this.#tag = tag;
     this.#ledger = ledger;
   }
@@ -47,13 +51,13 @@ export class LoadMaterial {
     return { kind: 'get', key: this.#counter() };
   }
 
-  /** True if this is a key that is written once. */
-  isUnique(key: string): boolean {
-    return key.startsWith('unique:');
-  }
-
   #unique(): Action {
-    return { kind: 'set', key: `unique:{${this.#tag}}:${this.#actionCount}`, value: this.#value(), dueMs: 0 };
+    return {
+      kind: 'set',
+      key: `${this.#name}${UNIQUE}${this.#actionCount}{${this.#tag}}`,
+      value: this.#value(),
+      dueMs: 0,
+    };
   }
 
   #writtenKey(): string {
@@ -71,7 +75,7 @@ export class LoadMaterial {
 
   #shared(kind: string, index: number): string {
     const generation = Math.floor(this.#actionCount / ACTIONS_PER_GENERATION);
-    const key = `${kind}:{${this.#tag}}:${generation}:${index}`;
+    const key = `${this.#name}:${kind}:${generation}:${index}{${this.#tag}}`;
     this.#sharedKeys.add(key);
     return key;
   }
@@ -83,3 +87,6 @@ export class LoadMaterial {
     return name.padEnd(name.length + this.#random.below(PADDING_MAX), 'x');
   }
 }
+
+/** True if this is the name of a key that is written once. */
+export const isUniqueKey = (key: string): boolean => key.includes(UNIQUE);

@@ -5,6 +5,8 @@ export interface LoadSample {
   readonly isWrite: boolean;
   readonly partition: number;
   readonly client: number;
+  /** Whose answer it is: the port of the listener. */
+  readonly port: number;
   readonly invokedAtMs: number;
   readonly endedAtMs: number;
   readonly ending: Ending;
