@@ -31,7 +31,7 @@ if [ "$part" != zookeeper ]; then
 fi
 if [ "$part" = bench ]; then command -v etcd >/dev/null || missing+=(etcd-server); fi
 [ -n "${ZOOKEEPER_HOME:-}" ] || [ -e /usr/share/java/zookeeper.jar ] || missing+=(libzookeeper-java)
-[ -x "${JAVA_HOME:-}/bin/java" ] || command -v java >/dev/null || missing+=(default-jre-headless)
+[ -x "${JAVA_HOME:-/nonexistent}/bin/java" ] || command -v java >/dev/null || missing+=(default-jre-headless)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
