@@ -17,6 +17,8 @@ type Of<T> = fc.Arbitrary<T>;
 const small = <T extends number>(): Of<T> => fc.oneof(fc.constantFrom(0, 1), fc.nat(0xffff_ffff)) as Of<T>;
 const large = <T extends number>(): Of<T> =>
   fc.oneof(fc.constantFrom(0, Number.MAX_SAFE_INTEGER), fc.maxSafeNat()) as Of<T>;
+/** Of a znode; -1: none. */
+const version = <T extends number>(): Of<T> => fc.oneof(fc.constantFrom(-1, 0), fc.nat(0x7fff_ffff)) as Of<T>;
 const orMinusOne = <T extends number>(): Of<T> => fc.oneof(fc.constant(-1), fc.maxSafeNat()) as Of<T>;
 const millis = fc.oneof(
   fc.constantFrom(0, 600),
@@ -35,7 +37,7 @@ const partitionState: Of<PartitionState> = fc
   .record({
     id: small<PartitionState['id']>(),
     uuid: text,
-    version: small<PartitionState['version']>(),
+    version: version<PartitionState['version']>(),
     replicas: list(small<PartitionState['replicas'][number]>()),
     adding: list(small<PartitionState['replicas'][number]>()),
     removing: list(small<PartitionState['replicas'][number]>()),
@@ -54,7 +56,7 @@ const partitionState: Of<PartitionState> = fc
 
 const facts: Of<ClusterFacts> = fc.record({
   clusterId: text,
-  version: small(),
+  version: version(),
   replicationFactor: small(),
   minInsync: small(),
   flushMode: fc.constantFrom<ClusterFacts['flushMode']>('always', 'interval', 'os'),
@@ -79,7 +81,7 @@ const report: Of<ReplicaReport> = fc.record({
   logEndOffset: large<ReplicaReport['logEndOffset']>(),
   verdict: fc.constantFrom<ReplicaReport['verdict']>('whole', 'lossy', 'gone'),
   leaderEpochMax: small<ReplicaReport['leaderEpochMax']>(),
-  versionMax: small<ReplicaReport['versionMax']>(),
+  versionMax: version<ReplicaReport['versionMax']>(),
 });
 
 type Data = Extract<FetchOutcome, { result: 'data' }>;
@@ -102,7 +104,7 @@ const outcome: Of<FetchOutcome> = fc.oneof(
     logStartOffset: large<Data['logStartOffset']>(),
     removedFloor: orMinusOne(),
     tombstoneRemoveOffset: large<Data['tombstoneRemoveOffset']>(),
-    partitionVersion: small<Data['partitionVersion']>(),
+    partitionVersion: version<Data['partitionVersion']>(),
     controllerEpoch: large<Data['controllerEpoch']>(),
   }),
   fc.record({
@@ -136,7 +138,7 @@ const FIELDS: { [K in Kind]: Fields<K> } = {
     fetchOffset: large(),
     durableOffset: large(),
     lastFetchedEpoch: small(),
-    partitionVersion: small(),
+    partitionVersion: version(),
     rebuildId: large(),
     bytesMax: small(),
   },
@@ -146,7 +148,7 @@ const FIELDS: { [K in Kind]: Fields<K> } = {
     directoryId: text,
     leaderEpoch: small(),
     durableOffset: large(),
-    partitionVersion: small(),
+    partitionVersion: version(),
   },
   fetchReply: {
     ...sender,
@@ -177,7 +179,7 @@ const FIELDS: { [K in Kind]: Fields<K> } = {
   statePushAck: {
     ...node,
     controllerEpoch: large(),
-    versions: list(fc.tuple(small<never>(), small<never>())),
+    versions: list(fc.tuple(small<never>(), version<never>())),
   },
   isrProposal: {
     ...replica,
@@ -185,7 +187,7 @@ const FIELDS: { [K in Kind]: Fields<K> } = {
     leader: small(),
     leaderIncarnation: large(),
     leaderEpoch: small(),
-    version: small(),
+    version: version(),
     isr: list(fc.record({ ...node, directoryId: text })),
   },
   isrProposalReply: {

@@ -62,7 +62,7 @@ export enum Trouble {
 export interface PartitionState {
   readonly id: number;
   readonly uuid: string;
-  /** Of the znode that holds this state. */
+  /** Of the znode that holds this state. Versions are -1 where there is none. */
   readonly version: number;
   /** Everybody assigned, the preferred leader first. */
   readonly replicas: readonly number[];
@@ -306,7 +306,7 @@ export const PartitionState: MessageFns<PartitionState> = {
       writer.uint32(18).string(message.uuid);
     }
     if (message.version !== 0) {
-      writer.uint32(24).uint32(message.version);
+      writer.uint32(24).sint32(message.version);
     }
     if (message.replicas.length !== 0) {
       writer.uint32(34).fork();
@@ -401,7 +401,7 @@ export const PartitionState: MessageFns<PartitionState> = {
               break;
             }
 
-            message.version = reader.uint32();
+            message.version = reader.sint32();
             continue;
           }
           case 4: {
@@ -761,7 +761,7 @@ export const ClusterFacts: MessageFns<ClusterFacts> = {
       writer.uint32(10).string(message.clusterId);
     }
     if (message.version !== 0) {
-      writer.uint32(16).uint32(message.version);
+      writer.uint32(16).sint32(message.version);
     }
     if (message.replicationFactor !== 0) {
       writer.uint32(24).uint32(message.replicationFactor);
@@ -807,7 +807,7 @@ export const ClusterFacts: MessageFns<ClusterFacts> = {
               break;
             }
 
-            message.version = reader.uint32();
+            message.version = reader.sint32();
             continue;
           }
           case 3: {
@@ -1132,7 +1132,7 @@ export const PartitionVersionAck: MessageFns<PartitionVersionAck> = {
       writer.uint32(8).uint32(message.partition);
     }
     if (message.version !== 0) {
-      writer.uint32(16).uint32(message.version);
+      writer.uint32(16).sint32(message.version);
     }
     return writer;
   },
@@ -1163,7 +1163,7 @@ export const PartitionVersionAck: MessageFns<PartitionVersionAck> = {
               break;
             }
 
-            message.version = reader.uint32();
+            message.version = reader.sint32();
             continue;
           }
         }
@@ -1360,7 +1360,7 @@ export const IsrProposal: MessageFns<IsrProposal> = {
       writer.uint32(48).uint32(message.leaderEpoch);
     }
     if (message.version !== 0) {
-      writer.uint32(56).uint32(message.version);
+      writer.uint32(56).sint32(message.version);
     }
     for (const v of message.isr) {
       ProposedMember.encode(v!, writer.uint32(66).fork()).join();
@@ -1434,7 +1434,7 @@ export const IsrProposal: MessageFns<IsrProposal> = {
               break;
             }
 
-            message.version = reader.uint32();
+            message.version = reader.sint32();
             continue;
           }
           case 8: {
@@ -1689,7 +1689,7 @@ export const ReplicaReport: MessageFns<ReplicaReport> = {
       writer.uint32(56).uint32(message.leaderEpochMax);
     }
     if (message.versionMax !== 0) {
-      writer.uint32(64).uint32(message.versionMax);
+      writer.uint32(64).sint32(message.versionMax);
     }
     return writer;
   },
@@ -1768,7 +1768,7 @@ export const ReplicaReport: MessageFns<ReplicaReport> = {
               break;
             }
 
-            message.versionMax = reader.uint32();
+            message.versionMax = reader.sint32();
             continue;
           }
         }

@@ -206,7 +206,7 @@ export const Fetch: MessageFns<Fetch> = {
       writer.uint32(80).uint32(message.lastFetchedEpoch);
     }
     if (message.partitionVersion !== 0) {
-      writer.uint32(88).uint32(message.partitionVersion);
+      writer.uint32(88).sint32(message.partitionVersion);
     }
     if (message.rebuildId !== 0) {
       writer.uint32(96).uint64(message.rebuildId);
@@ -315,7 +315,7 @@ export const Fetch: MessageFns<Fetch> = {
               break;
             }
 
-            message.partitionVersion = reader.uint32();
+            message.partitionVersion = reader.sint32();
             continue;
           }
           case 12: {
@@ -384,7 +384,7 @@ export const FetchProgress: MessageFns<FetchProgress> = {
       writer.uint32(56).uint64(message.durableOffset);
     }
     if (message.partitionVersion !== 0) {
-      writer.uint32(64).uint32(message.partitionVersion);
+      writer.uint32(64).sint32(message.partitionVersion);
     }
     return writer;
   },
@@ -463,7 +463,7 @@ export const FetchProgress: MessageFns<FetchProgress> = {
               break;
             }
 
-            message.partitionVersion = reader.uint32();
+            message.partitionVersion = reader.sint32();
             continue;
           }
         }
@@ -517,7 +517,7 @@ export const FetchData: MessageFns<FetchData> = {
       writer.uint32(56).uint64(message.tombstoneRemoveOffset);
     }
     if (message.partitionVersion !== 0) {
-      writer.uint32(64).uint32(message.partitionVersion);
+      writer.uint32(64).sint32(message.partitionVersion);
     }
     if (message.controllerEpoch !== 0) {
       writer.uint32(72).uint64(message.controllerEpoch);
@@ -599,7 +599,7 @@ export const FetchData: MessageFns<FetchData> = {
               break;
             }
 
-            message.partitionVersion = reader.uint32();
+            message.partitionVersion = reader.sint32();
             continue;
           }
           case 9: {
