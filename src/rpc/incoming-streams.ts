@@ -18,6 +18,8 @@ export class IncomingStreams {
   readonly #warning: SeldomWarning;
   readonly #streams = new Map<IncomingStream, NodeId | null>();
 
+  refusedCount = 0;
+
   constructor(warning: SeldomWarning) {
     this.#warning = warning;
   }
@@ -30,11 +32,11 @@ export class IncomingStreams {
   add(call: ServerCall, reader: Reader, listener: IncomingListener): IncomingStream {
     const stream = new IncomingStream(call, reader, {
       refusalOf: (hello) => listener.refusalOf(hello),
-      refused: ({ code, details }) =>
-        this.#warning.warn(
-          { component: 'rpc', from: call.getPeer(), code },
-          `a stream is refused: ${details}`,
-        ),
+      refused: ({ code, details }) => {
+        this.refusedCount += 1;
+        const fields = { component: 'rpc', from: call.getPeer(), code };
+        this.#warning.warn(fields, `a stream is refused: ${details}`);
+      },
       accepted: (hello) => {
         const node = asNodeId(hello.nodeId);
         this.#streams.set(stream, node);

@@ -48,6 +48,11 @@ export class PeerService implements RpcService {
     return this.#streams.senders;
   }
 
+  /** Streams that were not accepted. */
+  get refusedCount(): number {
+    return this.#streams.refusedCount;
+  }
+
   endStreams(): void {
     this.#streams.endAll();
   }

@@ -2,11 +2,14 @@ import { SystemClock } from '../../src/env/clock.ts';
 import type { ControlMessage } from '../../src/model/control-messages.ts';
 import { asIncarnation, asNodeId, type NodeId } from '../../src/model/numbers.ts';
 import type { PeerMessage } from '../../src/replication/messages.ts';
+import { ChannelClass } from '../../src/rpc/generated/caskade/v1/common.ts';
 import type { NodeIdentity } from '../../src/rpc/hello.ts';
+import type { ServerCall } from '../../src/rpc/incoming-stream.ts';
+import { PEER_CODEC } from '../../src/rpc/methods.ts';
 import type { PeerAddress } from '../../src/rpc/peer-link.ts';
 import { PeerNetwork } from '../../src/rpc/peer-network.ts';
 import { PeerService } from '../../src/rpc/peer-service.ts';
-import { RpcServer } from '../../src/rpc/rpc-server.ts';
+import { RpcServer, type RpcService } from '../../src/rpc/rpc-server.ts';
 import { CollectingLogger } from '../support/collecting-logger.ts';
 
 export const CLUSTER = 'c'.repeat(32);
@@ -26,9 +29,12 @@ export class RpcNode {
   readonly server: RpcServer;
   readonly received: (PeerMessage | ControlMessage)[] = [];
   readonly refused: NodeId[] = [];
+  /** But for those with a Hello. */
+  framesReceived = 0;
   clusterId: string | null;
   incarnation = asIncarnation(1);
   port = 0;
+  #bulkCall: ServerCall | null = null;
   /** Called after each message and each refusal. */
   #watch: (() => void)[] = [];
 
@@ -46,7 +52,11 @@ export class RpcNode {
       this.#changed();
     };
     this.service = new PeerService(self, { clock, logger }, { receivePeer: take, receiveControl: take });
-    this.server = new RpcServer({ host: '127.0.0.1', port: options.port ?? 0 }, [this.service], clock);
+    this.server = new RpcServer(
+      { host: '127.0.0.1', port: options.port ?? 0 },
+      [this.#watched(this.service)],
+      clock,
+    );
     this.network = new PeerNetwork(
       self,
       { clock, logger },
@@ -83,6 +93,31 @@ export class RpcNode {
   async stop(): Promise<void> {
     await this.network.stop(500);
     await this.server.stop(500);
+  }
+
+  /** Reads no large replies any more, as one whose disk is slow would if it waited. */
+  pauseBulk(): void {
+    this.#bulkCall?.pause();
+  }
+
+  resumeBulk(): void {
+    this.#bulkCall?.resume();
+  }
+
+  /** The service as it is, with a look at the frames that come. */
+  #watched(service: PeerService): RpcService {
+    const send = (call: ServerCall): void => {
+      call.once('data', (bytes: Buffer) => {
+        const { hello } = PEER_CODEC.decode(bytes);
+        if (hello?.channelClass === ChannelClass.CHANNEL_CLASS_BULK) this.#bulkCall = call;
+        call.on('data', () => {
+          this.framesReceived += 1;
+        });
+      });
+      service.implementation.send(call);
+    };
+    const { name, definition } = service;
+    return { name, definition, implementation: { send }, endStreams: () => service.endStreams() };
   }
 
   #changed(): void {
