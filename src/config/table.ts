@@ -130,6 +130,10 @@ export const CONFIG_TABLE = {
       allowed: 'empty, or a host name or address without a port',
       doc: 'Host that clients are told to use for `resp.port` and `resp.clusterPort`, where it differs from `resp.host`.',
     }),
+    announceReplicas: flag({
+      default: false,
+      doc: 'Cluster clients are told of replicas too, not only of who leads; for clients that read at replicas (READONLY).',
+    }),
     clientsMax: integer({
       default: LIMITS.clientsMaxDefault,
       min: 1,

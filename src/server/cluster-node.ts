@@ -159,6 +159,11 @@ export class ClusterNode {
     return this.#settings.replicas.nodeId;
   }
 
+  /** Null: it is not certain yet which cluster this is. */
+  get clusterId(): string | null {
+    return this.#entry.facts?.clusterId ?? null;
+  }
+
   receivePeer(message: PeerMessage): void {
     if (this.#isMember) this.replicas.receive(message);
   }

@@ -1,11 +1,13 @@
 import { AddressName, ClusterRouter, hostPort } from '../cluster/index.ts';
+import { ClusterPlacement } from '../commands/cluster-placement.ts';
 import { Executor } from '../commands/executor.ts';
+import type { ClusterPort, ListenerKind } from '../commands/ports.ts';
 import type { Config } from '../config/table.ts';
 import { CONTROLLER_RULES } from '../controller/rules/rules.ts';
 import type { DirectoryLock } from '../env/directory-lock.ts';
 import { CaskadeError } from '../model/errors.ts';
 import { ExitCode } from '../model/exit-codes.ts';
-import { asNodeId, type Incarnation } from '../model/numbers.ts';
+import { asNodeId, type Incarnation, type PartitionId } from '../model/numbers.ts';
 import type { ClusterFacts } from '../model/partition-state.ts';
 import { VERSION } from '../model/version.ts';
 import type { MetricsServer } from '../network/metrics-server.ts';
@@ -73,6 +75,11 @@ interface OpenParts {
   readonly metrics: MetricsServer | null;
 }
 
+interface Listeners {
+  readonly plain: RespServer;
+  readonly cluster: RespServer | null;
+}
+
 class Member implements ClusterServer {
   port = 0;
   readyLine = '';
@@ -93,7 +100,7 @@ class Member implements ClusterServer {
     this.#config = config;
     this.#doors = doors;
     this.#lock = lock;
-    this.#peers = new PeerSide(config, doors);
+    this.#peers = new PeerSide(config, doors, () => ({ services: [], followers: [] }));
     this.joined = new Promise((resolve) => {
       this.#tellJoined = resolve;
     });
@@ -126,7 +133,7 @@ class Member implements ClusterServer {
       node.replicas.leading(partition);
     const router = new ClusterRouter({ self: asNodeId(config.node.id), metadata, leading });
     const parts = newServerParts({ config, notes, doors: this.#doors, startedAtMs, shutdown });
-    const { plain, cluster } = this.#newListeners(router, parts);
+    const { plain, cluster } = this.#newListeners(node, router, parts);
     const listeners = cluster === null ? [plain] : [plain, cluster];
     const metrics = await serveMetrics(config, { router, store: node.replicas, ...parts });
     this.#open = { node, router, parts, listeners, metrics };
@@ -182,18 +189,32 @@ class Member implements ClusterServer {
 
   // The begin
 
-  #newListeners(
-    router: ClusterRouter,
-    { table, counters, ports, registry }: ServerParts,
-  ): { readonly plain: RespServer; readonly cluster: RespServer | null } {
+  #newListeners(node: ClusterNode, router: ClusterRouter, parts: ServerParts): Listeners {
     const { clock, logger } = this.#doors;
     const { host, port, clusterPort, idleTimeoutMs } = this.#config.resp;
-    const shared = { router, ports, registry, clock, logger };
-    const executor = new Executor(table, counters);
-    const plain = new RespServer({ host, port, idleTimeoutMs }, { executor, ...shared });
-    if (clusterPort === 0) return { plain, cluster: null };
-    const cluster = new RespServer({ host, port: clusterPort, idleTimeoutMs }, { executor, ...shared });
-    return { plain, cluster };
+    const { table, counters, registry } = parts;
+    const readStale = (partition: PartitionId) =>
+      node.replicas.readStale(partition, this.#config.replication.lagMsMax);
+    const executor = new Executor(table, counters, new ClusterPlacement({ router, readStale }));
+    const shared = { router, registry, clock, logger };
+    const newServer = (listener: ListenerKind, port: number): RespServer => {
+      const ports = { ...parts.ports, cluster: this.#clusterPort(node, router, listener) };
+      return new RespServer({ host, port, idleTimeoutMs }, { executor, ports, ...shared });
+    };
+    const plain = newServer('plain', port);
+    return { plain, cluster: clusterPort === 0 ? null : newServer('cluster', clusterPort) };
+  }
+
+  #clusterPort(node: ClusterNode, router: ClusterRouter, listener: ListenerKind): ClusterPort {
+    const { replication, resp } = this.#config;
+    return {
+      listener,
+      source: router,
+      announcesReplicas: resp.announceReplicas,
+      writeTimeoutMs: replication.writeTimeoutMs,
+      replica: (partition) => node.replicas.replica(partition)?.reader.ends ?? null,
+      links: () => [],
+    };
   }
 
   #addresses(rpc: string, port: number, clusterPort: number | undefined): Readonly<Record<string, string>> {
@@ -207,7 +228,7 @@ class Member implements ClusterServer {
   }
 
   #onJoined(facts: ClusterFacts, incarnation: Incarnation): void {
-    this.#peers.joined(facts.clusterId, incarnation);
+    this.#peers.joined(incarnation);
     const { logger } = this.#doors;
     const { clusterId } = facts;
     logger.info(

@@ -55,6 +55,11 @@ export class ReplicaReader implements ScrubTarget {
     }
   }
 
+  /** How far the replica is; null: it is not fit to be asked. */
+  get ends(): Pick<PartitionStore, 'logEndOffset' | 'committedOffset'> | null {
+    return this.#host.fit();
+  }
+
   /** For whoever is content with a follower's word; null: there is nothing that could be read. */
   get staleReads(): StaleReads | null {
     const store = this.#host.fit();
