@@ -73,26 +73,24 @@ export class RequestQueue {
     if (this.#phase === 'shut') this.#phase = 'open';
   }
 
-  /** The connection is gone: what was sent is answered by the library, what was not is not sent any more (W1). */
+  /** The connection is gone: what was not sent is not sent any more (W1). The library may forget what was (H5). */
   shut(): void {
-    if (this.#phase !== 'open') return;
-    this.#phase = 'shut';
-    this.#giveUpWaiting('unknown');
+    if (this.#phase === 'open') this.#giveUp('shut', 'unknown');
   }
 
-  /** The session is over. What was sent may have happened. */
+  /** The session is over. */
   end(): void {
-    this.#phase = 'ended';
-    this.#giveUpWaiting('sessionLost');
-    const sent = [...this.#sent];
-    this.#sent.clear();
-    for (const request of sent) request.giveUp('unknown');
+    this.#giveUp('ended', 'sessionLost');
   }
 
-  #giveUpWaiting(reason: Failure): void {
-    const waiting = this.#waiting;
+  /** What was sent may have happened. */
+  #giveUp(phase: 'shut' | 'ended', ofWaiting: Failure): void {
+    this.#phase = phase;
+    const [sent, waiting] = [[...this.#sent], this.#waiting];
+    this.#sent.clear();
     this.#waiting = [];
-    for (const request of waiting) request.giveUp(reason);
+    for (const request of sent) request.giveUp('unknown');
+    for (const request of waiting) request.giveUp(ofWaiting);
   }
 
   #request<Value>(
@@ -124,7 +122,7 @@ export class RequestQueue {
     return request;
   }
 
-  /** False: the session has ended, nobody waits any more. */
+  /** False: it was given up. */
   #hear(request: Request, answer: Answer<unknown>): boolean {
     if (!this.#sent.delete(request)) return false;
     if (!answer.ok && isConnectionLoss(answer.code)) this.shut();
