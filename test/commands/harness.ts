@@ -6,6 +6,7 @@ import { EVERYTHING_HERE } from '../../src/commands/placement.ts';
 import { CommandCounters, type ListenerKind, type ServerPorts } from '../../src/commands/ports.ts';
 import type { Session } from '../../src/commands/session.ts';
 import { CommandTable } from '../../src/commands/table.ts';
+import type { Clock } from '../../src/env/clock.ts';
 import { asDatabaseId, asOffset } from '../../src/model/numbers.ts';
 import { ArgumentViews } from '../../src/resp/arguments.ts';
 import type { FakeClusterNode } from '../support/fake-cluster.ts';
@@ -145,7 +146,8 @@ function newSession(clock: SimulatedClock, id = 7): Session {
   };
 }
 
-function serverPorts(options: HarnessOptions, clock: SimulatedClock, shutdown: () => void): ServerPorts {
+/** Of a server of which nothing but its commands is real. */
+export function serverPorts(options: HarnessOptions, clock: Clock, shutdown: () => void): ServerPorts {
   return {
     stats: {
       version: '0.1.0',

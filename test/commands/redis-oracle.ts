@@ -1,20 +1,23 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePorts } from '../support/free-ports.ts';
 
 const READY_MS_MAX = 5_000;
 
 /** A redis-server of our own: what it answers is what we must answer. */
 export class RedisOracle {
+  readonly port: number;
   readonly #process: ChildProcess;
   readonly #socket: Socket;
   readonly #directory: string;
   #received = '';
 
-  private constructor(process: ChildProcess, socket: Socket, directory: string) {
+  private constructor(process: ChildProcess, socket: Socket, directory: string, port: number) {
+    this.port = port;
     this.#process = process;
     this.#socket = socket;
     this.#directory = directory;
@@ -24,9 +27,9 @@ export class RedisOracle {
     });
   }
 
-  static async start(): Promise<RedisOracle> {
+  static async start(more: readonly string[] = []): Promise<RedisOracle> {
     const directory = mkdtempSync(join(tmpdir(), 'oracle-'));
-    const port = await freePort();
+    const [port] = (await freePorts(1)) as [number];
     const options = [
       '--port',
       port,
@@ -38,13 +41,14 @@ export class RedisOracle {
       '1',
       '--dir',
       directory,
+      ...more,
     ];
     const child = spawn('redis-server', options.map(String), { stdio: 'ignore' });
     const failed = once(child, 'error').then(([error]) => {
       throw new Error('redis-server, the oracle of this test, does not start', { cause: error });
     });
     const socket = await Promise.race([connectWhenReady(port), failed]);
-    return new RedisOracle(child, socket, directory);
+    return new RedisOracle(child, socket, directory, port);
   }
 
   /** The raw reply to one command, Latin-1. */
@@ -103,16 +107,6 @@ function replyEnd(text: string, at: number): number {
     default:
       return end;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port was assigned');
-  return address.port;
 }
 
 async function connectWhenReady(port: number): Promise<Socket> {

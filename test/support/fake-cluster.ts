@@ -19,8 +19,6 @@ export interface FakeClusterOptions extends Pick<FakePartitionOptions, 'commit' 
   readonly partitions?: number;
   /** What nodes announce of replicas. */
   readonly announcesReplicas?: boolean;
-  /** Ports of the cluster listeners, by node from 1 on; 7001 and so on unless given. */
-  readonly clusterPorts?: readonly number[];
 }
 
 export const CLUSTER_ID = '0123456789abcdef0123456789abcdef';
@@ -37,7 +35,8 @@ export class FakeCluster {
   readonly #states: PartitionState[];
   readonly #dead = new Set<NodeId>();
   readonly #listeners = new Set<() => void>();
-  readonly #clusterPorts: readonly number[];
+  /** Of the cluster listeners, by node from 1 on. */
+  readonly #clusterPorts: number[];
 
   constructor(options: FakeClusterOptions = {}) {
     const nodeCount = options.nodes ?? 3;
@@ -45,7 +44,7 @@ export class FakeCluster {
     const ids = Array.from({ length: count }, (_, id) => id);
     const allNodes = Array.from({ length: nodeCount }, (_, index) => index + 1);
     this.announcesReplicas = options.announcesReplicas ?? false;
-    this.#clusterPorts = options.clusterPorts ?? allNodes.map((id) => 7000 + id);
+    this.#clusterPorts = allNodes.map((id) => 7000 + id);
     this.partitions = ids.map((id) => new FakePartition({ ...options, id }));
     this.#states = ids.map((id) =>
       partitionState({ id, leader: (id % nodeCount) + 1, replicas: allNodes, isr: allNodes }),
@@ -115,6 +114,12 @@ export class FakeCluster {
 
   dies(node: number): void {
     this.#dead.add(asNodeId(node));
+    this.changed();
+  }
+
+  /** 7001 and so on unless a test listens elsewhere. */
+  listens(node: number, clusterPort: number): void {
+    this.#clusterPorts[node - 1] = clusterPort;
     this.changed();
   }
 

@@ -1,0 +1,36 @@
+import {
+  ioredisClusterRound,
+  nodeRedisClusterRound,
+  pythonClusterRound,
+  redisCliClusterRound,
+} from '../support/cluster-client-rounds.ts';
+import { FakeClusterServers } from '../support/fake-cluster-servers.ts';
+
+describe('cluster clients with their defaults, sent from node to node', () => {
+  let servers: FakeClusterServers;
+  let moves = 0;
+
+  before(async () => {
+    servers = await FakeClusterServers.start({ partitions: 6 });
+  });
+  after(() => servers.stop());
+
+  /** Every partition gets another leader; each node still leads some. */
+  const under = {
+    get port() {
+      return servers.ports[0] as number;
+    },
+    move(): void {
+      moves += 1;
+      for (let partition = 0; partition < 6; partition += 1) {
+        servers.cluster.lead(partition, ((partition + moves) % 3) + 1);
+      }
+    },
+  };
+
+  it('ioredis', () => ioredisClusterRound(under, 'ioredis'));
+  it('node-redis, RESP2', () => nodeRedisClusterRound(under, 'node2', 2));
+  it('node-redis, RESP3', () => nodeRedisClusterRound(under, 'node3', 3));
+  it('redis-cli -c, and its check of the cluster', () => redisCliClusterRound(under, 'cli'));
+  it('python3-redis', () => pythonClusterRound(under));
+});
