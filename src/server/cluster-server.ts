@@ -94,6 +94,8 @@ class Member implements ClusterServer {
   #tellJoined: () => void = () => {};
   #fail: (error: CaskadeError) => void = () => {};
   #hasFailed = false;
+  /** The life that stands in the coordinator. */
+  #incarnation: Incarnation | null = null;
   #stopped: Promise<number> | null = null;
 
   constructor(config: Config, doors: ServerDoors, lock: DirectoryLock | null) {
@@ -227,14 +229,13 @@ class Member implements ClusterServer {
     };
   }
 
-  #onJoined(facts: ClusterFacts, incarnation: Incarnation): void {
+  /** Told again and again; another life is news. */
+  #onJoined({ clusterId }: ClusterFacts, incarnation: Incarnation): void {
+    if (this.#incarnation === incarnation) return;
+    this.#incarnation = incarnation;
     this.#peers.joined(incarnation);
-    const { logger } = this.#doors;
-    const { clusterId } = facts;
-    logger.info(
-      { component: 'server', clusterId, incarnation, version: VERSION },
-      'this node is a member of the cluster',
-    );
+    const fields = { component: 'server', clusterId, incarnation, version: VERSION };
+    this.#doors.logger.info(fields, `node ${this.#config.node.id} is a member of the cluster`);
     if (this.hasJoined) return;
     this.hasJoined = true;
     const { node, resp } = this.#config;

@@ -93,9 +93,8 @@ export class PeerSide implements NodeTransport {
     });
   }
 
-  /** This life of the node stands in the coordinator. */
+  /** A life of the node has begun: it stands in the coordinator. */
   joined(incarnation: Incarnation): void {
-    if (this.#incarnation === incarnation) return;
     if (this.#incarnation !== null) for (const follower of this.#followers) follower.identityChanged();
     this.#incarnation = incarnation;
     this.#server.setServing(true);
