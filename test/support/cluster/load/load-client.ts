@@ -128,7 +128,7 @@ export class LoadClient {
 
   #follow(moved: string): void {
     this.#drop();
-    this.#leaderPort = Number(/:(\d+)$/.exec(moved)?.[1] ?? 0);
+    this.#leaderPort = movedPort(moved);
   }
 
   #next(): void {
@@ -162,6 +162,12 @@ export class LoadClient {
       };
     });
   }
+}
+
+/** Where `MOVED slot host:port` sends; null: it is no such word. */
+export function movedPort(text: string): number | null {
+  const found = /^MOVED \d+ \S*:(\d+)$/.exec(text);
+  return found === null ? null : Number(found[1]);
 }
 
 /** Null: nobody listens there, or nobody answers. */

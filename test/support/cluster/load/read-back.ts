@@ -1,8 +1,9 @@
 import type { Reply } from '../../../../src/resp/reply.ts';
 import { plain } from '../../pipelined-client.ts';
 import type { NodeAddresses } from '../node-process.ts';
+import { sleep } from '../sleep.ts';
 import type { ClusterLoad } from './cluster-load.ts';
-import { connectWithin } from './load-client.ts';
+import { connectWithin, movedPort } from './load-client.ts';
 import { attempted } from './reply-outcome.ts';
 
 const READERS_CLIENT = -1;
@@ -12,8 +13,8 @@ const READ_MS_MAX = 30_000;
 const RETRY_MS = 100;
 
 /**
- * Reads every key that was ever asked for, through fresh connections to the plain listeners, each partition through
- * another node. The reads become a part of the history. What is refused is asked again for a while.
+ * Reads every key that was ever asked for through fresh connections: each partition through another node, every other
+ * one through the plain listener. The reads become a part of the history. What is refused is asked again for a while.
  */
 export async function readBack(
   load: ClusterLoad,
@@ -21,10 +22,11 @@ export async function readBack(
 ): Promise<ReadonlyMap<string, string | null>> {
   const held = new Map<string, string | null>();
   for (const [partition, keys] of load.keys.entries()) {
-    const { plainPort } = nodes[partition % nodes.length]!;
+    const { plainPort, clusterPort } = nodes[partition % nodes.length]!;
+    const port = partition % 2 === 0 ? plainPort : clusterPort;
     for (let from = 0; from < keys.length; from += AT_ONCE) {
       const some = keys.slice(from, from + AT_ONCE);
-      const replies = await readSome(load, partition, plainPort, some);
+      const replies = await readSome(load, partition, port, some);
       for (const [index, reply] of replies.entries()) held.set(some[index]!, plain(reply) as string | null);
     }
   }
@@ -35,11 +37,12 @@ export async function readBack(
 async function readSome(
   load: ClusterLoad,
   partition: number,
-  port: number,
+  firstPort: number,
   keys: readonly string[],
 ): Promise<readonly Reply[]> {
   const deadline = performance.now() + READ_MS_MAX;
   let failure = '';
+  let port = firstPort;
   while (performance.now() < deadline) {
     const operations = keys.map((key) =>
       load.history.invoke(READERS_CLIENT, partition, { kind: 'get', key }),
@@ -49,10 +52,12 @@ async function readSome(
     for (const [index, { outcome }] of endings.entries()) load.history.complete(operations[index]!, outcome);
     const bad = endings.find(({ ending }) => ending !== 'done');
     if (bad === undefined && replies !== null) return replies;
+    const moved = bad?.outcome.kind === 'refused' ? movedPort(bad.outcome.reason) : null;
+    port = moved ?? firstPort;
     failure = bad?.outcome.kind === 'done' ? '' : (bad?.outcome.reason ?? '');
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    if (moved === null) await sleep(RETRY_MS);
   }
-  throw new Error(`partition ${partition} cannot be read through port ${port}: ${failure}`);
+  throw new Error(`partition ${partition} cannot be read through port ${firstPort}: ${failure}`);
 }
 
 async function ask(port: number, keys: readonly string[]): Promise<readonly Reply[] | null> {
