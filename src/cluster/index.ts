@@ -23,6 +23,13 @@ export {
   type PartitionRoute,
 } from './cluster-map.ts';
 export { ClusterRouter } from './cluster-router.ts';
+export {
+  type ForwardAnswer,
+  type ForwardedCommand,
+  isOfChangingLeader,
+} from './forward/forwarded-command.ts';
+export type { ForwardedClient, ForwardError, ForwardReply, ForwardRequest } from './forward/messages.ts';
+export type { ForwardService, ForwardStream } from './forward/ports.ts';
 export { FollowerPartition } from './follower-partition.ts';
 export { MovedError } from './moved-error.ts';
 export { NO_PARTITION } from './no-partition.ts';

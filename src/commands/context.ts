@@ -11,7 +11,9 @@ import type { CaskadeError } from '../model/errors.ts';
 import { asOffset, type EpochMillis, type Offset } from '../model/numbers.ts';
 import type { ArgumentViews } from '../resp/arguments.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
+import type { DeferredReply } from './deferred-reply.ts';
 import { CROSS_SLOT, refusalText, VALUE_TOO_LONG } from './errors.ts';
+import type { CommandNumbering } from './numbering.ts';
 import type { ServerPorts } from './ports.ts';
 import type { Session } from './session.ts';
 
@@ -33,6 +35,12 @@ export class CommandContext {
 
   /** Set when the command must be run again later; the promise never rejects. */
   suspension: Promise<void> | null = null;
+  /** Set when somebody else answers this command: its reply has a place, and comes later. */
+  deferred: DeferredReply | null = null;
+  /** What a partition refused in this run, before anything was appended. */
+  refusal: CaskadeError | null = null;
+  /** Of a command that its sender has numbered (R14); stays over its runs. */
+  numbering: CommandNumbering | null = null;
   /** What a command that works in slices keeps between two runs; cleared when it is done. */
   progress: unknown = undefined;
 
@@ -82,6 +90,8 @@ export class CommandContext {
   reset(): void {
     if (this.suspension === null) this.#arrival = 0;
     this.suspension = null;
+    this.deferred = null;
+    this.refusal = null;
     this.holdCount = 0;
     this.touchedCount = 0;
     this.appendCount = 0;
@@ -102,6 +112,7 @@ export class CommandContext {
    * nothing: the command is placed again.
    */
   refuse(partition: LeaderPartition, error: CaskadeError): void {
+    this.refusal = error;
     if (partition.isOver && error.code === 'notLeader') this.suspend(this.clock.yieldTurn());
     else this.fail(refusalText(error));
   }
@@ -164,13 +175,13 @@ export class CommandContext {
     return false;
   }
 
-  /** Resolves when one of the session's own appends is resolved that is not yet; null: all are. */
+  /** Resolves when one of the session's own writes is resolved that is not yet, here or elsewhere; null: all are. */
   unresolved(): Promise<void> | null {
     for (const partition of this.router.partitions) {
       const unresolved = this.#unresolvedIn(partition);
       if (unresolved !== null) return unresolved;
     }
-    return null;
+    return this.session.forwarded?.whenAllAnswered() ?? null;
   }
 
   /** The same for every partition: before DBSIZE, KEYS, SCAN. */
@@ -229,8 +240,14 @@ export class CommandContext {
 
   flushDatabase(): void {
     for (const partition of this.router.partitions) {
+      this.numbering?.begin();
       this.#appended(partition, partition.flushDatabase(this.session.database));
     }
+  }
+
+  /** The numbered command has run: its outcome goes into the log, and its reply rests on that. */
+  endNumbered(numbering: CommandNumbering): void {
+    this.#appended(numbering.partition, numbering.end());
   }
 
   /** What is appended until `endGroup` is one atomic group in each partition it goes to. Pair them by try and finally. */
@@ -300,7 +317,9 @@ export class CommandContext {
   /** The partition to append argument `index` to, with its group begun if one is wanted. */
   #target(index: number): LeaderPartition {
     const partition = this.#route(index);
-    if (this.#grouping && !this.#grouped.includes(partition)) {
+    // A numbered command is one group in any case.
+    if (this.numbering !== null) this.numbering.begin();
+    else if (this.#grouping && !this.#grouped.includes(partition)) {
       partition.beginGroup();
       this.#grouped.push(partition);
     }

@@ -28,14 +28,21 @@ export class Executor {
   execute(context: CommandContext): void {
     context.reset();
     const entry = this.#find(context);
-    if (entry === null || this.#placement.place(entry, context) !== Placed.here) return;
+    if (entry === null) return;
+    const placed = this.#placement.place(entry, context);
+    if (placed !== Placed.here) {
+      if (placed === Placed.deferred) this.#counters.commandsProcessed += 1;
+      return;
+    }
     if (!this.#admit(entry, context)) return;
     const run = entry.run as (context: CommandContext) => void;
     const start = context.reply.position;
     if (entry.calls % TIMED_CALLS === 0) runTimed(run, entry, context);
     else run(context);
     if (context.suspension !== null) return;
-    if (context.touchedCount > 0 && context.appendCount === 0 && !context.confirmed(start)) {
+    if (context.numbering !== null) {
+      if (context.refusal === null) context.endNumbered(context.numbering);
+    } else if (context.touchedCount > 0 && context.appendCount === 0 && !context.confirmed(start)) {
       if (context.suspension !== null) return;
     }
     entry.calls += 1;

@@ -3,7 +3,8 @@ import type { CommandEntry } from './table.ts';
 
 /**
  * What becomes of a command before it runs. `here`: it is executed by this node now. `answered`: its reply, an error as a
- * rule, is written. `deferred`: somebody else answers it; `context.deferred` says who.
+ * rule, is written, or `context.suspension` is set and it will be placed again. `deferred`: somebody else answers it;
+ * `context.deferred` is where.
  */
 export const Placed = { here: 0, answered: 1, deferred: 2 } as const;
 export type Placed = (typeof Placed)[keyof typeof Placed];

@@ -1,5 +1,6 @@
 import type { CommitListener } from '../cluster/index.ts';
 import type { DatabaseId, EpochMillis } from '../model/numbers.ts';
+import type { ForwardedOrder } from './forwarding/forwarded-order.ts';
 
 /** One client connection as commands see it. */
 export interface Session extends CommitListener {
@@ -20,4 +21,6 @@ export interface Session extends CommitListener {
    * it is resolved (R11).
    */
   readonly appended: number[];
+  /** What others run for this session. Absent: nothing was ever forwarded. */
+  forwarded?: ForwardedOrder;
 }

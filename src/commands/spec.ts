@@ -48,6 +48,16 @@ export interface CommandArgument {
   readonly arguments?: readonly CommandArgument[];
 }
 
+/**
+ * How a command over several partitions is done in parts, one for each (R21). `keys`: each part has the keys of its
+ * partition; `partitions`: each is the whole command; `cursor`: there is one part, for the partition of the cursor.
+ * `sum`: of integers; `keyOrder`: an array in the order of the keys; `concatenation`: of arrays; `allOk`: OK if all say so.
+ */
+export interface Scatter {
+  readonly split: 'keys' | 'partitions' | 'cursor';
+  readonly gather: 'sum' | 'keyOrder' | 'concatenation' | 'allOk' | 'cursor';
+}
+
 /** A command as data. COMMAND, COMMAND DOCS, the CLI's hints and the key routing all come from it. */
 export interface CommandSpec {
   /** Lower case, as Redis prints it. */
@@ -66,6 +76,8 @@ export interface CommandSpec {
   /** One sentence, our own words. */
   readonly summary: string;
   readonly arguments?: readonly CommandArgument[];
+  /** Absent: a command with keys is about one partition; one without is about the node that its client speaks to. */
+  readonly scatter?: Scatter;
   readonly subcommands?: readonly CommandSpec[];
   /**
    * Does the work. Rules: all reads come before the first append and before the first byte of the reply; when a read

@@ -81,6 +81,8 @@ export const LIMITS = {
   forwardRetryMs: 20,
   /** Commands of one connection that others answer; its next command waits. */
   deferredRepliesMax: 4096,
+  /** Bytes of their requests. */
+  deferredBytesMax: 16 * MiB,
 
   // Event loop
   /** Background work yields after this long. */
@@ -122,6 +124,16 @@ export const LIMITS = {
   forwardQueueBytesMax: 64 * MiB,
   /** A message put together from fragments: one batch, or one command, and what is said about it. */
   nodeMessageBytesMax: 1025 * MiB,
+
+  // The KeyValue service (gRPC), at one node
+  /** Calls that are under way; beyond, they are refused. */
+  keyValueCallsMax: 16_384,
+  /** Bytes of their requests; one of any size may be under way. */
+  keyValueBytesMax: 256 * MiB,
+  /** A message may be larger than the largest value by so much; it holds the key, at least. */
+  keyValueOverheadBytesMax: 1 * MiB,
+  /** The last answer leaves so long before the deadline of its call, or a tenth of it, whichever is less. */
+  keyValueMarginMs: 100,
 
   // Configuration
   configFileBytesMax: 1 * MiB,

@@ -1,3 +1,4 @@
+import type { ForwardedOrder } from '../commands/forwarding/forwarded-order.ts';
 import type { Session } from '../commands/session.ts';
 import type { CaskadeError } from '../model/errors.ts';
 import { asDatabaseId, asOffset, type EpochMillis, type Offset } from '../model/numbers.ts';
@@ -22,6 +23,7 @@ export class ClientSession implements Session {
   closeAfterReply = false;
   readsAtFollowers = false;
   readonly appended: number[] = [];
+  forwarded?: ForwardedOrder;
   readonly #owner: SessionOwner;
 
   constructor(

@@ -1,16 +1,18 @@
 import type { Socket } from 'node:net';
 import { CommandContext } from '../commands/context.ts';
+import type { DeferredReply } from '../commands/deferred-reply.ts';
 import type { Executor } from '../commands/executor.ts';
 import type { ServerPorts } from '../commands/ports.ts';
 import type { Clock } from '../env/clock.ts';
 import { CaskadeError } from '../model/errors.ts';
-import type { MonotonicMillis, Offset } from '../model/numbers.ts';
+import { asOffset, type MonotonicMillis, type Offset } from '../model/numbers.ts';
 import type { OutputPool } from '../resp/output-pool.ts';
 import { ReplyBuffer } from '../resp/reply-buffer.ts';
 import { DecodeOutcome, RequestDecoder } from '../resp/request-decoder.ts';
 import { ClientSession, type SessionOwner } from './client-session.ts';
 import type { ConnectionRegistry } from './connection-registry.ts';
-import { HoldRing } from './hold-ring.ts';
+import { DeferredPlaces } from './deferred-places.ts';
+import { type HeldPartition, HoldRing } from './hold-ring.ts';
 import { givenUpText, inDoubtText, type Partition, sawUncommittedText } from './in-doubt.ts';
 import type { ConnectionLimits, NetworkLogger } from './ports.ts';
 import type { SharedInput } from './shared-input.ts';
@@ -49,7 +51,8 @@ export class Connection implements SessionOwner, TurnTask {
   readonly #decoder: RequestDecoder;
   readonly #reply: ReplyBuffer;
   readonly #context: CommandContext;
-  readonly #holds = new HoldRing<Partition>();
+  readonly #holds = new HoldRing<HeldPartition>();
+  readonly #deferred: DeferredPlaces;
   readonly #onWritten = (error?: Error | null): void => this.#written(error);
   readonly #onResumed = (): void => this.#resumed();
 
@@ -82,6 +85,7 @@ export class Connection implements SessionOwner, TurnTask {
     );
     this.#decoder = new RequestDecoder(host.limits);
     this.#reply = new ReplyBuffer(host.pool);
+    this.#deferred = new DeferredPlaces(this.#reply, () => this.#deferredAnswered());
     this.#context = new CommandContext(
       this.#decoder.args,
       this.#reply,
@@ -99,7 +103,8 @@ export class Connection implements SessionOwner, TurnTask {
   /** True while a command of this client was accepted and its answer has not left. */
   get isBusy(): boolean {
     if (this.#closed) return false;
-    return this.#again || this.#halt === Halt.turn || this.#halt === Halt.output || this.#pendingBytes() > 0;
+    if (this.#halt === Halt.turn || this.#halt === Halt.output || this.#halt === Halt.deferred) return true;
+    return this.#again || this.#pendingBytes() > 0;
   }
 
   /** Answers what was received, then closes. */
@@ -114,6 +119,7 @@ export class Connection implements SessionOwner, TurnTask {
   /** Closes at once, whatever is unanswered. */
   destroy(): void {
     this.#closed = true;
+    this.#deferred.close();
     this.#halt = Halt.done;
     this.#socket.destroy();
   }
@@ -200,6 +206,10 @@ export class Connection implements SessionOwner, TurnTask {
         return;
       }
       if (this.#pendingBytes() > this.#host.limits.outputPauseBytes && !this.#makeRoom()) return;
+      if (this.#deferred.isFull) {
+        this.#halt = Halt.deferred;
+        return;
+      }
     }
     this.#halt = Halt.turn;
     this.#enqueue();
@@ -231,7 +241,19 @@ export class Connection implements SessionOwner, TurnTask {
       return;
     }
     if (context.suspension !== null) this.#suspended(context.suspension, start);
+    else if (context.deferred !== null) this.#defer(context.deferred);
     else if (context.holdCount > 0) this.#hold(start);
+  }
+
+  /** Commands behind it run on; their replies wait for it. */
+  #defer(deferred: DeferredReply): void {
+    const start = this.#reply.position;
+    if (this.#deferred.add(deferred)) this.#holds.add(start, this.#reply.position, deferred, FIRST, false);
+  }
+
+  #deferredAnswered(): void {
+    if (this.#halt === Halt.deferred && !this.#deferred.isFull) this.#halt = Halt.turn;
+    this.#enqueue();
   }
 
   #suspended(until: Promise<void>, start: number): void {
@@ -311,7 +333,7 @@ export class Connection implements SessionOwner, TurnTask {
   // Output
 
   #pendingBytes(): number {
-    const waiting = this.#reply.position - this.#reply.sent;
+    const waiting = this.#reply.position - this.#reply.sent + this.#reply.filledBytes;
     return this.#blocked ? waiting + this.#socket.writableLength : waiting;
   }
 
@@ -387,6 +409,7 @@ export class Connection implements SessionOwner, TurnTask {
 
   #gone(): void {
     this.#closed = true;
+    this.#deferred.close();
     this.#host.closed(this);
   }
 
@@ -407,6 +430,12 @@ function addressText(address: string | undefined, port: number | undefined): str
   return `${host.includes(':') ? `[${host}]` : host}:${port ?? 0}`;
 }
 
-/** Why the next command may not run. `turn`: at the turn's end; `suspended`, `output`: when that is over; `done`: never. */
-const Halt = { none: 0, turn: 1, suspended: 2, output: 3, done: 4 } as const;
+/** A reply that comes later is a record at offset 0 of a log of its own. */
+const FIRST = asOffset(0);
+
+/**
+ * Why the next command may not run. `turn`: at the turn's end; `suspended`, `output`, `deferred`: when that is over;
+ * `done`: never.
+ */
+const Halt = { none: 0, turn: 1, suspended: 2, output: 3, done: 4, deferred: 5 } as const;
 type Halt = (typeof Halt)[keyof typeof Halt];

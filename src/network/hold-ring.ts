@@ -3,7 +3,7 @@ import type { Offset } from '../model/numbers.ts';
 /** What the ring must know of a partition. */
 export interface HeldPartition {
   /** Every offset below it is committed. */
-  readonly highWatermark: Offset;
+  readonly highWatermark: number;
 }
 
 /** A reply that waits: its range in the output and the record it rests on. */

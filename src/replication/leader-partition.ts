@@ -71,7 +71,12 @@ export type Admission =
   | { readonly verdict: 'execute' }
   | { readonly verdict: 'join'; readonly offset: Offset }
   | { readonly verdict: 'answer'; readonly offset: Offset; readonly outcome: Uint8Array | null }
-  | { readonly verdict: 'refuse'; readonly error: CaskadeError }
+  | {
+      readonly verdict: 'refuse';
+      readonly error: CaskadeError;
+      /** Where a forwarder has left a gap: the number that the log waits for. */
+      readonly expected?: number;
+    }
   | { readonly verdict: 'suspended' };
 
 export type ScannedKey = (bytes: Uint8Array, start: number, end: number) => void;

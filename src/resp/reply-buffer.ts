@@ -20,6 +20,7 @@ export class ReplyBuffer implements ReplyWriter {
   /** Buffers whose bytes were all taken, but which the socket may still read. */
   readonly #lent: Buffer[] = [];
   readonly #replacements: Replacement[] = [];
+  #filledBytes = 0;
   #tail: Buffer = NOTHING;
   /** Next byte to write in the tail. */
   #at = 0;
@@ -153,7 +154,44 @@ export class ReplyBuffer implements ReplyWriter {
     while (index > 0 && (this.#replacements[index - 1] as Replacement).start > start) index -= 1;
     const before = this.#replacements[index - 1];
     if (before?.start === start) before.text += `; ${clean}`;
-    else this.#replacements.splice(index, 0, { start, end, text: clean });
+    else this.#replacements.splice(index, 0, { start, end, text: clean, bytes: null });
+  }
+
+  /** Keeps a place of one byte for a reply that comes later; `fill` it before it is taken. */
+  reserve(): void {
+    this.#room(1);
+    this.#at += 1;
+  }
+
+  /** Sends `bytes`, a finished reply, in the place that was reserved at `start`. No other position changes. */
+  fill(start: number, bytes: Uint8Array): void {
+    let index = this.#replacements.length;
+    while (index > 0 && (this.#replacements[index - 1] as Replacement).start > start) index -= 1;
+    this.#replacements.splice(index, 0, { start, end: start + 1, text: '', bytes });
+    this.#filledBytes += bytes.length;
+  }
+
+  /** Bytes that were filled in and not taken yet. */
+  get filledBytes(): number {
+    return this.#filledBytes;
+  }
+
+  /** A finished reply, as bytes. */
+  raw(bytes: Uint8Array): void {
+    this.#room(bytes.length);
+    this.#tail.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  /** A copy of what was written from `position` on; nothing of it was taken or replaced. */
+  copyFrom(position: number): Buffer {
+    const copy = Buffer.allocUnsafe(this.position - position);
+    for (const { bytes, position: first, end } of this.#closed)
+      if (end > position)
+        bytes.copy(copy, Math.max(0, first - position), Math.max(0, position - first), end - first);
+    const first = this.#tailPosition;
+    this.#tail.copy(copy, Math.max(0, first - position), Math.max(0, position - first), this.#at);
+    return copy;
   }
 
   // Taking
@@ -182,7 +220,31 @@ export class ReplyBuffer implements ReplyWriter {
     if (this.#sent < first.start) return this.#takeWritten(Math.min(until, first.start), bytesMax);
     this.#replacements.shift();
     while (this.#sent < first.end) this.#takeWritten(first.end, first.end);
-    return Buffer.from(`-${first.text}\r\n`);
+    if (first.bytes === null) return Buffer.from(`-${first.text}\r\n`);
+    return this.#takeFilled(first.bytes, until);
+  }
+
+  /** With those behind it, as long as they are small: one piece for the socket instead of many. */
+  #takeFilled(first: Uint8Array, until: number): Buffer {
+    const pieces = [first];
+    let length = first.length;
+    let next = this.#replacements[0];
+    while (
+      length < GATHERED_BYTES &&
+      next !== undefined &&
+      next.bytes !== null &&
+      next.start === this.#sent &&
+      next.end <= until
+    ) {
+      this.#replacements.shift();
+      this.#takeWritten(next.end, 1);
+      pieces.push(next.bytes);
+      length += next.bytes.length;
+      next = this.#replacements[0];
+    }
+    this.#filledBytes -= length;
+    if (pieces.length > 1) return Buffer.concat(pieces, length);
+    return Buffer.from(first.buffer, first.byteOffset, first.byteLength);
   }
 
   #takeWritten(until: number, bytesMax: number): Buffer {
@@ -288,6 +350,8 @@ interface Replacement {
   readonly start: number;
   readonly end: number;
   text: string;
+  /** In place of an error's text. */
+  readonly bytes: Uint8Array | null;
 }
 
 /** Writes `<type><value>\r\n` at `at` and returns the position after it; `value` is at most DIGITS_VALUE_MAX. */
@@ -346,5 +410,7 @@ const HEADER_BYTES_MAX = 16;
 /** Digits up to here are made by 32-bit arithmetic. */
 const DIGITS_VALUE_MAX = 0x7fffffff;
 const UTF8_BYTES_MAX = 3;
+/** Small replies that were filled in leave together, until they are so many bytes. */
+const GATHERED_BYTES = 16 * 1024;
 /** Up to here a loop is faster than a call into the engine. */
 const LOOP_BYTES_MAX = 128;

@@ -15,20 +15,20 @@ function run(context: CommandContext): void {
   if (!findDoomed(context)) return;
   // What was not found in one partition is no longer a read that can be taken back once something is appended to another.
   if (doomed.length > 0 && context.touchedCount > 1 && !context.confirmed()) return;
+  context.reply.integer(doomed.length);
   context.beginGroup();
   try {
     for (const index of doomed) context.remove(index);
   } finally {
     context.endGroup();
   }
-  context.reply.integer(doomed.length);
 }
 
 function runSingle(context: CommandContext): void {
   if (!context.readAppended(1, false)) return;
   const { found } = context.entry;
-  if (found) context.remove(1);
   context.reply.integer(found ? 1 : 0);
+  if (found) context.remove(1);
 }
 
 function findDoomed(context: CommandContext): boolean {
@@ -47,6 +47,7 @@ const common = {
   keys: ALL_KEYS,
   keyFlags: ['RM', 'delete'],
   tips: ['request_policy:multi_shard', 'response_policy:agg_sum'],
+  scatter: { split: 'keys', gather: 'sum' },
   group: 'generic',
   complexity: 'O(N) where N is the number of keys.',
   arguments: [KEYS_ARGUMENT],

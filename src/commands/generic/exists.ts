@@ -22,6 +22,7 @@ export const exists = {
   keyFlags: ['RO'],
   aclCategories: ['@keyspace', '@read', '@fast'],
   tips: ['request_policy:multi_shard', 'response_policy:agg_sum'],
+  scatter: { split: 'keys', gather: 'sum' },
   group: 'generic',
   since: '1.0.0',
   complexity: 'O(N) where N is the number of keys.',

@@ -23,9 +23,9 @@ function expireIn(context: CommandContext, unitMs: number, commandName: string):
     reply.integer(0);
     return;
   }
+  reply.integer(1);
   if (dueMs <= context.clock.wallMs()) context.remove(1);
   else context.changeExpiry(1, asEpochMillis(dueMs));
-  reply.integer(1);
 }
 
 /** Bits of the options; NOT_UNDERSTOOD if they were refused (and the error is the reply). */

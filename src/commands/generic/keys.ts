@@ -58,6 +58,7 @@ export const keys = {
   keys: NO_KEYS,
   aclCategories: ['@keyspace', '@read', '@slow', '@dangerous'],
   tips: ['request_policy:all_shards', 'nondeterministic_output_order'],
+  scatter: { split: 'partitions', gather: 'concatenation' },
   group: 'generic',
   since: '1.0.0',
   complexity: 'O(N) where N is the number of keys in the database; it works in slices and stops nobody.',

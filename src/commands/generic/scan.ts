@@ -9,7 +9,7 @@ import { NO_KEYS } from '../spec-parts.ts';
 import { patternOf } from './pattern.ts';
 
 /** Positions within a partition are below it; a cursor is partition id times it plus position, below 2^53. */
-const POSITIONS = 2 ** 33;
+export const POSITIONS = 2 ** 33;
 const COUNT_DEFAULT = 10;
 const MATCH_ALL = Buffer.from('*');
 const UINT64_MAX = 2n ** 64n - 1n;
@@ -33,16 +33,19 @@ function run(context: CommandContext): void {
   list.write(context.reply);
 }
 
-/** A number as the C library reads one, which is how Redis takes it: the empty text is 0. */
 function parseCursor(context: CommandContext): number | null {
-  const text = context.args.text(1);
-  if (/^[+-]?\d{0,20}$/.test(text)) {
-    const value = BigInt(text.replace(/^[+-]/, '') || '0');
-    // A negative one wraps around in C and lies behind every key.
-    if (value <= UINT64_MAX) return text.startsWith('-') && value > 0n ? Number(UINT64_MAX) : Number(value);
-  }
-  context.fail('ERR invalid cursor');
-  return null;
+  const cursor = cursorOf(context.args.text(1));
+  if (cursor === null) context.fail('ERR invalid cursor');
+  return cursor;
+}
+
+/** A number as the C library reads one, which is how Redis takes it: the empty text is 0. Null: it is none. */
+export function cursorOf(text: string): number | null {
+  if (!/^[+-]?\d{0,20}$/.test(text)) return null;
+  const value = BigInt(text.replace(/^[+-]/, '') || '0');
+  if (value > UINT64_MAX) return null;
+  // A negative one wraps around in C and lies behind every key.
+  return text.startsWith('-') && value > 0n ? Number(UINT64_MAX) : Number(value);
 }
 
 function parseOptions(context: CommandContext): ScanOptions | null {
@@ -108,6 +111,7 @@ export const scan = {
   keys: NO_KEYS,
   aclCategories: ['@keyspace', '@read', '@slow'],
   tips: ['nondeterministic_output', 'request_policy:special'],
+  scatter: { split: 'cursor', gather: 'cursor' },
   group: 'generic',
   since: '2.8.0',
   complexity: 'O(1) for every call, O(N) for a whole scan, where N is the number of keys.',

@@ -46,7 +46,10 @@ function acknowledged(context: CommandContext, wanted: number, timeoutMs: number
 /** Those that the session has written to; all, if it has written nothing. */
 function writtenPartitions({ session }: CommandContext, { source }: ClusterPort): readonly PartitionRoute[] {
   const { partitions } = source.map;
-  const written = partitions.filter(({ id }) => session.appended[id] !== undefined);
+  const { appended, forwarded } = session;
+  const written = partitions.filter(
+    ({ id }) => appended[id] !== undefined || forwarded?.hasWritten(id) === true,
+  );
   return written.length > 0 ? written : partitions;
 }
 

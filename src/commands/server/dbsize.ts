@@ -17,6 +17,7 @@ export const dbsize = {
   keys: NO_KEYS,
   aclCategories: ['@keyspace', '@read', '@fast'],
   tips: ['request_policy:all_shards', 'response_policy:agg_sum'],
+  scatter: { split: 'partitions', gather: 'sum' },
   group: 'server',
   since: '1.0.0',
   complexity: 'O(1)',

@@ -11,8 +11,8 @@ function run(context: CommandContext): void {
     context.fail(SYNTAX_ERROR);
     return;
   }
-  context.flushDatabase();
   context.reply.ok();
+  context.flushDatabase();
 }
 
 const common = {
@@ -21,6 +21,7 @@ const common = {
   keys: NO_KEYS,
   aclCategories: ['@keyspace', '@write', '@slow', '@dangerous'],
   tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
+  scatter: { split: 'partitions', gather: 'allOk' },
   group: 'server',
   since: '1.0.0',
   complexity: 'O(1): one record per partition; merge frees the disk later.',

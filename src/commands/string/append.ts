@@ -13,6 +13,7 @@ function run(context: CommandContext): void {
   const oldLength = entry.found ? entry.valueLength : 0;
   const length = oldLength + args.length(2);
   if (!context.fits(length)) return;
+  reply.integer(length);
   if (oldLength === 0) {
     context.putArgument(1, 2, entry.found ? asEpochMillis(entry.expiresAtMs) : NO_EXPIRY);
   } else {
@@ -21,7 +22,6 @@ function run(context: CommandContext): void {
     args.bytes.copy(joined, oldLength, args.start(2), args.end(2));
     context.put(1, joined, 0, length, asEpochMillis(entry.expiresAtMs));
   }
-  reply.integer(length);
 }
 
 export const append = {

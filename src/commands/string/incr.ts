@@ -23,8 +23,8 @@ function add(context: CommandContext, delta: number, deltaIndex: number, sign: 1
     return;
   }
   text.write(sum);
-  putText(context);
   context.reply.integer(sum);
+  putText(context);
 }
 
 function addBig(context: CommandContext, delta: number, deltaIndex: number, sign: 1 | -1): void {
@@ -41,8 +41,8 @@ function addBig(context: CommandContext, delta: number, deltaIndex: number, sign
   }
   const digits = sum.toString();
   text.writeText(digits);
-  putText(context);
   reply.integerText(digits);
+  putText(context);
 }
 
 function putText(context: CommandContext): void {

@@ -128,6 +128,7 @@ export const mget = {
   keyFlags: ['RO', 'access'],
   aclCategories: ['@read', '@string', '@fast'],
   tips: ['request_policy:multi_shard'],
+  scatter: { split: 'keys', gather: 'keyOrder' },
   group: 'string',
   since: '1.0.0',
   complexity: 'O(N) where N is the number of keys.',

@@ -12,13 +12,13 @@ function run(context: CommandContext): void {
     return;
   }
   if (!sizesFit(context) || !context.onePartition(1, args.count - 1, 2)) return;
+  context.reply.ok();
   context.beginGroup();
   try {
     for (let index = 1; index < args.count; index += 2) context.putArgument(index, index + 1, NO_EXPIRY);
   } finally {
     context.endGroup();
   }
-  context.reply.ok();
 }
 
 function sizesFit(context: CommandContext): boolean {

@@ -7,15 +7,15 @@ import { expiryOf } from './set.ts';
 function runSetnx(context: CommandContext): void {
   if (!context.fits(context.args.length(2)) || !context.readAppended(1, false)) return;
   const { found } = context.entry;
-  if (!found) context.putArgument(1, 2, NO_EXPIRY);
   context.reply.integer(found ? 0 : 1);
+  if (!found) context.putArgument(1, 2, NO_EXPIRY);
 }
 
 function setWithExpiry(context: CommandContext, unitMs: number, commandName: string): void {
   const expiresAtMs = expiryOf(context, 2, unitMs, false, commandName);
   if (expiresAtMs === null || !context.fits(context.args.length(3))) return;
-  context.putArgument(1, 3, expiresAtMs);
   context.reply.ok();
+  context.putArgument(1, 3, expiresAtMs);
 }
 
 export const setnx = {

@@ -70,8 +70,8 @@ function run(context: CommandContext): void {
     return;
   }
   if (!context.fits(context.args.length(2))) return;
-  context.putArgument(1, 2, NO_EXPIRY);
   context.reply.ok();
+  context.putArgument(1, 2, NO_EXPIRY);
 }
 
 function runWithOptions(context: CommandContext): void {

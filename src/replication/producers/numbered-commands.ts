@@ -64,8 +64,11 @@ export class NumberedCommands {
     if (open === null) throw new InvariantError('a numbered command ended that had not begun');
     this.#open = null;
     const hasAppended = this.#store.logEndOffset > open.startOffset;
-    if (!open.isNoted || !hasAppended) this.#store.appendOutcome(noteOf(open.command, outcome));
-    this.#store.endGroup();
+    try {
+      if (!open.isNoted || !hasAppended) this.#store.appendOutcome(noteOf(open.command, outcome));
+    } finally {
+      this.#store.endGroup();
+    }
     return asOffset(this.#store.logEndOffset - 1);
   }
 }

@@ -23,6 +23,7 @@ export function producerRetry(table: ProducerTable, command: NumberedCommand): P
     case 'gap':
       return {
         verdict: 'refuse',
+        expected: found.expected,
         error: new CaskadeError(
           'tryAgain',
           `Command ${command.sequence} of this producer came before command ${found.expected}; send them again in order`,

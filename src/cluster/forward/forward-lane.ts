@@ -1,0 +1,453 @@
+import { LIMITS } from '../../model/limits.ts';
+import {
+  asLeaderEpoch,
+  asOffset,
+  asProducerSequence,
+  type Incarnation,
+  type LeaderEpoch,
+  type MonotonicMillis,
+  type NodeId,
+  type Offset,
+  type PartitionId,
+} from '../../model/numbers.ts';
+import {
+  type ForwardAnswer,
+  type ForwardedCommand,
+  type ForwardTarget,
+  isOfChangingLeader,
+} from './forwarded-command.ts';
+import type { ForwardError, ForwardReply, ForwardRequest } from './messages.ts';
+
+/** What a lane asks of the node. */
+export interface ForwardLaneHost {
+  readonly self: NodeId;
+  /** False: nothing was sent. */
+  send(to: NodeId, request: ForwardRequest): boolean;
+  /** Not within this call does anybody call the lane. */
+  answered(command: ForwardedCommand, answer: ForwardAnswer): void;
+  /** Of one request among all of this process. */
+  nextId(): number;
+  /** The present life of the node. */
+  incarnation(): Incarnation;
+}
+
+/** Bounds that tests make small. */
+export type ForwardLaneLimits = Pick<
+  typeof LIMITS,
+  'forwardWindow' | 'forwardWindowBytes' | 'forwardRetryMs'
+>;
+
+/** One command on its way. */
+class Item {
+  readonly id: number;
+  readonly command: ForwardedCommand;
+  /** Emptied when the client was told: what is sent from then on only fills the number. */
+  bytes: Uint8Array;
+  /** Sent in this round, and that copy not answered. */
+  isSent = false;
+  /** That copy does not run: one before it was refused. */
+  isAbsent = false;
+  /** Some copy of an earlier round may have run. Its number is its own for as long. */
+  isInDoubt = false;
+  /** It ran; what was sent before it is not answered yet. */
+  isDone = false;
+  /** Its deadline is over, and its client was told. */
+  isGivenUp = false;
+  leaderEpoch: LeaderEpoch = asLeaderEpoch(0);
+  offset: Offset = asOffset(-1);
+  lastError: ForwardError | null = null;
+
+  constructor(id: number, command: ForwardedCommand) {
+    this.id = id;
+    this.command = command;
+    this.bytes = command.command;
+  }
+
+  /** Something that was sent may have run. */
+  get mayHaveRun(): boolean {
+    return this.isInDoubt || (this.isSent && !this.isAbsent);
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+const NO_LEADER: ForwardError = { code: 'noLeader', message: 'The partition has no leader that answers' };
+
+/**
+ * The commands for one partition on their way to its leader: no clock, no socket.
+ *
+ * Writes stand in a queue. The first has the number `base`, the next the one after it: numbers belong to places, and a
+ * command that was refused leaves its place to the next. That is sound because numbers are bound only while a copy may
+ * have run (`isInDoubt`), and those stand in front: a leader runs number n only after all before it, and after it has
+ * refused one it runs no later one of the same round.
+ *
+ * A round is one uninterrupted sending to one leader in one epoch. It ends with a break, with another leader, or when
+ * something was refused and all that was sent is answered; then everything unanswered is sent again, in order. A copy of
+ * an older round that arrives later is not run.
+ *
+ * A write whose deadline is over and that may have run keeps its place, without its command: the number must be filled
+ * before the next can run (R14). What was executed is found by its number; what was not will not be.
+ */
+export class ForwardLane {
+  readonly partition: PartitionId;
+  readonly #host: ForwardLaneHost;
+  readonly #limits: ForwardLaneLimits;
+  readonly #writes: Item[] = [];
+  /** In the order in which they came. */
+  readonly #reads = new Map<number, Item>();
+  /** Those that are to be sent; some may be answered meanwhile. */
+  #unsentReads: Item[] = [];
+  readonly #items = new Map<number, Item>();
+  #incarnation: Incarnation;
+  /** Number of the first in the queue. */
+  #base = 1;
+  #round = 1;
+  /** So many of the queue were sent in this round; and so many of them are not answered. */
+  #sentCount = 0;
+  #unanswered = 0;
+  #sentBytes = 0;
+  /** Something of this round was refused: no more is sent in it. */
+  #isEnding = false;
+  /** One at a time, until the leader has taken one. */
+  #isProbing = true;
+  #target: ForwardTarget | null = null;
+  #isOpen = true;
+  #retryAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    partition: PartitionId,
+    host: ForwardLaneHost,
+    limits: ForwardLaneLimits = LIMITS,
+    incarnation = host.incarnation(),
+  ) {
+    this.partition = partition;
+    this.#host = host;
+    this.#limits = limits;
+    this.#incarnation = incarnation;
+  }
+
+  /** Commands that wait or are under way; numbers that are only to be filled, too. */
+  get size(): number {
+    return this.#items.size;
+  }
+
+  get target(): ForwardTarget | null {
+    return this.#target;
+  }
+
+  /** When `tick` is to be called next; Infinity: never. */
+  get wakeAtMs(): number {
+    let atMs = Number.POSITIVE_INFINITY;
+    const write = this.#writes.find((item) => !item.isGivenUp && !item.isDone);
+    if (write !== undefined) atMs = write.command.deadlineMs;
+    const [read] = this.#reads.values();
+    if (read !== undefined) atMs = Math.min(atMs, read.command.deadlineMs);
+    if (Number.isFinite(this.#retryAtMs) && this.#isSomethingWaiting())
+      atMs = Math.min(atMs, this.#retryAtMs);
+    return atMs;
+  }
+
+  // Events
+
+  submit(command: ForwardedCommand, nowMs: MonotonicMillis): void {
+    const item = new Item(this.#host.nextId(), command);
+    this.#items.set(item.id, item);
+    if (command.isWrite) this.#writes.push(item);
+    else {
+      this.#reads.set(item.id, item);
+      this.#unsentReads.push(item);
+    }
+    this.#pump(nowMs);
+  }
+
+  /** Another leader or epoch was heard of, or that there is none. */
+  aim(target: ForwardTarget | null, nowMs: MonotonicMillis): void {
+    const before = this.#target;
+    if (before?.node === target?.node && before?.leaderEpoch === target?.leaderEpoch) return;
+    this.#target = target;
+    this.#isOpen = true;
+    this.#isProbing = true;
+    this.#retryAtMs = Number.NEGATIVE_INFINITY;
+    this.#beginRound();
+    this.#pump(nowMs);
+  }
+
+  opened(node: NodeId, nowMs: MonotonicMillis): void {
+    if (this.#target?.node !== node || this.#isOpen) return;
+    this.#isOpen = true;
+    this.#pump(nowMs);
+  }
+
+  broken(node: NodeId, nowMs: MonotonicMillis): void {
+    if (this.#target?.node !== node) return;
+    this.#isOpen = true;
+    this.#beginRound();
+    this.#retryLater(nowMs);
+  }
+
+  replied(reply: ForwardReply, nowMs: MonotonicMillis): void {
+    const item = this.#items.get(reply.id);
+    if (item === undefined) return;
+    if (reply.outcome === 'done') this.#done(item, reply);
+    else if (reply.round === this.#round && item.isSent) {
+      if (!item.command.isWrite) this.#readRefused(item, reply, nowMs);
+      else if (reply.outcome === 'refused') this.#refused(item, reply, nowMs);
+      else this.#doubted(item, reply, nowMs);
+    }
+    this.#lookWhetherRoundIsOver();
+    this.#pump(nowMs);
+  }
+
+  /** Deadlines, and what is to be tried again. */
+  tick(nowMs: MonotonicMillis): void {
+    for (const item of this.#reads.values()) {
+      if (item.command.deadlineMs > nowMs) break;
+      this.#forget(item);
+      this.#refuse(item);
+    }
+    const due: Item[] = [];
+    for (const item of this.#writes) {
+      if (item.command.deadlineMs > nowMs) break;
+      if (!item.isGivenUp && !item.isDone) due.push(item);
+    }
+    for (const item of due) this.#giveUp(item);
+    this.#pump(nowMs);
+  }
+
+  /** The node stops: everything is answered as it stands. */
+  stop(): void {
+    for (const item of this.#reads.values()) this.#refuse(item);
+    for (const item of this.#writes) if (!item.isGivenUp && !item.isDone) this.#tell(item);
+    this.#writes.length = 0;
+    this.#reads.clear();
+    this.#unsentReads = [];
+    this.#items.clear();
+  }
+
+  // Answers
+
+  #done(item: Item, { reply, leaderEpoch, offset }: ForwardReply): void {
+    if (item.isDone) return;
+    if (item.isSent) this.#unsend(item);
+    this.#isProbing = false;
+    if (!item.isGivenUp) this.#host.answered(item.command, { kind: 'done', reply, leaderEpoch, offset });
+    if (!item.command.isWrite) {
+      this.#forget(item);
+      return;
+    }
+    item.isDone = true;
+    item.bytes = NOTHING;
+    while (this.#writes[0]?.isDone === true) {
+      const first = this.#writes.shift() as Item;
+      this.#items.delete(first.id);
+      this.#base += 1;
+      if (this.#sentCount > 0) this.#sentCount -= 1;
+    }
+  }
+
+  #readRefused(item: Item, { error }: ForwardReply, nowMs: MonotonicMillis): void {
+    this.#unsend(item);
+    item.lastError = error;
+    if (error !== null && isOfChangingLeader(error.code)) {
+      this.#unsentReads.push(item);
+      this.#retryLater(nowMs);
+      return;
+    }
+    this.#forget(item);
+    this.#refuse(item);
+  }
+
+  #refused(item: Item, reply: ForwardReply, nowMs: MonotonicMillis): void {
+    const { error, expectedSequence } = reply;
+    const at = this.#writes.indexOf(item);
+    this.#isEnding = true;
+    this.#unsend(item);
+    if (error?.code === 'inDoubt') {
+      this.#superseded(nowMs);
+      return;
+    }
+    // Who has a later number has all before it.
+    const isAbsent = reply.isAbsent && !this.#writes.some((other, index) => index > at && other.isDone);
+    for (let index = at; index < this.#writes.length; index += 1) {
+      const later = this.#writes[index] as Item;
+      later.isAbsent = later.isSent;
+      if (isAbsent) later.isInDoubt = false;
+    }
+    if (isAbsent && at === 0 && expectedSequence > 0) this.#base = Math.min(this.#base, expectedSequence);
+    if (expectedSequence > 0) return;
+    item.lastError = error;
+    if (error !== null && isOfChangingLeader(error.code)) this.#retryLater(nowMs);
+    else if (!item.isInDoubt) this.#drop(item);
+    else this.#retryLater(nowMs);
+  }
+
+  /** Its leader does not know what becomes of it; the next, or the same one a little later, may. */
+  #doubted(item: Item, { leaderEpoch, offset, error }: ForwardReply, nowMs: MonotonicMillis): void {
+    this.#isEnding = true;
+    this.#unsend(item);
+    item.isInDoubt = true;
+    item.leaderEpoch = leaderEpoch;
+    item.offset = offset;
+    item.lastError = error;
+    this.#retryLater(nowMs);
+  }
+
+  /**
+   * A later life of this node has numbered there, or what was sent is older than all that is remembered: of what is in
+   * doubt nobody will say more. What is not is numbered anew, as soon as this node has a later life itself.
+   */
+  #superseded(nowMs: MonotonicMillis): void {
+    for (const item of [...this.#writes]) if (item.mayHaveRun || item.isDone) this.#drop(item);
+    this.#retryLater(nowMs);
+    const incarnation = this.#host.incarnation();
+    if (incarnation > this.#incarnation) {
+      this.#incarnation = incarnation;
+      this.#base = 1;
+    }
+    this.#beginRound();
+  }
+
+  /** Its client is told, if it was not, and its place goes to the next. */
+  #drop(item: Item): void {
+    item.isInDoubt = item.mayHaveRun;
+    if (item.isSent) this.#unsend(item);
+    this.#remove(item);
+    if (!item.isGivenUp && !item.isDone) this.#tell(item);
+  }
+
+  #giveUp(item: Item): void {
+    this.#tell(item);
+    item.isGivenUp = true;
+    item.bytes = NOTHING;
+    if (!item.isSent && !item.isInDoubt) this.#remove(item);
+  }
+
+  #tell(item: Item): void {
+    if (!item.mayHaveRun) {
+      this.#refuse(item);
+      return;
+    }
+    const { leaderEpoch, offset } = item;
+    const reason = item.lastError?.message ?? 'it was sent to the leader, and no answer came in time';
+    this.#host.answered(item.command, { kind: 'inDoubt', leaderEpoch, offset, reason });
+  }
+
+  #refuse(item: Item): void {
+    this.#host.answered(item.command, { kind: 'refused', error: item.lastError ?? NO_LEADER });
+  }
+
+  #forget(item: Item): void {
+    if (item.isSent) this.#unsend(item);
+    this.#reads.delete(item.id);
+    this.#items.delete(item.id);
+  }
+
+  #remove(item: Item): void {
+    const at = this.#writes.indexOf(item);
+    if (at < 0) return;
+    this.#writes.splice(at, 1);
+    this.#items.delete(item.id);
+    if (at < this.#sentCount) this.#sentCount -= 1;
+  }
+
+  // Rounds
+
+  #lookWhetherRoundIsOver(): void {
+    if (this.#isEnding && this.#unanswered === 0) this.#beginRound();
+  }
+
+  #beginRound(): void {
+    this.#round += 1;
+    for (const item of this.#reads.values()) if (item.isSent) this.#unsend(item);
+    this.#unsentReads = [...this.#reads.values()];
+    const isVoid = (item: Item): boolean => item.isGivenUp && !item.isInDoubt && !item.isDone;
+    for (const item of this.#writes) {
+      if (item.isSent && !item.isAbsent) item.isInDoubt = true;
+      if (item.isSent) this.#unsend(item);
+      item.isAbsent = false;
+    }
+    for (const item of this.#writes.filter(isVoid)) this.#remove(item);
+    this.#sentCount = 0;
+    this.#isEnding = false;
+  }
+
+  #retryLater(nowMs: MonotonicMillis): void {
+    this.#isProbing = true;
+    this.#retryAtMs = nowMs + this.#limits.forwardRetryMs;
+  }
+
+  #isSomethingWaiting(): boolean {
+    return this.#sentCount < this.#writes.length || this.#unsentReads.length > 0;
+  }
+
+  // Sending
+
+  #pump(nowMs: MonotonicMillis): void {
+    if (nowMs < this.#retryAtMs) return;
+    this.#retryAtMs = Number.NEGATIVE_INFINITY;
+    if (this.#target === null || !this.#isOpen) return;
+    this.#pumpWrites(this.#target, nowMs);
+    if (this.#isOpen) this.#pumpReads(this.#target, nowMs);
+  }
+
+  #pumpWrites(target: ForwardTarget, nowMs: MonotonicMillis): void {
+    const window = this.#isProbing ? 1 : this.#limits.forwardWindow;
+    while (!this.#isEnding && this.#sentCount < this.#writes.length && this.#unanswered < window) {
+      const item = this.#writes[this.#sentCount] as Item;
+      if (!item.isDone) {
+        if (this.#unanswered > 0 && this.#isTooMuch(item)) return;
+        if (!this.#send(item, target, this.#base + this.#sentCount, nowMs)) return;
+        this.#unanswered += 1;
+      }
+      this.#sentCount += 1;
+    }
+  }
+
+  #pumpReads(target: ForwardTarget, nowMs: MonotonicMillis): void {
+    let sent = 0;
+    for (const item of this.#unsentReads) {
+      if (this.#reads.has(item.id)) {
+        if (this.#sentBytes > 0 && this.#isTooMuch(item)) break;
+        if (!this.#send(item, target, 0, nowMs)) break;
+      }
+      sent += 1;
+    }
+    this.#unsentReads.splice(0, sent);
+  }
+
+  #isTooMuch(item: Item): boolean {
+    return this.#sentBytes + item.bytes.length > this.#limits.forwardWindowBytes;
+  }
+
+  #send(item: Item, target: ForwardTarget, sequence: number, nowMs: MonotonicMillis): boolean {
+    const { command } = item;
+    const request: ForwardRequest = {
+      id: item.id,
+      forwarder: this.#host.self,
+      incarnation: this.#incarnation,
+      partition: this.partition,
+      leaderEpoch: target.leaderEpoch,
+      round: this.#round,
+      sequence: sequence === 0 ? null : asProducerSequence(sequence),
+      timeoutMs: Math.max(0, command.deadlineMs - nowMs),
+      database: command.database,
+      respVersion: command.respVersion,
+      client: command.client,
+      command: item.bytes,
+    };
+    if (!this.#host.send(target.node, request)) {
+      this.#isOpen = false;
+      return false;
+    }
+    item.isSent = true;
+    if (!item.isInDoubt) item.leaderEpoch = target.leaderEpoch;
+    this.#sentBytes += item.command.command.length;
+    return true;
+  }
+
+  /** What was sent of it in this round is answered, or counts no more. */
+  #unsend(item: Item): void {
+    item.isSent = false;
+    this.#sentBytes -= item.command.command.length;
+    if (item.command.isWrite) this.#unanswered -= 1;
+  }
+}
