@@ -1,0 +1,98 @@
+import { expect } from 'chai';
+import { Cluster } from 'ioredis';
+import { createCluster } from 'redis';
+import { ClusterProcesses } from '../support/cluster/cluster-processes.ts';
+import {
+  type ClusterUnderTest,
+  ioredisClusterRound,
+  nodeRedisClusterRound,
+  pythonClusterRound,
+  redisCliClusterRound,
+} from '../support/cluster-client-rounds.ts';
+
+const START_MS_MAX = 60_000;
+const RESTART_MS_MAX = 60_000;
+
+describe('cluster clients with their defaults, on three nodes', function () {
+  this.timeout(START_MS_MAX);
+  let cluster: ClusterProcesses;
+
+  before(async () => {
+    cluster = await ClusterProcesses.start();
+  });
+  after(() => cluster?.destroy());
+
+  /** Each round begins at another node. */
+  const at = (node: number): ClusterUnderTest => ({
+    port: cluster.node(node).addresses.clusterPort,
+    move: () => undefined,
+  });
+
+  it('ioredis', () => ioredisClusterRound(at(1), 'ioredis'));
+  it('node-redis, RESP2', () => nodeRedisClusterRound(at(2), 'node2', 2));
+  it('node-redis, RESP3', () => nodeRedisClusterRound(at(3), 'node3', 3));
+  it('redis-cli -c, and its check of the cluster', () => redisCliClusterRound(at(2), 'cli'));
+  it('python3-redis', () => pythonClusterRound(at(3)));
+
+  describe('while a node is stopped in good order and started again', function () {
+    this.timeout(RESTART_MS_MAX);
+
+    interface Writer {
+      readonly set: (key: string, value: string) => Promise<unknown>;
+      readonly get: (key: string) => Promise<unknown>;
+    }
+
+    /** Writes until `isOver`; every key that was acknowledged must be there then. */
+    async function expectNothingSeen(name: string, { set, get }: Writer): Promise<void> {
+      let isOver = false;
+      const acknowledged: string[] = [];
+      const failures: string[] = [];
+      const write = async (writer: number): Promise<void> => {
+        for (let count = 0; !isOver; count += 1) {
+          const key = `${name}:${writer}:${count}`;
+          await set(key, key).then(
+            () => acknowledged.push(key),
+            (error: Error) => failures.push(error.message),
+          );
+        }
+      };
+      const writers = [1, 2, 3, 4].map(write);
+      await cluster.node(3).stop();
+      await cluster.ledByOthersThan([3]);
+      await cluster.node(3).start();
+      await cluster.whole();
+      isOver = true;
+      await Promise.all(writers);
+      expect(failures, 'errors that the client saw').to.deep.equal([]);
+      expect(acknowledged.length).to.be.above(100);
+      for (const key of acknowledged) expect(await get(key)).to.equal(key);
+    }
+
+    it('ioredis sees no error', async () => {
+      const client = new Cluster([{ host: '127.0.0.1', port: cluster.node(1).addresses.clusterPort }]);
+      try {
+        await expectNothingSeen('restart-ioredis', {
+          set: (key, value) => client.set(key, value),
+          get: (key) => client.get(key),
+        });
+      } finally {
+        client.disconnect();
+      }
+    });
+
+    it('node-redis sees no error', async () => {
+      const url = `redis://127.0.0.1:${cluster.node(1).addresses.clusterPort}`;
+      const client = createCluster({ rootNodes: [{ url }] });
+      client.on('error', () => undefined);
+      await client.connect();
+      try {
+        await expectNothingSeen('restart-node', {
+          set: (key, value) => client.set(key, value),
+          get: (key) => client.get(key),
+        });
+      } finally {
+        client.destroy();
+      }
+    });
+  });
+});
