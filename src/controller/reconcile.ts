@@ -210,13 +210,16 @@ function withoutStaleWish(draft: Draft, record: PartitionRecord): PartitionRecor
 
 /**
  * Tells who shuts down how much there is still to be done for it, whenever that number is another one than it was told.
+ * What it leads and nobody who stays could take over is not waited for: a whole cluster may stop at once.
  * Where something is being written it may be the very write that takes it out of the ISR, and the node the controller
  * itself, whose writes end with it.
  */
 function answerShutdowns(draft: Draft): void {
   for (const [node, { incarnation, told }] of draft.shuttingDown) {
     const remaining = [...draft.partitions.values()].filter(
-      ({ state, flight }) => state.leader === node || (flight !== null && state.isr.includes(node)),
+      ({ state, flight }) =>
+        (state.leader === node && hasStayingReplica(draft, state.replicas, node)) ||
+        (flight !== null && state.isr.includes(node)),
     ).length;
     if (remaining === told) continue;
     draft.shuttingDown.set(node, { incarnation, told: remaining });
@@ -227,4 +230,14 @@ function answerShutdowns(draft: Draft): void {
       message: { kind: 'shutdownReply', incarnation, controllerEpoch, remaining },
     });
   }
+}
+
+/** Another replica's node lives and does not shut down: it can take over now, or when it has caught up. */
+function hasStayingReplica(draft: Draft, replicas: readonly NodeId[], node: NodeId): boolean {
+  return replicas.some((other) => {
+    const incarnation = draft.aliveAs(other);
+    return (
+      other !== node && incarnation !== null && draft.shuttingDown.get(other)?.incarnation !== incarnation
+    );
+  });
 }
