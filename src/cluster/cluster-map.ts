@@ -129,14 +129,17 @@ function nodeRoute(
   };
 }
 
-/** Of the cluster's id and the node's number, so that every node gives the same one. */
+/**
+ * Of the node's number and the cluster's id, so that every node gives the same one. The number comes first: tools show
+ * the first eight digits.
+ */
 export function nodeName(clusterId: string, node: NodeId): string {
   const cluster = clusterId
     .toLowerCase()
     .replace(/[^0-9a-f]/g, '')
     .padEnd(32, '0')
     .slice(0, 32);
-  return cluster + node.toString(16).padStart(8, '0');
+  return node.toString(16).padStart(8, '0') + cluster;
 }
 
 /** `HOST:PORT`; an IPv6 address in brackets. Null for anything else. */

@@ -24,7 +24,7 @@ function world(options: FakeClusterOptions = {}): World {
   };
 }
 
-const nameOf = (node: number): string => `${CLUSTER_ID}0000000${node}`;
+const nameOf = (node: number): string => `0000000${node}${CLUSTER_ID}`;
 
 /** A reply as a tree; maps of RESP2 are flat arrays. */
 function tree(text: string): unknown {
