@@ -43,8 +43,15 @@ export function partBytes(part: FramePart): number {
   return varintBytes(tagOf(part.field)) + varintBytes(bytes) + bytes;
 }
 
-export function encodeFrame(parts: readonly FramePart[]): Buffer {
-  const frame = Buffer.allocUnsafe(parts.reduce((sum, part) => sum + partBytes(part), 0));
+/** Length of the frame that these make. */
+export const frameBytes = (parts: readonly FramePart[]): number =>
+  parts.reduce((sum, part) => sum + partBytes(part), 0);
+
+/** `frame`: where it is written, of just that length. */
+export function encodeFrame(
+  parts: readonly FramePart[],
+  frame: Buffer = Buffer.allocUnsafe(frameBytes(parts)),
+): Buffer {
   let at = 0;
   for (const part of parts) {
     at = putVarint(frame, at, tagOf(part.field));

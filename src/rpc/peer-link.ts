@@ -161,14 +161,18 @@ export class PeerLink {
     );
   }
 
+  /** Not later than a look that was meant for later. */
   #lookAfter(delayMs: number): void {
-    if (this.#isClosed || this.#timer !== null || this.#probe !== null) return;
-    if (delayMs === 0) this.#look();
-    else
-      this.#timer = this.#parts.clock.setTimer(delayMs, () => {
-        this.#timer = null;
-        this.#look();
-      });
+    if (this.#isClosed || this.#probe !== null) return;
+    if (delayMs === 0) {
+      this.#stopLooking();
+      this.#look();
+      return;
+    }
+    this.#timer ??= this.#parts.clock.setTimer(delayMs, () => {
+      this.#timer = null;
+      this.#look();
+    });
   }
 
   #look(): void {

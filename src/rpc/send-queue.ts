@@ -7,6 +7,10 @@ export interface FrameSink {
   write(frame: Buffer, done: () => void): void;
 }
 
+/** Below it memory comes from a pool. */
+const REUSED_BYTES_MIN = 4096;
+const NO_BYTES = Buffer.alloc(0);
+
 /**
  * What waits to be sent on one stream, in order and bounded. What comes within one turn, or while a frame is being
  * written, leaves in as few frames as possible.
@@ -16,6 +20,8 @@ export class SendQueue {
   readonly #bytesMax: number;
   #parts: FramePart[] = [];
   #bytes = 0;
+  /** Of the frame that is being written, if it is large. */
+  #reused = NO_BYTES;
   #sink: FrameSink | null = null;
   #isWriting = false;
   #isTurnAwaited = false;
@@ -57,6 +63,8 @@ export class SendQueue {
     this.#sink = null;
     this.#parts = [];
     this.#bytes = 0;
+    // Whoever wrote last may still hold it.
+    this.#reused = NO_BYTES;
     this.#tellDrained();
   }
 
@@ -109,7 +117,14 @@ export class SendQueue {
       count += 1;
     }
     this.#bytes -= bytes;
-    return encodeFrame(this.#parts.splice(0, count));
+    return encodeFrame(this.#parts.splice(0, count), this.#memory(bytes));
+  }
+
+  /** The memory of the frame before, which has been written: to ask for as much each time costs more than to copy it. */
+  #memory(bytes: number): Buffer {
+    if (bytes < REUSED_BYTES_MIN) return Buffer.allocUnsafe(bytes);
+    if (this.#reused.length < bytes) this.#reused = Buffer.allocUnsafeSlow(bytes);
+    return this.#reused.subarray(0, bytes);
   }
 
   #tellDrained(): void {
