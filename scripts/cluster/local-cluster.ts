@@ -2,14 +2,14 @@ import type { Address } from '../../src/config/address.ts';
 import { CaskadeError } from '../../src/model/errors.ts';
 import { ExitCode } from '../../src/model/exit-codes.ts';
 import type { ZooKeeperProcess } from '../zookeeper/zookeeper-process.ts';
-import { askOnce, clusterStateOf } from './cluster-state.ts';
+import { askOnce, type NodeView, viewOf, whatIsMissing } from './cluster-state.ts';
 import type { Say } from './find-zookeeper.ts';
 import { type NodePlan, portsOf } from './node-plan.ts';
 import { describeEnd, type NodeEnd, type NodeOutput, NodeProcess } from './node-process.ts';
 import { isTaken } from './port-probe.ts';
 
-/** From the last node's ready line until every partition has a leader. */
-const LEADERS_MS_MAX = 60_000;
+/** From the last node's ready line until every partition is led and takes writes. */
+const SERVE_MS_MAX = 60_000;
 const POLL_MS = 100;
 /** A log that must be read again may take minutes: then at least something is said. */
 const REMIND_MS = 10_000;
@@ -38,6 +38,8 @@ export class LocalCluster {
   readonly #nodes: NodeProcess[] = [];
   #zooKeeper: ZooKeeperProcess | null = null;
   #isStopping = false;
+  /** Why a client could be refused, as last seen. */
+  #missing: string | null = null;
 
   constructor(plans: readonly NodePlan[], doors: ClusterDoors) {
     this.#plans = plans;
@@ -67,7 +69,7 @@ export class LocalCluster {
     );
   }
 
-  /** True when every node serves and every partition has a leader; false when it was stopped. Throws StartFailure. */
+  /** True when every node serves, and every partition is led and takes writes; false when it was stopped. Throws StartFailure. */
   async start(): Promise<boolean> {
     if (this.#isStopping) return false;
     for (const [index, plan] of this.#plans.entries())
@@ -75,7 +77,7 @@ export class LocalCluster {
     const reminder = setInterval(() => this.#remind(), REMIND_MS);
     try {
       await Promise.all(this.#nodes.map((node) => Promise.race([node.ready, failWhenEnded(node)])));
-      await Promise.race([this.#haveLeaders(), ...this.#nodes.map(failWhenEnded)]);
+      await Promise.race([this.#serve(), ...this.#nodes.map(failWhenEnded)]);
     } finally {
       clearInterval(reminder);
     }
@@ -85,26 +87,30 @@ export class LocalCluster {
 
   #remind(): void {
     const waiting = this.#nodes.filter(({ isReady }) => !isReady).map(({ plan }) => plan.name);
-    this.#doors.say(waiting.length > 0 ? `waiting for ${waiting.join(', ')}` : 'waiting for leaders');
+    this.#doors.say(
+      waiting.length > 0
+        ? `waiting for ${waiting.join(', ')}`
+        : `waiting: ${this.#missing ?? 'nothing is missing'}`,
+    );
   }
 
-  async #haveLeaders(): Promise<void> {
-    const deadline = performance.now() + LEADERS_MS_MAX;
-    for (const { name, config } of this.#plans) {
-      const address = reachable(config.resp.host, config.resp.clusterPort || config.resp.port);
-      let state = await clusterStateOf(address);
-      while (state !== 'ok' && !this.#isStopping) {
-        if (performance.now() > deadline) {
-          const seconds = LEADERS_MS_MAX / 1000;
-          throw new StartFailure(
-            `after ${seconds} s ${name} still says cluster_state:${state ?? '(no answer)'}: a partition has no leader`,
-            ExitCode.failed,
-          );
-        }
-        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-        state = await clusterStateOf(address);
-      }
+  async #serve(): Promise<void> {
+    const deadline = performance.now() + SERVE_MS_MAX;
+    while (!this.#isStopping) {
+      this.#missing = await this.#whatIsMissing();
+      if (this.#missing === null) return;
+      if (performance.now() > deadline)
+        throw new StartFailure(`after ${SERVE_MS_MAX / 1000} s ${this.#missing}`, ExitCode.failed);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
+  }
+
+  async #whatIsMissing(): Promise<string | null> {
+    const views = this.#plans.map(async ({ name, config }): Promise<[string, NodeView]> => {
+      const { host, port, clusterPort } = config.resp;
+      return [name, await viewOf(reachable(host, clusterPort || port))];
+    });
+    return whatIsMissing(new Map(await Promise.all(views)), this.#plans[0]?.config.cluster.minInsync ?? 1);
   }
 
   /** Nothing restarts a dead node; its own command line, run again, brings it back. */

@@ -31,7 +31,7 @@ export const USAGE = `Usage: make cluster [NODES=3] [CHROOT=/caskade] [ARGS="opt
 
 Runs a cluster on this machine in the foreground until Ctrl-C: ZooKeeper, unless one answers, and the nodes of
 conf/cluster3, further ones by the same numbering. Says one line that begins with 'ready:' when every node serves and
-every partition has a leader. Data is kept.
+every partition takes writes. Data is kept.
 
   --nodes N            ${NODES_MIN} to ${NODES_MAX}, default ${NODES_MIN}
   --chroot PATH        where in ZooKeeper the cluster lies, default /caskade
@@ -41,7 +41,7 @@ every partition has a leader. Data is kept.
   --data DIR           where the nodes, and a ZooKeeper started here, keep their data; default ${DEFAULT_DATA}
   -h, --help           this text
 
-Exit codes: 0 stopped by Ctrl-C or SIGTERM; 1 the nodes serve, but not all partitions found a leader; 2 usage; 3 a
+Exit codes: 0 stopped by Ctrl-C or SIGTERM; 1 the nodes run, but not every partition takes writes; 2 usage; 3 a
 configuration is refused; 4 a port is taken (another cluster, as a rule); 5 a data directory; 6 no ZooKeeper, and none
 could be started or installed; 130 a second Ctrl-C. A node that cannot start ends all, with its exit code.
 `;

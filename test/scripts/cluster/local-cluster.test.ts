@@ -46,7 +46,7 @@ describe('the launcher of a cluster', () => {
 
   afterEach(() => cluster.stop());
 
-  it('is ready when every node serves and every partition has a leader', async () => {
+  it('is ready when every node serves and every slot has a leader', async () => {
     expect(await launch('leaderless').start()).to.equal(true);
     for (const name of ['node01', 'node02', 'node03']) expect(printed).to.include(`${name} | ready: fake`);
     const [first = 0, second, third] = plans.map(({ config }) => config.resp.port);
@@ -55,6 +55,12 @@ describe('the launcher of a cluster', () => {
       `plain clients ${first}, ${second}, ${third}; cluster clients ${first + 10}`,
     );
     expect(cluster.readyLine).to.include('ZooKeeper 127.0.0.1:2181/caskade');
+  });
+
+  it('a leader that takes no writes yet is waited for', async () => {
+    const startedMs = performance.now();
+    expect(await launch('lonely').start()).to.equal(true);
+    expect(performance.now() - startedMs).to.be.greaterThan(300);
   });
 
   it('a node that cannot start stops all, and its exit code is ours', async () => {
