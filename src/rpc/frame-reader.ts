@@ -1,3 +1,4 @@
+import { LIMITS } from '../model/limits.ts';
 import type { Fragment, Hello } from './generated/caskade/v1/common.ts';
 import { Reassembler, type WholeMessage } from './reassembler.ts';
 
@@ -32,12 +33,12 @@ export class FrameReader<Frame extends AnyFrame> {
 
   /** The Hello of a first frame; undefined: it has none. Throws `FrameError`. */
   first(bytes: Buffer): Hello | undefined {
-    return readable(() => this.#codec.decode(plain(bytes))).hello;
+    return this.#decode(bytes).hello;
   }
 
   /** Throws `FrameError`, and whatever the taker throws. */
   take(bytes: Buffer): void {
-    const frame = readable(() => this.#codec.decode(plain(bytes)));
+    const frame = this.#decode(bytes);
     const { fragment } = frame;
     if (fragment !== undefined) this.#takeFragment(fragment);
     this.#take(frame);
@@ -46,6 +47,13 @@ export class FrameReader<Frame extends AnyFrame> {
   /** The stream has ended: what is not whole will never be. */
   drop(): void {
     this.#fragments.drop();
+  }
+
+  /** The bound of gRPC is that of the largest message of any service. */
+  #decode(bytes: Buffer): Frame {
+    if (bytes.length > LIMITS.frameBytesReceivedMax)
+      throw new FrameError(`a frame has ${bytes.length} bytes, and may have ${LIMITS.frameBytesReceivedMax}`);
+    return readable(() => this.#codec.decode(plain(bytes)));
   }
 
   #takeFragment(fragment: Fragment): void {

@@ -69,7 +69,10 @@ export function statusOf(error: CaskadeError): ErrorStatus {
 }
 
 /** The error that a store has answered with; null: the status comes from the way there, or names an error that is not known here. */
-export function errorOf({ metadata, details }: Pick<ServiceError, 'metadata' | 'details'>): CaskadeError | null {
+export function errorOf({
+  metadata,
+  details,
+}: Pick<ServiceError, 'metadata' | 'details'>): CaskadeError | null {
   const code = CODES_BY_NUMBER.get(Number.parseInt(wordsOf(metadata, ERROR_KEY)[0] ?? '', 10));
   if (code === undefined) return null;
   if (code === 'inDoubt') return inDoubtOf(metadata, details);

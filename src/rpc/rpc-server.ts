@@ -1,12 +1,16 @@
 import {
+  logVerbosity,
   Server,
   ServerCredentials,
+  type ServerOptions,
   type ServiceDefinition,
+  setLogVerbosity,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Clock } from '../env/clock.ts';
+import { LIMITS } from '../model/limits.ts';
 import { formatAddress } from './address.ts';
 import { finishWithin } from './finish-within.ts';
 import { rpcListenError } from './listen-error.ts';
@@ -25,6 +29,8 @@ export interface RpcService {
   readonly name: string;
   readonly definition: ServiceDefinition;
   readonly implementation: UntypedServiceImplementation;
+  /** The largest message that it takes or gives, where that is above the frames of nodes. */
+  readonly messageBytesMax?: number;
   /** Ends the streams that would not end by themselves: the server stops. */
   endStreams(): void;
 }
@@ -34,13 +40,16 @@ export class RpcServer {
   readonly #options: RpcServerOptions;
   readonly #services: readonly RpcService[];
   readonly #clock: Clock;
-  readonly #server = new Server(SERVER_OPTIONS);
+  readonly #server: Server;
   readonly #health: HealthImplementation;
 
   constructor(options: RpcServerOptions, services: readonly RpcService[], clock: Clock) {
+    // What the library would write to the console is told by the errors that it gives.
+    setLogVerbosity(logVerbosity.NONE);
     this.#options = options;
     this.#services = services;
     this.#clock = clock;
+    this.#server = new Server(serverOptions(services));
     const names = ['', ...services.map(({ name }) => name)];
     this.#health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, 'NOT_SERVING'])));
     for (const { definition, implementation } of services)
@@ -78,4 +87,17 @@ export class RpcServer {
     await finishWithin(this.#clock, withinMs, [ended]);
     this.#server.forceShutdown();
   }
+}
+
+/** gRPC has one bound for all services of a server; frames of nodes are held to their own where they are read. */
+function serverOptions(services: readonly RpcService[]): ServerOptions {
+  const bytesMax = Math.max(
+    LIMITS.frameBytesReceivedMax,
+    ...services.map(({ messageBytesMax = 0 }) => messageBytesMax),
+  );
+  return {
+    ...SERVER_OPTIONS,
+    'grpc.max_receive_message_length': bytesMax,
+    'grpc.max_send_message_length': bytesMax,
+  };
 }

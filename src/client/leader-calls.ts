@@ -1,0 +1,153 @@
+import type { ServiceError } from '@grpc/grpc-js';
+import type { Clock } from '../env/clock.ts';
+import type { Random } from '../env/random.ts';
+import { CaskadeError, type ErrorCode } from '../model/errors.ts';
+import type { EpochMillis } from '../model/numbers.ts';
+import { NotLeaderError } from '../rpc/kv-errors.ts';
+import type { KeyValueMethod } from '../rpc/kv-methods.ts';
+import { slotOf } from '../rpc/slots.ts';
+import { errorOfCall, mayBeSentAgain } from './call-errors.ts';
+import { Channel } from './channel.ts';
+
+export interface LeaderCall<Response> {
+  readonly method: KeyValueMethod<Response>;
+  readonly bytes: Buffer;
+  readonly key: Uint8Array;
+  readonly isWrite: boolean;
+}
+
+const ATTEMPTS_MAX = 32;
+/** Redirections of one call that are followed at once: nodes that name each other are not asked in a circle. */
+const HINTS_MAX = 3;
+/** A server that says nothing does not use up the time of a call. */
+const CONNECT_MS_MAX = 1_000;
+const BACKOFF_MS_MIN = 20;
+const BACKOFF_MS_MAX = 500;
+
+/** Whoever was asked does not serve the key now; another one may know more. */
+const NOT_THERE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'connectionFailed',
+  'notLeader',
+  'noLeader',
+  'shuttingDown',
+]);
+
+/**
+ * Brings calls to the node that leads their key: where it was last, where somebody says that it is, else to one address
+ * after the other. What was refused is sent again, at most `ATTEMPTS_MAX` times and within the deadline; what is in
+ * doubt never.
+ */
+export class LeaderCalls {
+  readonly #addresses: readonly string[];
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #channels = new Map<string, Channel>();
+  /** By slot. */
+  readonly #leaders = new Map<number, string>();
+  #turn = 0;
+  #isClosed = false;
+
+  constructor(
+    addresses: readonly string[],
+    { clock, random }: { readonly clock: Clock; readonly random: Random },
+  ) {
+    if (addresses.length === 0) throw new CaskadeError('usage', 'there is no address of a server');
+    this.#addresses = addresses;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  async connect(timeoutMs: number): Promise<void> {
+    const untilMs = this.#clock.wallMs() + timeoutMs;
+    let failure: unknown;
+    for (const address of this.#addresses) {
+      try {
+        await this.#connected(address, untilMs);
+        return;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  async call<Response>(call: LeaderCall<Response>, timeoutMs: number): Promise<Response> {
+    const untilMs = (this.#clock.wallMs() + timeoutMs) as EpochMillis;
+    const slot = slotOf(call.key, 0, call.key.length);
+    let hints = 0;
+    for (let attempt = 1; ; attempt += 1) {
+      const address = this.#leaders.get(slot) ?? this.#nextAddress();
+      try {
+        const response = await this.#attempt(call, address, untilMs);
+        this.#leaders.set(slot, address);
+        return response;
+      } catch (error) {
+        if (!(error instanceof CaskadeError) || !mayBeSentAgain(error) || attempt >= ATTEMPTS_MAX)
+          throw error;
+        const isHint = this.#learn(slot, error);
+        if (isHint) hints += 1;
+        const delayMs = isHint && hints <= HINTS_MAX ? 0 : this.#backoffMs(attempt);
+        if (this.#isClosed || this.#clock.wallMs() + delayMs >= untilMs) throw error;
+        if (delayMs > 0) await this.#clock.sleep(delayMs);
+      }
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const channel of this.#channels.values()) channel.close();
+    this.#channels.clear();
+  }
+
+  async #attempt<Response>(
+    { method, bytes, isWrite }: LeaderCall<Response>,
+    address: string,
+    untilMs: EpochMillis,
+  ): Promise<Response> {
+    const channel = await this.#connected(address, untilMs);
+    try {
+      return await channel.call(method, bytes, untilMs);
+    } catch (error) {
+      throw errorOfCall(error as ServiceError, address, isWrite);
+    }
+  }
+
+  async #connected(address: string, untilMs: number): Promise<Channel> {
+    if (this.#isClosed) throw new CaskadeError('connectionFailed', 'not sent: the client was closed');
+    let channel = this.#channels.get(address);
+    if (channel === undefined) {
+      channel = new Channel(address);
+      this.#channels.set(address, channel);
+    }
+    try {
+      await channel.connect(Math.min(untilMs, this.#clock.wallMs() + CONNECT_MS_MAX));
+      return channel;
+    } catch (error) {
+      // The next one connects at once, and not when this one thinks that it is time to.
+      channel.close();
+      if (this.#channels.get(address) === channel) this.#channels.delete(address);
+      throw error;
+    }
+  }
+
+  /** True: somebody has said who leads. */
+  #learn(slot: number, error: CaskadeError): boolean {
+    if (error instanceof NotLeaderError) {
+      this.#leaders.set(slot, error.leader.address);
+      return true;
+    }
+    if (NOT_THERE.has(error.code)) this.#leaders.delete(slot);
+    return false;
+  }
+
+  #nextAddress(): string {
+    this.#turn += 1;
+    return this.#addresses[(this.#turn - 1) % this.#addresses.length] as string;
+  }
+
+  /** Between half and all of what doubles with every attempt. */
+  #backoffMs(attempt: number): number {
+    const wholeMs = Math.min(BACKOFF_MS_MIN * 2 ** (attempt - 1), BACKOFF_MS_MAX);
+    return wholeMs / 2 + this.#random.below(wholeMs / 2 + 1);
+  }
+}
