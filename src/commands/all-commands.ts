@@ -5,7 +5,7 @@ import { hello } from './connection/hello.ts';
 import { echo, ping, quit } from './connection/ping.ts';
 import { select } from './connection/select.ts';
 import { del, unlink } from './generic/del.ts';
-import { exists } from './generic/exists.ts';
+import { exists, touch } from './generic/exists.ts';
 import { expire, pexpire } from './generic/expire.ts';
 import { keys } from './generic/keys.ts';
 import { scan } from './generic/scan.ts';
@@ -56,6 +56,7 @@ export const ALL_COMMANDS: readonly CommandSpec[] = [
   pexpire,
   pttl,
   scan,
+  touch,
   ttl,
   type,
   unlink,

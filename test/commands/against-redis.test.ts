@@ -37,7 +37,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     del a | mset a 1 b 2 c 3 | del a b none | exists a b c | del c c c | del | unlink a | set a 1 | unlink a a
     mset a 1 b 2 c 3 d 4 e 5 f 6 g 7 h 8 i 9 | del a a b b c c d e f g h i i j | dbsize`,
   'existing and types': `
-    exists a | set a 1 | exists a a b a | exists | type a | type b | type | dbsize | dbsize x`,
+    exists a | touch a | set a 1 | exists a a b a | touch a a b a | touch | exists | type a | type b | type | dbsize | dbsize x`,
   expiring: `
     expire a 10 | set a 1 | ttl a | pttl none | ttl none | expire a 100 | ttl a | persist a | ttl a | persist a
     persist none | pexpire a 100000 | ttl a | expire a 0 | get a | set a 1 | expire a -1 | exists a | set a 1

@@ -264,6 +264,8 @@ describe('what depends on the listener', () => {
     expect(tree(plain.run('hello'))).to.include('standalone');
     expect(fieldsOf(client.run('info'))).to.include({ redis_mode: 'cluster', cluster_enabled: '1' });
     expect(fieldsOf(plain.run('info'))).to.include({ redis_mode: 'standalone', cluster_enabled: '0' });
+    expect(client.run('config', 'get', 'cluster-enabled')).to.contain('yes');
+    expect(plain.run('config', 'get', 'cluster-enabled')).to.contain('no');
     expect(client.run('select', '1')).to.equal('-ERR SELECT is not allowed in cluster mode\r\n');
     expect(client.run('select', '0')).to.equal('+OK\r\n');
     expect(plain.run('select', '1')).to.equal('-ERR DB index is out of range\r\n');

@@ -30,3 +30,11 @@ export const exists = {
   arguments: [KEYS_ARGUMENT],
   run,
 } satisfies CommandSpec;
+
+/** Nothing is evicted, so nobody keeps when a key was last used. */
+export const touch = {
+  ...exists,
+  name: 'touch',
+  since: '3.2.1',
+  summary: 'Counts how many of the keys exist, as EXISTS does; when they were last used is not kept.',
+} satisfies CommandSpec;

@@ -1,5 +1,5 @@
 import { LIMITS } from '../../model/limits.ts';
-import type { ServerPorts } from '../ports.ts';
+import { modeOf, type ServerPorts } from '../ports.ts';
 
 /** How Redis names what the flush mode does. */
 const APPENDFSYNC: Readonly<Record<string, string>> = { always: 'always', interval: 'everysec', os: 'no' };
@@ -15,7 +15,8 @@ export function redisSettings(server: ServerPorts, own: ReadonlyMap<string, stri
     ['appendfsync', APPENDFSYNC[stats.flushMode] ?? 'always'],
     ['appendonly', 'yes'],
     ['bind', own.get('resp.host') ?? ''],
-    ['cluster-enabled', 'no'],
+    ['cluster-enabled', modeOf(server) === 'cluster' ? 'yes' : 'no'],
+    ['cluster-require-full-coverage', 'no'],
     ['databases', String(LIMITS.databasesMax)],
     ['dir', stats.dataDirectory],
     ['io-threads', '1'],
