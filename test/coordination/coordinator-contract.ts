@@ -14,10 +14,14 @@ export interface ContractSubject {
 
 const WAIT_MS_MAX = 5_000;
 
-export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+export async function until(
+  holds: () => boolean | Promise<boolean>,
+  what: string | (() => string),
+): Promise<void> {
   const deadline = performance.now() + WAIT_MS_MAX;
   while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`${what}: not within ${WAIT_MS_MAX} ms`);
+    if (performance.now() > deadline)
+      throw new Error(`${typeof what === 'string' ? what : what()}: not within ${WAIT_MS_MAX} ms`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

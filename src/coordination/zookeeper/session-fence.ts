@@ -1,48 +1,81 @@
-import type { Clock } from '../../env/clock.ts';
+import type { Clock, Timer } from '../../env/clock.ts';
 import type { ClientFactory, ClientOptions, SessionIdentity, ZooKeeperClient } from './zookeeper-client.ts';
 
 export interface FenceOptions {
   readonly createClient: ClientFactory;
   readonly clock: Clock;
-  /** How to connect; the session is that of `end`. */
+  /** How to connect; the session is the one to end. */
   readonly client: Omit<ClientOptions, 'identity'>;
   /** After this long whoever waits goes on, and the session ends by itself. */
   readonly msMax: number;
 }
 
-export type FenceResult = 'ended' | 'expired' | 'unreached';
+/** `ended`: a server has said that there is no such session any more. */
+export type FenceResult = 'ended' | 'unreached';
 
 /** So many servers may hang at their connect within the time there is. */
 const ATTEMPTS_MIN = 4;
 
 /**
- * Ends a session that another client has left behind (W10, H15), by taking it over: its ephemeral nodes go at once, and
- * whoever still uses it learns that it has expired. Never rejects.
+ * Ends a session that another client has left behind (W10, H15), by taking it over and closing it: its ephemeral nodes go
+ * at once, and whoever still uses it learns that it has expired. It takes it over again until a server says that it is no
+ * more: a client that still lives may take it back before our close arrives. Never rejects.
  */
 export function endSession(identity: SessionIdentity, options: FenceOptions): Promise<FenceResult> {
-  const { clock, msMax } = options;
   return new Promise((resolve) => {
-    const finish = (result: FenceResult): void => {
-      deadline.cancel();
-      wedge.cancel();
-      clock.atTurnEnd(() => client.discard());
-      resolve(result);
-    };
-    const client: ZooKeeperClient = options.createClient(
-      { ...options.client, identity },
+    const fence = new Fence(identity, options, resolve);
+    fence.attempt();
+  });
+}
+
+class Fence {
+  readonly #identity: SessionIdentity;
+  readonly #options: FenceOptions;
+  readonly #resolve: (result: FenceResult) => void;
+  readonly #deadline: Timer;
+  #wedge: Timer;
+  #client: ZooKeeperClient | null = null;
+  #isOver = false;
+
+  constructor(identity: SessionIdentity, options: FenceOptions, resolve: (result: FenceResult) => void) {
+    this.#identity = identity;
+    this.#options = options;
+    this.#resolve = resolve;
+    const { clock, msMax } = options;
+    this.#deadline = clock.setTimer(msMax, () => this.#finish('unreached'));
+    this.#wedge = clock.setTimer(msMax / ATTEMPTS_MIN, () => this.#unwedge());
+  }
+
+  attempt(): void {
+    if (this.#isOver) return;
+    this.#client?.discard();
+    const { createClient, clock } = this.#options;
+    const client: ZooKeeperClient = createClient(
+      { ...this.#options.client, identity: this.#identity },
       {
         connected: () => clock.atTurnEnd(() => client.sendClose()),
         disconnected: () => {},
-        expired: () => finish('expired'),
-        closed: () => finish('ended'),
+        expired: () => this.#finish('ended'),
+        closed: () => clock.atTurnEnd(() => this.attempt()),
       },
     );
-    const deadline = clock.setTimer(msMax, () => finish('unreached'));
-    const unwedge = (): void => {
-      if (!client.isConnected) client.drop('no answer to the connect');
-      wedge = clock.setTimer(msMax / ATTEMPTS_MIN, unwedge);
-    };
-    let wedge = clock.setTimer(msMax / ATTEMPTS_MIN, unwedge);
+    this.#client = client;
     client.connect();
-  });
+  }
+
+  #unwedge(): void {
+    const { clock, msMax } = this.#options;
+    if (this.#client?.isConnected === false) this.#client.drop('no answer to the connect');
+    this.#wedge = clock.setTimer(msMax / ATTEMPTS_MIN, () => this.#unwedge());
+  }
+
+  #finish(result: FenceResult): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#deadline.cancel();
+    this.#wedge.cancel();
+    // Never from inside an event of the library (W5).
+    this.#options.clock.atTurnEnd(() => this.#client?.discard());
+    this.#resolve(result);
+  }
 }

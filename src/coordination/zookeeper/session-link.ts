@@ -182,6 +182,7 @@ export class SessionLink {
 
   #onConnected(): void {
     const { clock } = this.#doors;
+    if (!this.#hasSession) this.#warnOfTimeout();
     this.#hasSession = true;
     this.#lastReplyMs = clock.monotonicMs();
     this.#lastReachedMs = this.#lastReplyMs;
@@ -190,6 +191,13 @@ export class SessionLink {
       if (this.#closing === null) void this.#enter();
       else this.#client?.sendClose();
     });
+  }
+
+  #warnOfTimeout(): void {
+    const [asked, granted] = [this.#settings.sessionTimeoutMs, this.timeoutMs];
+    if (granted === asked) return;
+    const text = `zookeeper.sessionTimeoutMs is ${asked}ms, and ZooKeeper grants ${granted}ms: it allows 2 to 20 of its ticks`;
+    this.#logger.warn({ asked, granted }, text);
   }
 
   /** The first connection is announced when the chroot is there and the session was saved. */
@@ -201,8 +209,6 @@ export class SessionLink {
       this.#isPreparing = false;
     }
     if (!this.#isPrepared || !this.#queue.isOpen || this.#closing !== null) return;
-    const { server, timeoutMs } = this;
-    this.#logger.info({ session: this.#sessionName, server, timeoutMs }, 'connected to ZooKeeper');
     this.#become('connected');
   }
 
@@ -323,7 +329,9 @@ export class SessionLink {
 
   #become(state: SessionState): void {
     if (this.#state === state || this.#state === 'lost') return;
-    if (state === 'suspended') this.#logger.warn({ server: this.server }, 'ZooKeeper is out of reach');
+    const fields = { session: this.#sessionName, server: this.server };
+    if (state === 'suspended') this.#logger.warn(fields, 'ZooKeeper is out of reach');
+    if (state === 'connected') this.#logger.info(fields, 'connected to ZooKeeper');
     this.#state = state;
     this.#hooks.changed(state);
   }

@@ -74,9 +74,13 @@ export class Watchdog {
     const intervalMs = this.#timeoutMs() / TICKS_PER_TIMEOUT;
     const dueMs = this.#clock.monotonicMs() + intervalMs;
     this.#timer = this.#clock.setTimer(intervalMs, () => {
-      this.#wasLate = !this.#wasLate && this.#clock.monotonicMs() - dueMs > intervalMs;
+      const isLate = !this.#wasLate && this.#clock.monotonicMs() - dueMs > intervalMs;
+      this.#wasLate = isLate;
       this.start();
-      this.#onTick(this.#wasLate);
+      // After the sockets that are ready were read: the answer may be there already.
+      this.#clock.atTurnEnd(() => {
+        if (this.#timer !== null) this.#onTick(isLate);
+      });
     });
   }
 

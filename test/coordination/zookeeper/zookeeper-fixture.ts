@@ -5,7 +5,7 @@ import {
 } from '../../../src/coordination/zookeeper/zookeeper-coordinator.ts';
 import { SystemClock } from '../../../src/env/clock.ts';
 import { MemoryFileSystem } from '../../../src/env/memory-file-system.ts';
-import { SystemRandom } from '../../../src/env/random.ts';
+import { type Random, SystemRandom } from '../../../src/env/random.ts';
 import { CollectingLogger } from '../../support/collecting-logger.ts';
 
 const DIRECTORY = '/node';
@@ -24,6 +24,7 @@ export interface Fixture {
 export async function zooKeeperFixture(
   servers: readonly string[],
   changed: Partial<ZooKeeperSettings> = {},
+  random: Random = new SystemRandom(),
 ): Promise<Fixture> {
   chroots += 1;
   const settings: ZooKeeperSettings = {
@@ -37,7 +38,7 @@ export async function zooKeeperFixture(
   const fileSystem = new MemoryFileSystem();
   await fileSystem.makeDirectory(settings.dataDirectory);
   const logger = new CollectingLogger();
-  const doors = { clock: new SystemClock(), random: new SystemRandom(), logger, fileSystem };
+  const doors = { clock: new SystemClock(), random, logger, fileSystem };
   const start = (): ZooKeeperCoordinator => new ZooKeeperCoordinator(settings, doors);
   return { coordinator: start(), logger, settings, doors, restarted: start };
 }
