@@ -77,6 +77,7 @@ function openDestination(options: LoggerOptions): LogDestination {
     colorize: isTerminal && process.env.NO_COLOR === undefined,
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: 'component',
+    singleLine: true,
     messageFormat: '{if component}{component}: {end}{msg}',
   });
   return { write: (line) => lines.write(prettify(line)) };

@@ -56,8 +56,10 @@ describe('the log', () => {
     const { logger, lines } = capture({ pretty: true });
     logger.info({ component: 'server' }, 'ready');
     logger.info({}, 'no component');
+    logger.info({ component: 'replica', partition: 1, leaderEpoch: 2 }, 'leads');
     expect(lines[0]).to.match(/^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: server: ready\n$/);
     expect(lines[1]).to.contain('INFO: no component');
+    expect(lines[2]).to.match(/INFO: replica: leads \{"partition":1,"leaderEpoch":2\}\n$/);
   });
 });
 
