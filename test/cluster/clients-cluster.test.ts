@@ -9,6 +9,7 @@ import {
   pythonClusterRound,
   redisCliClusterRound,
 } from '../support/cluster-client-rounds.ts';
+import { eventually, type PlainReply, plain, withClient } from '../support/pipelined-client.ts';
 
 const START_MS_MAX = 60_000;
 const RESTART_MS_MAX = 60_000;
@@ -33,6 +34,44 @@ describe('cluster clients with their defaults, on three nodes', function () {
   it('node-redis, RESP3', () => nodeRedisClusterRound(at(3), 'node3', 3));
   it('redis-cli -c, and its check of the cluster', () => redisCliClusterRound(at(2), 'cli'));
   it('python3-redis', () => pythonClusterRound(at(3)));
+
+  describe('single connections', () => {
+    const KEY = 'followed';
+
+    /** Replies of a listener for cluster clients. */
+    function ask(clusterPort: number, ...commands: readonly (readonly string[])[]): Promise<PlainReply[]> {
+      return withClient(clusterPort, async (client) => (await client.pipeline(commands)).map(plain));
+    }
+
+    it('READONLY reads at a follower what the leader has committed', async () => {
+      const ports = cluster.nodes.map(({ addresses }) => addresses.clusterPort);
+      const written = await Promise.all(ports.map((port) => ask(port, ['set', KEY, 'v'])));
+      expect(written.filter(([reply]) => reply === 'OK').length).to.equal(1);
+      const read = await Promise.all(ports.map((port) => ask(port, ['get', KEY])));
+      expect(read.filter(([reply]) => String(reply).startsWith('MOVED ')).length).to.equal(2);
+      for (const port of ports) {
+        // The word of the commit comes to a follower with its next fetch.
+        await eventually('read at every node', async () => {
+          const [, value] = await ask(port, ['readonly'], ['get', KEY]);
+          return value === 'v';
+        });
+      }
+    });
+
+    it('WAIT finds both followers', async () => {
+      for (const { addresses } of cluster.nodes) {
+        const keys = Array.from({ length: 60 }, (_, index) => ['set', `${index}:wait`, 'v']);
+        const replies = await ask(
+          addresses.clusterPort,
+          ...keys,
+          ['wait', '2', '1000'],
+          ['waitaof', '1', '2', '1000'],
+        );
+        expect(replies).to.include('OK');
+        expect(replies.slice(-2)).to.deep.equal([2, [1, 2]]);
+      }
+    });
+  });
 
   describe('while a node is stopped in good order and started again', function () {
     this.timeout(RESTART_MS_MAX);
