@@ -63,7 +63,19 @@ export class LocalCluster {
     if (this.#isStopping) return zooKeeper.stop();
     zooKeeper.ended().then(
       () => {
-        if (!this.#isStopping) this.#doors.say(`ZooKeeper ended by itself; its log: ${zooKeeper.logPath}`);
+        const { clientPort, directory, logPath } = zooKeeper;
+        const words = [
+          'node',
+          'dist/scripts/zookeeper/main.js',
+          '--port',
+          String(clientPort),
+          '--data',
+          directory,
+        ];
+        if (!this.#isStopping)
+          this.#doors.say(
+            `ZooKeeper ended by itself (its log: ${logPath}); this brings it back: ${words.map(quoted).join(' ')}`,
+          );
       },
       () => {},
     );
