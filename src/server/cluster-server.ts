@@ -1,20 +1,17 @@
-import { AddressName, ClusterRouter, hostPort } from '../cluster/index.ts';
-import { ClusterPlacement } from '../commands/cluster-placement.ts';
-import { Executor } from '../commands/executor.ts';
-import type { ClusterPort, ListenerKind } from '../commands/ports.ts';
+import { AddressName, hostPort } from '../cluster/index.ts';
 import type { Config } from '../config/table.ts';
 import { CONTROLLER_RULES } from '../controller/rules/rules.ts';
 import type { DirectoryLock } from '../env/directory-lock.ts';
 import { CaskadeError } from '../model/errors.ts';
 import { ExitCode } from '../model/exit-codes.ts';
-import { asNodeId, type Incarnation, type PartitionId } from '../model/numbers.ts';
+import type { Incarnation } from '../model/numbers.ts';
 import type { ClusterFacts } from '../model/partition-state.ts';
 import { VERSION } from '../model/version.ts';
 import type { MetricsServer } from '../network/metrics-server.ts';
-import { RespServer } from '../network/resp-server.ts';
 import { RULES } from '../replication/rules/rules.ts';
 import { ClusterNode, type ClusterRules } from './cluster-node.ts';
 import { clusterNodeSettings } from './cluster-settings.ts';
+import { CommandSide } from './command-side.ts';
 import { coordinatorOf } from './coordinator-of.ts';
 import { refuseLoneData } from './kind-of-directory.ts';
 import { PeerSide } from './peer-side.ts';
@@ -26,7 +23,6 @@ import {
   type ServerDoors,
   type ServerNotes,
   type ServerParts,
-  STOP_MS_MAX,
   serveMetrics,
 } from './server-parts.ts';
 
@@ -66,18 +62,12 @@ export async function startClusterServer(
   }
 }
 
-/** What is open, in the order in which it is closed. */
+/** What is open, once all of it is. */
 interface OpenParts {
   readonly node: ClusterNode;
-  readonly router: ClusterRouter;
+  readonly commands: CommandSide;
   readonly parts: ServerParts;
-  readonly listeners: readonly RespServer[];
   readonly metrics: MetricsServer | null;
-}
-
-interface Listeners {
-  readonly plain: RespServer;
-  readonly cluster: RespServer | null;
 }
 
 class Member implements ClusterServer {
@@ -102,7 +92,7 @@ class Member implements ClusterServer {
     this.#config = config;
     this.#doors = doors;
     this.#lock = lock;
-    this.#peers = new PeerSide(config, doors, () => ({ services: [], followers: [] }));
+    this.#peers = new PeerSide(config, doors);
     this.joined = new Promise((resolve) => {
       this.#tellJoined = resolve;
     });
@@ -122,7 +112,6 @@ class Member implements ClusterServer {
     const config = this.#config;
     const { clock } = this.#doors;
     const startedAtMs = clock.monotonicMs();
-    const rpc = await this.#peers.listen();
     const node = await ClusterNode.open(clusterNodeSettings(config), rules, {
       ...this.#doors,
       coordinator: coordinatorOf(config, this.#doors),
@@ -130,19 +119,18 @@ class Member implements ClusterServer {
       joined: (facts, incarnation) => this.#onJoined(facts, incarnation),
       fatal: (error) => this.#onFatal(error),
     });
-    const { metadata } = node.replicas;
-    const leading = (partition: Parameters<typeof node.replicas.leading>[0]) =>
-      node.replicas.leading(partition);
-    const router = new ClusterRouter({ self: asNodeId(config.node.id), metadata, leading });
-    const parts = newServerParts({ config, notes, doors: this.#doors, startedAtMs, shutdown });
-    const { plain, cluster } = this.#newListeners(node, router, parts);
-    const listeners = cluster === null ? [plain] : [plain, cluster];
-    const metrics = await serveMetrics(config, { router, store: node.replicas, ...parts });
-    this.#open = { node, router, parts, listeners, metrics };
-    this.#peers.attach(node, metadata);
-    this.port = await plain.listen();
+    const doors = this.#doors;
+    const parts = newServerParts({ config, notes, doors, startedAtMs, shutdown });
+    const { identity } = this.#peers;
+    const commands = new CommandSide({ config, doors, node, identity, parts });
+    this.#open = { node, commands, parts, metrics: null };
+    this.#peers.attach(node, commands.links);
+    const rpc = await this.#peers.listen(commands.services);
+    this.port = await commands.plain.listen();
     parts.stats.port = this.port;
-    const clusterPort = await cluster?.listen();
+    const clusterPort = await commands.cluster?.listen();
+    const metrics = await serveMetrics(config, { router: commands.router, store: node.replicas, ...parts });
+    this.#open = { node, commands, parts, metrics };
     parts.loopLag.start();
     node.start(this.#addresses(rpc, this.port, clusterPort));
   }
@@ -177,46 +165,15 @@ class Member implements ClusterServer {
     return ExitCode.ok;
   }
 
-  async #close({ node, router, parts, listeners, metrics }: OpenParts): Promise<void> {
+  async #close({ node, commands, parts, metrics }: OpenParts): Promise<void> {
     await metrics?.stop();
     if (this.hasJoined && !this.#hasFailed) await node.relieve();
-    const stopped = await Promise.all(listeners.map((listener) => listener.stop(STOP_MS_MAX)));
-    const cutCount = stopped.reduce((sum, report) => sum + report.cutCount, 0);
+    const cutCount = await commands.stop();
     if (cutCount > 0)
       this.#doors.logger.warn({ component: 'server', cutCount }, 'clients were cut off before their answer');
     await node.stop();
-    router.stop();
+    commands.close();
     parts.loopLag.stop();
-  }
-
-  // The begin
-
-  #newListeners(node: ClusterNode, router: ClusterRouter, parts: ServerParts): Listeners {
-    const { clock, logger } = this.#doors;
-    const { host, port, clusterPort, idleTimeoutMs } = this.#config.resp;
-    const { table, counters, registry } = parts;
-    const readStale = (partition: PartitionId) =>
-      node.replicas.readStale(partition, this.#config.replication.lagMsMax);
-    const executor = new Executor(table, counters, new ClusterPlacement({ router, readStale }));
-    const shared = { router, registry, clock, logger };
-    const newServer = (listener: ListenerKind, port: number): RespServer => {
-      const ports = { ...parts.ports, cluster: this.#clusterPort(node, router, listener) };
-      return new RespServer({ host, port, idleTimeoutMs }, { executor, ports, ...shared });
-    };
-    const plain = newServer('plain', port);
-    return { plain, cluster: clusterPort === 0 ? null : newServer('cluster', clusterPort) };
-  }
-
-  #clusterPort(node: ClusterNode, router: ClusterRouter, listener: ListenerKind): ClusterPort {
-    const { replication, resp } = this.#config;
-    return {
-      listener,
-      source: router,
-      announcesReplicas: resp.announceReplicas,
-      writeTimeoutMs: replication.writeTimeoutMs,
-      replica: (partition) => node.replicas.replica(partition)?.reader.ends ?? null,
-      links: () => [],
-    };
   }
 
   #addresses(rpc: string, port: number, clusterPort: number | undefined): Readonly<Record<string, string>> {
@@ -233,7 +190,7 @@ class Member implements ClusterServer {
   #onJoined({ clusterId }: ClusterFacts, incarnation: Incarnation): void {
     if (this.#incarnation === incarnation) return;
     this.#incarnation = incarnation;
-    this.#peers.joined(incarnation);
+    this.#peers.joined();
     const fields = { component: 'server', clusterId, incarnation, version: VERSION };
     this.#doors.logger.info(fields, `node ${this.#config.node.id} is a member of the cluster`);
     if (this.hasJoined) return;

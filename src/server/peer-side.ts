@@ -2,10 +2,9 @@ import { AddressName } from '../cluster/index.ts';
 import { formatAddress } from '../config/address.ts';
 import type { Config } from '../config/table.ts';
 import type { ControlMessage } from '../model/control-messages.ts';
-import { asIncarnation, asNodeId, type Incarnation, type NodeId } from '../model/numbers.ts';
+import { asIncarnation, asNodeId, type NodeId } from '../model/numbers.ts';
 import type { NodeRegistration } from '../model/partition-state.ts';
 import type { PeerMessage } from '../replication/messages.ts';
-import type { ClusterMetadata } from '../replication/node/cluster-metadata.ts';
 import type { NodeIdentity } from '../rpc/hello.ts';
 import type { PeerAddress } from '../rpc/peer-link.ts';
 import { PeerNetwork } from '../rpc/peer-network.ts';
@@ -25,47 +24,32 @@ export interface PeerFollower {
 }
 
 /**
- * This node among the others: listens for them, knows where they are, and carries what nodes say to each other. The
+ * This node among the others: knows where they are, carries what nodes say to each other, and listens for them. The
  * node itself is attached when it is open; what comes before that is dropped, as it would be on the way.
  */
 export class PeerSide implements NodeTransport {
   readonly identity: NodeIdentity;
   readonly #config: Config;
+  readonly #doors: ServerDoors;
   readonly #network: PeerNetwork;
-  readonly #peerService: PeerService;
-  readonly #server: RpcServer;
   readonly #followers: PeerFollower[];
+  #server: RpcServer | null = null;
   #node: ClusterNode | null = null;
   #nodes: readonly NodeRegistration[] = [];
-  #incarnation: Incarnation | null = null;
+  #isIntroduced = false;
 
-  /** `services` and `followers` beside replication's. */
-  constructor(
-    config: Config,
-    doors: ServerDoors,
-    newParts: (identity: NodeIdentity) => {
-      readonly services: readonly RpcService[];
-      readonly followers: readonly PeerFollower[];
-    },
-  ) {
+  constructor(config: Config, doors: ServerDoors) {
     this.#config = config;
-    const nodeId = asNodeId(config.node.id);
+    this.#doors = doors;
     this.identity = {
-      nodeId,
+      nodeId: asNodeId(config.node.id),
       clusterId: () => this.#node?.clusterId ?? null,
       incarnation: () => this.#node?.replicas.incarnation ?? asIncarnation(0),
     };
     this.#network = new PeerNetwork(this.identity, doors, {
       refused: (node) => this.#node?.peerRefused(node),
     });
-    this.#peerService = new PeerService(this.identity, doors, {
-      receivePeer: (message) => this.#node?.receivePeer(message),
-      receiveControl: (message) => this.#node?.receiveControl(message),
-    });
-    const { services, followers } = newParts(this.identity);
-    this.#followers = [this.#network, ...followers];
-    const { host, port } = config.rpc;
-    this.#server = new RpcServer({ host, port }, [this.#peerService, ...services], doors.clock);
+    this.#followers = [this.#network];
   }
 
   sendPeer(to: NodeId, message: PeerMessage): void {
@@ -76,15 +60,11 @@ export class PeerSide implements NodeTransport {
     this.#network.sendControl(to, message);
   }
 
-  /** Resolves with the address that others are to be told. */
-  async listen(): Promise<string> {
-    const port = await this.#server.listen();
-    const { host, advertised } = this.#config.rpc;
-    return advertised === '' ? formatAddress({ host, port }) : advertised;
-  }
-
-  attach(node: ClusterNode, metadata: ClusterMetadata): void {
+  /** What follows who is alive, beside replication. */
+  attach(node: ClusterNode, ...followers: readonly PeerFollower[]): void {
     this.#node = node;
+    this.#followers.push(...followers);
+    const { metadata } = node.replicas;
     metadata.onChange(() => {
       if (metadata.nodes === this.#nodes) return;
       this.#nodes = metadata.nodes;
@@ -93,16 +73,28 @@ export class PeerSide implements NodeTransport {
     });
   }
 
+  /** Listens for other nodes, and for whoever speaks `services`. Resolves with the address that others are to be told. */
+  async listen(services: readonly RpcService[]): Promise<string> {
+    const { host, port, advertised } = this.#config.rpc;
+    const peers = new PeerService(this.identity, this.#doors, {
+      receivePeer: (message) => this.#node?.receivePeer(message),
+      receiveControl: (message) => this.#node?.receiveControl(message),
+    });
+    this.#server = new RpcServer({ host, port }, [peers, ...services], this.#doors.clock);
+    const bound = await this.#server.listen();
+    return advertised === '' ? formatAddress({ host, port: bound }) : advertised;
+  }
+
   /** A life of the node has begun: it stands in the coordinator. */
-  joined(incarnation: Incarnation): void {
-    if (this.#incarnation !== null) for (const follower of this.#followers) follower.identityChanged();
-    this.#incarnation = incarnation;
-    this.#server.setServing(true);
+  joined(): void {
+    if (this.#isIntroduced) for (const follower of this.#followers) follower.identityChanged();
+    this.#isIntroduced = true;
+    this.#server?.setServing(true);
   }
 
   async stop(): Promise<void> {
     await Promise.all(this.#followers.map((follower) => follower.stop(STOP_MS_MAX)));
-    await this.#server.stop(STOP_MS_MAX);
+    await this.#server?.stop(STOP_MS_MAX);
   }
 }
 
