@@ -11,7 +11,7 @@ export type WriteGuarantee = 'committed' | 'leaderDiskOnly' | 'leaderMemoryOnly'
 export interface KeyVersion {
   readonly partition: number;
   readonly leaderEpoch: number;
-  /** Null: there is no record of the key. */
+  /** Null: no record of the key is known (any more). */
   readonly offset: number | null;
 }
 

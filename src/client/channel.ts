@@ -14,6 +14,7 @@ const OPTIONS: ChannelOptions = {
   'grpc.service_config_disable_resolution': 1,
   'grpc.enable_http_proxy': 0,
   'grpc.use_local_subchannel_pool': 1,
+  'grpc.enable_channelz': 0,
   // The server has the bound.
   'grpc.max_receive_message_length': -1,
   'grpc.max_send_message_length': -1,

@@ -47,7 +47,7 @@ export interface Version {
   readonly partition: number;
   /** Of the leader that answers: in an answer to a write the epoch of its record, in one to a read that or a later one. */
   readonly leaderEpoch: number;
-  /** Absent: there is no record of the key. */
+  /** Absent: no record of the key is known, for it was never written, or is gone long enough that this was forgotten. */
   readonly offset?: number | undefined;
 }
 
