@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { diskError, PosixError, syncError } from '../../src/env/disk-errors.ts';
 import { NodeFileSystem } from '../../src/env/node-file-system.ts';
+import { replaceFile } from '../../src/env/replace-file.ts';
 import { CaskadeError, type ErrorCode } from '../../src/model/errors.ts';
 
 const SMALL = new Uint8Array(100);
@@ -75,6 +76,13 @@ describe('the faults of a real disk', () => {
     await (await fileSystem.open(path, 'create')).close();
     expect((await stat(path)).mode & 0o007).to.equal(0);
     expect((await stat(join(directory, 'deep'))).mode & 0o007).to.equal(0);
+  });
+
+  it('writes a secret that nobody but its owner can read, replaced or not', async () => {
+    const path = join(directory, 'secret');
+    await replaceFile(fileSystem, path, Buffer.from('one'), undefined, 'owner');
+    await replaceFile(fileSystem, path, Buffer.from('two'), undefined, 'owner');
+    expect((await stat(path)).mode & 0o777).to.equal(0o600);
   });
 });
 
