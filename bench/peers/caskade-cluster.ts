@@ -5,7 +5,7 @@ import type { PartitionState } from '../../src/model/partition-state.ts';
 import { ZooKeeperView } from '../../test/support/cluster/zookeeper-view.ts';
 import { freePorts } from '../../test/support/free-ports.ts';
 import type { Routes } from '../cluster/load/load-client.ts';
-import { clusterSlots, keyInRange, routesBySlot } from './cluster-slots.ts';
+import { clusterSlots, keyInRange, routesBySlot, SLOT_COUNT, type SlotRange } from './cluster-slots.ts';
 import { cpuSecondsOfAll, endAll, eventually, newPeerDirectory } from './peer.ts';
 import { PeerProcess } from './peer-process.ts';
 import type { ClusterMember, Shard, ShardCluster, Victim } from './shard-cluster.ts';
@@ -20,6 +20,8 @@ const ZOOKEEPER_TICK_MS = 2_000;
 export interface CaskadeClusterOptions {
   /** Default: that of conf/cluster3. */
   readonly partitions?: number;
+  /** Default: warnings. */
+  readonly logLevel?: 'info' | 'warn';
   /** Further flags of every node. */
   readonly flags?: readonly string[];
   /** Of Node, for the first node only: `--cpu-prof`. */
@@ -74,19 +76,28 @@ export class CaskadeCluster implements ShardCluster {
     );
     const members = await Promise.all(starting);
     const view = new ZooKeeperView([zooKeeper.address], CHROOT);
-    await eventually(
-      'every partition is led and in sync',
-      async () => isWhole(await view.partitions()),
-      WHOLE_MS_MAX,
-    );
+    const whole = async (): Promise<boolean> => isWhole(await view.partitions());
+    await eventually('every partition is led and in sync', whole, WHOLE_MS_MAX).catch((error: unknown) => {
+      const said = members.map(({ process }) => `${process.name}: ${process.output}`);
+      throw new Error(`the cluster did not start:\n${said.join('\n')}`, { cause: error });
+    });
     const slots = (await view.facts())?.slots ?? [];
     const shards = slots.map(([first, last, id]) => ({ name: `${id}`, key: keyInRange(first, last) }));
     return new CaskadeCluster(members, shards, zooKeeper, view, directory);
   }
 
-  /** Each key to the cluster listener of its partition's leader, as CLUSTER SLOTS says. */
+  /**
+   * Each key to the cluster listener of its partition's leader, as CLUSTER SLOTS says; a node may have heard of a leader
+   * a moment later than ZooKeeper.
+   */
   async routes(keys: number): Promise<Routes> {
-    return routesBySlot(await clusterSlots(this.members[0]!.port), keys);
+    let ranges: readonly SlotRange[] = [];
+    const isComplete = async (): Promise<boolean> => {
+      ranges = await clusterSlots(this.members[0]!.port);
+      return ranges.reduce((sum, { first, last }) => sum + last + 1 - first, 0) === SLOT_COUNT;
+    };
+    await eventually('CLUSTER SLOTS names a leader of every slot', isComplete, WHOLE_MS_MAX);
+    return routesBySlot(ranges, keys);
   }
 
   async whole(): Promise<void> {
@@ -138,13 +149,17 @@ async function startNode(
 ): Promise<ClusterMember> {
   const [plainPort = 0, clusterPort = 0, rpcPort = 0, metricsPort = 0] = ports;
   const [node = '', ...program] = CASKADE;
-  const { partitions, flags = [], nodeFlagsOfFirst = [] } = options;
+  const { partitions, flags = [], nodeFlagsOfFirst = [], logLevel = 'warn' } = options;
   const words = [
     ...[node, ...(index === 0 ? nodeFlagsOfFirst : []), ...program, 'server'],
     ...['--config', join(SOURCE_ROOT, `conf/cluster3/server-node0${index + 1}.yaml`)],
     ...[`--data.dir=${join(directory, `node${index + 1}`)}`, `--resp.port=${plainPort}`],
     ...[`--resp.clusterPort=${clusterPort}`, `--rpc.port=${rpcPort}`, `--metrics.port=${metricsPort}`],
-    ...[`--zookeeper.servers=${zooKeeper.address}`, `--zookeeper.chroot=${CHROOT}`, '--log.level=warn'],
+    ...[
+      `--zookeeper.servers=${zooKeeper.address}`,
+      `--zookeeper.chroot=${CHROOT}`,
+      `--log.level=${logLevel}`,
+    ],
     ...(partitions === undefined ? [] : [`--cluster.partitions=${partitions}`]),
     ...flags,
   ];

@@ -5,7 +5,7 @@ import type { Endpoint } from '../cluster/load/lane.ts';
 import type { Routes } from '../cluster/load/load-client.ts';
 import { keyOf } from '../cluster/load/workload.ts';
 
-const SLOT_COUNT = 16_384;
+export const SLOT_COUNT = 16_384;
 
 export interface SlotRange {
   readonly first: number;
