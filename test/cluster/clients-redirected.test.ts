@@ -18,6 +18,7 @@ describe('cluster clients with their defaults, sent from node to node', () => {
 
   /** Every partition gets another leader; each node still leads some. */
   const under = {
+    leaders: 3,
     get port() {
       return servers.ports[0] as number;
     },

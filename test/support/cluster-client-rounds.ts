@@ -8,6 +8,8 @@ import { SOURCE_ROOT } from './server-process.ts';
 /** What the rounds need of a cluster: a listener for cluster clients, and the leaders going elsewhere at half-time. */
 export interface ClusterUnderTest {
   readonly port: number;
+  /** Nodes that lead something. Absent: not known. */
+  readonly leaders?: number;
   /** Leadership of some partitions moves, while clients go on. */
   move(): Promise<void> | void;
 }
@@ -32,7 +34,7 @@ export async function ioredisClusterRound(under: ClusterUnderTest, name: string)
   try {
     const keys = Array.from({ length: KEYS }, (_, index) => `${name}:${index}`);
     for (const key of keys) expect(await cluster.set(key, key)).to.equal('OK');
-    expect(cluster.nodes('master').length).to.equal(3);
+    if (under.leaders !== undefined) expect(cluster.nodes('master').length).to.equal(under.leaders);
     await under.move();
     for (const key of keys) expect(await cluster.get(key)).to.equal(key);
     for (const key of keys) expect(await cluster.append(key, '!')).to.equal(key.length + 1);
@@ -63,7 +65,7 @@ export async function nodeRedisClusterRound(
   try {
     const keys = Array.from({ length: KEYS }, (_, index) => `${name}:${index}`);
     for (const key of keys) expect(await cluster.set(key, key)).to.equal('OK');
-    expect(cluster.masters.length).to.equal(3);
+    if (under.leaders !== undefined) expect(cluster.masters.length).to.equal(under.leaders);
     await under.move();
     for (const key of keys) expect(await cluster.get(key)).to.equal(key);
     expect(await cluster.mSet({ [`{${name}}a`]: '1', [`{${name}}b`]: '2' })).to.equal('OK');
