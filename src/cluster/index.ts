@@ -20,17 +20,18 @@ export {
   hostPort,
   type MapSource,
   type NodeRoute,
+  nodeName,
   type PartitionRoute,
 } from './cluster-map.ts';
 export { ClusterRouter } from './cluster-router.ts';
+export { FollowerPartition } from './follower-partition.ts';
 export {
   type ForwardAnswer,
   type ForwardedCommand,
   isOfChangingLeader,
 } from './forward/forwarded-command.ts';
-export type { ForwardedClient, ForwardError, ForwardReply, ForwardRequest } from './forward/messages.ts';
+export type { ForwardError, ForwardedClient, ForwardReply, ForwardRequest } from './forward/messages.ts';
 export type { ForwardService, ForwardStream } from './forward/ports.ts';
-export { FollowerPartition } from './follower-partition.ts';
 export { MovedError } from './moved-error.ts';
 export { NO_PARTITION } from './no-partition.ts';
 export type { Router } from './router.ts';

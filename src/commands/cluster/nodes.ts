@@ -1,4 +1,4 @@
-import type { NodeRoute } from '../../cluster/index.ts';
+import { type NodeRoute, nodeName } from '../../cluster/index.ts';
 import type { CommandContext } from '../context.ts';
 import type { ClusterPort } from '../ports.ts';
 import type { CommandSpec } from '../spec.ts';
@@ -49,7 +49,7 @@ function runReplicas(context: CommandContext, cluster: ClusterPort): void {
 }
 
 function runMyId({ reply }: CommandContext, { source }: ClusterPort): void {
-  reply.bulkText(source.map.nodes.get(source.self)?.name ?? '');
+  reply.bulkText(nodeName(source.map.clusterId, source.self));
 }
 
 export const nodes = {
