@@ -68,6 +68,11 @@ export function refusalOf(
   return null;
 }
 
+/** The same attempt may succeed a little later: that is nothing that a person has to know. */
+export function passes(code: status): boolean {
+  return code === status.UNAVAILABLE || code === status.CANCELLED;
+}
+
 export const NO_HELLO: StreamRefusal = {
   code: status.INVALID_ARGUMENT,
   details: 'a stream begins with a Hello',

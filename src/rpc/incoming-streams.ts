@@ -1,7 +1,7 @@
 import { asNodeId, type NodeId } from '../model/numbers.ts';
 import type { FrameReader } from './frame-reader.ts';
 import type { Hello } from './generated/caskade/v1/common.ts';
-import type { StreamRefusal } from './hello.ts';
+import { passes, type StreamRefusal } from './hello.ts';
 import { IncomingStream, type ServerCall } from './incoming-stream.ts';
 import type { SeldomWarning } from './seldom-warning.ts';
 
@@ -35,7 +35,7 @@ export class IncomingStreams {
       refused: ({ code, details }) => {
         this.refusedCount += 1;
         const fields = { component: 'rpc', from: call.getPeer(), code };
-        this.#warning.warn(fields, `a stream is refused: ${details}`);
+        if (!passes(code)) this.#warning.warn(fields, `a stream is refused: ${details}`);
       },
       accepted: (hello) => {
         const node = asNodeId(hello.nodeId);

@@ -3,7 +3,7 @@ import type { Logger } from '../env/logger.ts';
 import type { Incarnation, NodeId } from '../model/numbers.ts';
 import type { FramePart } from './frame.ts';
 import { ChannelClass } from './generated/caskade/v1/common.ts';
-import { helloPart, type NodeIdentity, type StreamRefusal } from './hello.ts';
+import { helloPart, type NodeIdentity, passes, type StreamRefusal } from './hello.ts';
 import { type OutgoingOptions, OutgoingStream } from './outgoing-stream.ts';
 import { type Probe, type ProbeResult, probe } from './probe.ts';
 import type { SeldomWarning } from './seldom-warning.ts';
@@ -153,8 +153,10 @@ export class PeerLink {
   #ended(channel: ChannelClass, wasOpen: boolean, { code, details }: StreamRefusal): void {
     if (this.#isClosed) return;
     const fields = { component: 'rpc', node: this.nodeId, channel: ChannelClass[channel], code };
-    if (wasOpen) this.#parts.logger.debug(fields, `a stream has ended: ${details}`);
-    else this.#parts.warning.warn(fields, `a stream is not accepted: ${details}`);
+    const { logger, warning } = this.#parts;
+    if (wasOpen) logger.debug(fields, `a stream has ended: ${details}`);
+    else if (passes(code)) logger.debug(fields, `a stream is not accepted yet: ${details}`);
+    else warning.warn(fields, `a stream is not accepted: ${details}`);
     if (!wasOpen) this.#failures += 1;
     this.#lookAfter(
       wasOpen ? 0 : Math.min(RETRY_MS_MIN * 2 ** Math.min(this.#failures - 1, 10), RETRY_MS_MAX),

@@ -17,7 +17,13 @@ export interface Probe {
 }
 
 export function probe(address: string, clock: Clock, answer: (result: ProbeResult) => void): Probe {
-  const socket = connect(parseAddress(address));
+  const at = parseAddress(address);
+  // Nobody is there, and yet nobody has refused anything.
+  if (at.port === 0) {
+    const waiting = clock.setTimer(0, () => answer('unknown'));
+    return { cancel: () => waiting.cancel() };
+  }
+  const socket = connect(at);
   const timer = clock.setTimer(PROBE_MS_MAX, () => finish('unknown'));
   let isOver = false;
   const cancel = (): void => {
@@ -31,8 +37,12 @@ export function probe(address: string, clock: Clock, answer: (result: ProbeResul
     answer(result);
   };
   socket.on('connect', () => finish('accepted'));
-  socket.on('error', (error: NodeJS.ErrnoException) =>
-    finish(error.code === 'ECONNREFUSED' ? 'refused' : 'unknown'),
-  );
+  socket.on('error', (error) => finish(isRefusal(error) ? 'refused' : 'unknown'));
   return { cancel };
+}
+
+/** Of a name with several addresses: by each of them. */
+function isRefusal(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isRefusal);
+  return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
 }

@@ -51,5 +51,5 @@ describe('three nodes over real sockets', () => {
     await first?.stop();
     nodes = others;
     for (const partition of PARTITIONS) await written(partition, 'one more');
-  });
+  }).timeout(60_000);
 });
