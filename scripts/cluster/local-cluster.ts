@@ -202,7 +202,7 @@ async function portTaken(name: string, key: string, address: Address): Promise<C
       : `a server answers on ${place} already, a cluster that runs elsewhere as a rule: make cli talks to it`;
   return new CaskadeError(
     'portTaken',
-    `${who}; a second one beside it: make cluster CHROOT=/other ARGS="--port-offset 100 --data ./data/other"`,
+    `${who}; a second one beside it: make cluster CHROOT=/other ARGS="--port-offset 1000 --data ./data/other"`,
   );
 }
 
