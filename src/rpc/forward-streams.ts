@@ -49,6 +49,7 @@ export class ForwardStreams implements RpcService {
         back.close();
         this.#service.ended(back);
       },
+      drained: () => back.drained(),
     });
   }
 
@@ -85,6 +86,10 @@ class ReplyStream implements ForwardStream {
   close(): void {
     this.#isOpen = false;
     this.#queue.detach();
+  }
+
+  drained(): Promise<void> {
+    return this.#queue.drained();
   }
 
   send(reply: ForwardReply): void {

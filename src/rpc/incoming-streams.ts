@@ -9,6 +9,8 @@ export interface IncomingListener {
   refusalOf(hello: Hello): StreamRefusal | null;
   accepted(node: NodeId): void;
   ended(): void;
+  /** Resolves when what is to be said on this stream has been said. */
+  drained(): Promise<void>;
 }
 
 type Reader = Pick<FrameReader<never>, 'first' | 'take' | 'drop'>;
@@ -16,7 +18,10 @@ type Reader = Pick<FrameReader<never>, 'first' | 'take' | 'drop'>;
 /** All streams of other nodes to one service. */
 export class IncomingStreams {
   readonly #warning: SeldomWarning;
-  readonly #streams = new Map<IncomingStream, NodeId | null>();
+  readonly #streams = new Map<
+    IncomingStream,
+    { readonly listener: IncomingListener; sender: NodeId | null }
+  >();
 
   refusedCount = 0;
 
@@ -26,7 +31,7 @@ export class IncomingStreams {
 
   /** Of streams that were accepted and have not ended. */
   get senders(): ReadonlySet<NodeId> {
-    return new Set([...this.#streams.values()].filter((node) => node !== null));
+    return new Set([...this.#streams.values()].map(({ sender }) => sender).filter((node) => node !== null));
   }
 
   add(call: ServerCall, reader: Reader, listener: IncomingListener): IncomingStream {
@@ -38,21 +43,21 @@ export class IncomingStreams {
         if (!passes(code)) this.#warning.warn(fields, `a stream is refused: ${details}`);
       },
       accepted: (hello) => {
-        const node = asNodeId(hello.nodeId);
-        this.#streams.set(stream, node);
-        listener.accepted(node);
+        const sender = asNodeId(hello.nodeId);
+        this.#streams.set(stream, { listener, sender });
+        listener.accepted(sender);
       },
       ended: (wasAccepted) => {
         this.#streams.delete(stream);
         if (wasAccepted) listener.ended();
       },
     });
-    this.#streams.set(stream, null);
+    this.#streams.set(stream, { listener, sender: null });
     return stream;
   }
 
   /** The server stops: others see their streams end, and open no more where nobody listens. */
   endAll(): void {
-    for (const stream of [...this.#streams.keys()]) stream.end();
+    for (const [stream, { listener }] of this.#streams) void listener.drained().then(() => stream.end());
   }
 }

@@ -63,6 +63,7 @@ export class PeerService implements RpcService {
       refusalOf: (hello) => refusalOf(hello, this.#self, CLASSES),
       accepted: () => {},
       ended: () => {},
+      drained: () => Promise.resolve(),
     });
   }
 

@@ -146,6 +146,18 @@ describe('the streams of forwarded commands', () => {
     await until(() => inbox.received.length === 2);
   });
 
+  it('bring what was answered before the server stops', async () => {
+    await until(() => events.length > 0);
+    const large = new Uint8Array(3 * LIMITS.frameBytesMax);
+    inbox.run = (stream, got) => {
+      stream.send(replyTo(got, large));
+      inbox.streams.endStreams();
+    };
+    links.send(TWO, request(1));
+    await until(() => events.length > 1);
+    expect(replies.map(({ reply }) => reply?.length)).to.deep.equal([large.length]);
+  });
+
   it('tell of a break when the node leaves', async () => {
     await until(() => events.length > 0);
     links.setPeers([]);
