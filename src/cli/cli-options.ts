@@ -1,13 +1,16 @@
 import { InvalidArgumentError } from 'commander';
+import { CaskadeError } from '../model/errors.ts';
 import type { ExitCode } from '../model/exit-codes.ts';
 import { type Address, parseAddress } from './address.ts';
 import type { CliIo } from './cli-io.ts';
-import { readClientConfig } from './client-config.ts';
+import { type AckMode, ackModeOf, type ClientConfig, readClientConfig } from './client-config.ts';
 import { ServerFinder } from './server-finder.ts';
 import { parseUsage, quietCommand } from './usage.ts';
 
 export interface CliOptions {
   readonly server: ServerFinder;
+  /** Null: the Redis protocol. Else gRPC, and what a write waits for. */
+  readonly grpc: { readonly acks: AckMode } | null;
   /** The command to run once; empty for a REPL or lines from standard input. */
   readonly words: readonly string[];
   readonly redis: boolean;
@@ -26,6 +29,12 @@ Commands of our own, run once:
   rm KEY               deletes the key; 'Key not found' on stderr and exit 1 when there is none
 Any other command is sent to the server as it stands. Without a command: a prompt on a terminal (type 'help'),
 else one command a line from standard input.
+
+With --grpc there are get, set, del, expire, ttl (and their like in milliseconds), and --ack says what a write waits for:
+  all (-1)     every in-sync replica; nothing that was answered is lost
+  leader (1)   the disk of the leader; lost if it fails before another replica has it
+  none (0)     nothing; lost if the leader fails
+Its server is the rpc port of a node (default: a cluster on 127.0.0.1:7101 and up).
 
 Output: on a terminal in words ('record not found'), --redis as redis-cli prints it; in a pipe redis-cli's raw form.
 
@@ -53,12 +62,26 @@ export function addressOption(text: string): Address {
  * Throws CaskadeError `configurationInvalid`.
  */
 export function chooseServer(options: { addr?: Address; config?: string }, io: CliIo): ServerFinder {
-  const config = options.config === undefined ? {} : readClientConfig(options.config);
+  const config = configOf(options);
   if (config.notice !== undefined) io.stderr.write(`caskade: ${config.notice}\n`);
-  const address = options.addr ?? (config.zooKeeper === undefined ? config.address : undefined);
+  return finderOf(options.addr, config, io);
+}
+
+function configOf({ config }: { config?: string }): ClientConfig {
+  return config === undefined ? {} : readClientConfig(config);
+}
+
+function finderOf(addr: Address | undefined, config: ClientConfig, io: CliIo): ServerFinder {
+  const address = addr ?? (config.zooKeeper === undefined ? config.address : undefined);
   if (address !== undefined) return new ServerFinder({ kind: 'address', address }, io);
   if (config.zooKeeper === undefined) return new ServerFinder({ kind: 'here' }, io);
   return new ServerFinder({ kind: 'zooKeeper', place: config.zooKeeper }, io);
+}
+
+/** --ack wins over the file. */
+function throughGrpc(flags: Flags, io: CliIo): Pick<CliOptions, 'server' | 'grpc'> {
+  const config = configOf(flags);
+  return { server: finderOf(flags.addr, config, io), grpc: { acks: flags.ack ?? config.acks ?? 'all' } };
 }
 
 /** Reads argv after the word `cli`; an exit code when nothing is left to do. */
@@ -66,8 +89,9 @@ export function parseCliOptions(argv: readonly string[], io: CliIo): CliOptions 
   const parsed = parseUsage(cliCommand(io), argv);
   if (typeof parsed === 'number') return parsed;
   const flags = parsed.opts<Flags>();
+  if (flags.ack !== undefined && flags.grpc !== true) throw new CaskadeError('usage', ACK_NEEDS_GRPC);
   return {
-    server: chooseServer(flags, io),
+    ...(flags.grpc === true ? throughGrpc(flags, io) : { server: chooseServer(flags, io), grpc: null }),
     words: parsed.args,
     redis: flags.redis === true,
     json: flags.json === true,
@@ -77,9 +101,20 @@ export function parseCliOptions(argv: readonly string[], io: CliIo): CliOptions 
   };
 }
 
+const ACK_NEEDS_GRPC =
+  '--ack needs --grpc: over the Redis protocol every write waits for every in-sync replica';
+
+function ackOption(text: string): AckMode {
+  const acks = ackModeOf(text);
+  if (acks === null) throw new InvalidArgumentError('expected all, leader or none (or -1, 1, 0)');
+  return acks;
+}
+
 interface Flags {
   readonly addr?: Address;
   readonly config?: string;
+  readonly grpc?: boolean;
+  readonly ack?: AckMode;
   readonly redis?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -94,6 +129,8 @@ function cliCommand(io: CliIo) {
     .argument('[command...]', 'a command and its arguments; options stand before it')
     .option('--addr <host:port>', SERVER_HELP, addressOption)
     .option('--config <file>', 'client configuration, as conf/client/cli.yaml; --addr wins over it')
+    .option('--grpc', 'speak gRPC with the node that leads each key, instead of the Redis protocol')
+    .option('--ack <mode>', 'with --grpc, what a write waits for: all, leader, none (or -1, 1, 0)', ackOption)
     .option('--redis', "redis-cli's output throughout")
     .option('--json', 'one line of JSON a reply (over RESP3)')
     .option('-3', 'speak RESP3 where the server does')

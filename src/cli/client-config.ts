@@ -10,8 +10,27 @@ export interface ClientConfig {
   readonly address?: Address;
   /** The server is found there; wins over `address`. */
   readonly zooKeeper?: ZooKeeperPlace;
+  /** With --grpc, what a write waits for. */
+  readonly acks?: AckMode;
   readonly notice?: string;
 }
+
+/** What a write waits for: every in-sync replica, the disk of the leader, nothing. */
+export type AckMode = 'all' | 'leader' | 'none';
+
+/** The predecessor's numbers are understood too: -1, 1, 0. Null for anything else. */
+export function ackModeOf(text: string): AckMode | null {
+  return ACK_MODES.get(text) ?? null;
+}
+
+const ACK_MODES: ReadonlyMap<string, AckMode> = new Map([
+  ['all', 'all'],
+  ['-1', 'all'],
+  ['leader', 'leader'],
+  ['1', 'leader'],
+  ['none', 'none'],
+  ['0', 'none'],
+]);
 
 const schema = z.strictObject({
   addr: z.string().optional(),
@@ -26,12 +45,12 @@ const schema = z.strictObject({
       auth: z.string().default(''),
     })
     .optional(),
-  ack: z.number().optional(),
+  ack: z.union([z.number(), z.string()]).optional(),
 });
 
-const KNOWN_KEYS = 'addr, zk.servers, zk.chroot, zk.auth';
+const KNOWN_KEYS = 'addr, zk.servers, zk.chroot, zk.auth, ack';
 
-const ACK_NOTICE = 'ack is ignored, a write is always acknowledged by every in-sync replica';
+const ACK_NOTICE = 'ack is ignored without --grpc: a write is always acknowledged by every in-sync replica';
 
 export function readClientConfig(path: string): ClientConfig {
   let text: string;
@@ -64,7 +83,7 @@ export function parseClientConfig(text: string, path: string): ClientConfig {
   return {
     ...(addr === undefined ? {} : { address: addressOf(addr, path) }),
     ...(zk === undefined ? {} : { zooKeeper: placeOf(zk) }),
-    ...(ack === undefined ? {} : { notice: `${path}: ${ACK_NOTICE}` }),
+    ...(ack === undefined ? {} : { acks: acksOf(ack, path), notice: `${path}: ${ACK_NOTICE}` }),
   };
 }
 
@@ -84,6 +103,12 @@ function addressOf(text: string, path: string): Address {
   } catch (cause) {
     throw new CaskadeError('configurationInvalid', `${path}: addr: ${(cause as Error).message}`, { cause });
   }
+}
+
+function acksOf(ack: number | string, path: string): AckMode {
+  const acks = ackModeOf(String(ack));
+  if (acks !== null) return acks;
+  throw new CaskadeError('configurationInvalid', `${path}: ack: expected all, leader or none (or -1, 1, 0)`);
 }
 
 function placeOf({ servers, chroot, auth }: ZooKeeperPlace): ZooKeeperPlace {

@@ -1,11 +1,11 @@
 import { ExitCode } from '../model/exit-codes.ts';
 import { splitArguments } from '../resp/split-arguments.ts';
+import { type CliClient, connectClient } from './cli-client.ts';
 import { type CliIo, write } from './cli-io.ts';
 import type { CliOptions } from './cli-options.ts';
 import { INVALID_ARGUMENTS, parseRepeat } from './command-line.ts';
 import { asCaskadeError, exitCodeOfFailure, exitCodeOfReply, isShutdown } from './outcome.ts';
 import { chooseForm, renderReply } from './render-reply.ts';
-import { RespClient } from './resp-client.ts';
 
 const LF = 0x0a;
 
@@ -14,7 +14,7 @@ const LF = 0x0a;
  * next line follows. The exit code is 7 when any write is in doubt; an error reply counts only with --exit-on-error.
  */
 export async function runLines(options: CliOptions, io: CliIo): Promise<ExitCode> {
-  const client = await RespClient.connect(await options.server.find(), { version: options.resp3 ? 3 : 2 });
+  const client = await connectClient(options, io);
   let interrupted = false;
   const stopListening = io.onInterrupt(() => {
     interrupted = true;
@@ -38,10 +38,10 @@ export async function runLines(options: CliOptions, io: CliIo): Promise<ExitCode
 class LineRunner {
   readonly #options: CliOptions;
   readonly #io: CliIo;
-  readonly #client: RespClient;
+  readonly #client: CliClient;
   exitCode: ExitCode = ExitCode.ok;
 
-  constructor(options: CliOptions, io: CliIo, client: RespClient) {
+  constructor(options: CliOptions, io: CliIo, client: CliClient) {
     this.#options = options;
     this.#io = io;
     this.#client = client;

@@ -1,10 +1,10 @@
 import { ExitCode } from '../model/exit-codes.ts';
 import type { Reply } from '../resp/reply.ts';
+import { connectClient } from './cli-client.ts';
 import { type CliIo, write } from './cli-io.ts';
 import type { CliOptions } from './cli-options.ts';
 import { asCaskadeError, exitCodeOfFailure, exitCodeOfReply, isShutdown } from './outcome.ts';
 import { chooseForm, type OutputForm, renderReply } from './render-reply.ts';
-import { RespClient } from './resp-client.ts';
 
 export const KEY_NOT_FOUND = 'Key not found';
 
@@ -30,7 +30,7 @@ export async function runOnce(options: CliOptions, io: CliIo): Promise<ExitCode>
     await write(io.stderr, `caskade: ${wrong}\n`);
     return ExitCode.usage;
   }
-  const client = await RespClient.connect(await options.server.find(), { version: options.resp3 ? 3 : 2 });
+  const client = await connectClient(options, io);
   let interrupted = false;
   const stopListening = io.onInterrupt(() => {
     interrupted = true;

@@ -3,6 +3,7 @@ import { ExitCode } from '../model/exit-codes.ts';
 import type { Reply } from '../resp/reply.ts';
 import { splitArguments } from '../resp/split-arguments.ts';
 import { formatAddress } from './address.ts';
+import { type CliClient, connectClient } from './cli-client.ts';
 import { type CliIo, type TerminalWritable, write } from './cli-io.ts';
 import type { CliOptions } from './cli-options.ts';
 import { type CommandDoc, parseCommandDocs } from './command-docs.ts';
@@ -14,7 +15,6 @@ import { HintLine } from './hint-line.ts';
 import { HISTORY_LINES_MAX, HistoryFile, historyPath, holdsSecret } from './history.ts';
 import { asCaskadeError, isShutdown } from './outcome.ts';
 import { chooseForm, type OutputForm, renderReply } from './render-reply.ts';
-import { RespClient } from './resp-client.ts';
 
 const CLEAR_SCREEN = '\x1b[H\x1b[2J';
 /** A command that took longer is shown with its time, as in redis-cli. */
@@ -22,7 +22,7 @@ const SLOW_MS = 500;
 
 /** The prompt on a terminal. Throws CaskadeError `connectionFailed` when there is no server at the start. */
 export async function runRepl(options: CliOptions, io: CliIo): Promise<ExitCode> {
-  const client = await RespClient.connect(await options.server.find(), { version: options.resp3 ? 3 : 2 });
+  const client = await connectClient(options, io);
   return new Repl(options, io, client).run();
 }
 
@@ -33,7 +33,7 @@ class Repl {
   readonly #history: HistoryFile;
   readonly #screen: TerminalWritable;
   readonly #queue: string[] = [];
-  #client: RespClient;
+  #client: CliClient;
   #docs: readonly CommandDoc[] = [];
   #line: Interface | undefined;
   #hints: HintLine | undefined;
@@ -43,7 +43,7 @@ class Repl {
   #left: () => void = () => {};
   #failed: (error: unknown) => void = () => {};
 
-  constructor(options: CliOptions, io: CliIo, client: RespClient) {
+  constructor(options: CliOptions, io: CliIo, client: CliClient) {
     this.#options = options;
     this.#io = io;
     this.#client = client;
@@ -95,7 +95,7 @@ class Repl {
   }
 
   /** Takes a new connection into use and asks it, in the background, what its commands are. */
-  #adopt(client: RespClient): void {
+  #adopt(client: CliClient): void {
     this.#client = client;
     client.onClose = () => {
       if (client === this.#client && !this.#busy && !this.#leaving) this.#prompt(true);
@@ -213,8 +213,7 @@ class Repl {
   }
 
   async #reconnect(): Promise<void> {
-    const address = await this.#options.server.find();
-    this.#adopt(await RespClient.connect(address, { version: this.#options.resp3 ? 3 : 2 }));
+    this.#adopt(await connectClient(this.#options, this.#io));
   }
 
   async #show(words: readonly string[], reply: Reply, tookMs: number): Promise<void> {

@@ -12,8 +12,10 @@ export type ServerChoice =
 
 /** Of conf/cluster3, and the further nodes of `make cluster`. */
 const CLUSTER_PORTS = Array.from({ length: 10 }, (_, index) => 7001 + index);
+const RPC_PORTS = CLUSTER_PORTS.map((port) => port + 100);
 const ANSWER_MS_MAX = 1_000;
 
+const RPC: readonly Address[] = RPC_PORTS.map((port) => ({ host: DEFAULT_ADDRESS.host, port }));
 const STANDALONE: readonly Address[] = [DEFAULT_ADDRESS];
 const CLUSTER: readonly Address[] = CLUSTER_PORTS.map((port) => ({ host: DEFAULT_ADDRESS.host, port }));
 
@@ -50,6 +52,14 @@ export class ServerFinder {
       return this.#tell(address);
     }
     return this.#places[0]?.[0] ?? DEFAULT_ADDRESS;
+  }
+
+  /** Where gRPC is spoken, as far as can be told without asking there. Throws as `find` does. */
+  async findRpc(): Promise<readonly Address[]> {
+    if (this.#choice.kind === 'address') return [this.#choice.address];
+    if (this.#choice.kind === 'here') return RPC;
+    const { findByZooKeeper } = await import('./zookeeper-finder.ts');
+    return findByZooKeeper(this.#choice.place, undefined, 'rpc');
   }
 
   /** On a terminal; the usual one goes without saying. */

@@ -26,13 +26,17 @@ const SESSION_TIMEOUT_MS = 6_000;
 /** What is read there; nothing is ever written. */
 type Reader = Pick<CoordinatorSession, 'read' | 'list'>;
 
+/** Under which nodes register where they listen: for plain clients, for gRPC. */
+type Listener = 'resp' | 'rpc';
+
 /**
- * Where the live nodes take plain clients, those that lead most first: any of them serves every key.
+ * Where the live nodes take clients, those that lead most first: of the plain ones any serves every key.
  * Throws CaskadeError `coordinatorUnavailable`, and `configurationInvalid` for a server that is none.
  */
 export async function findByZooKeeper(
   place: ZooKeeperPlace,
   connectMsMax = CONNECT_MS_MAX,
+  listener: Listener = 'resp',
 ): Promise<readonly Address[]> {
   // The chroot is not given to the session: that would make it where it is missing.
   const settings = { ...place, chroot: '', sessionTimeoutMs: SESSION_TIMEOUT_MS, dataDirectory: '/' };
@@ -51,7 +55,7 @@ export async function findByZooKeeper(
       read: (path) => session.read(`${chroot}${path}`),
       list: (path) => session.list(`${chroot}${path}`),
     };
-    const candidates = await readCandidates(reader);
+    const candidates = await readCandidates(reader, listener);
     if (candidates.length === 0) throw unavailable(place, 'knows no node of a running cluster');
     return candidates;
   } finally {
@@ -71,12 +75,15 @@ function isConnected(session: CoordinatorSession, msMax: number): Promise<boolea
 }
 
 /** What cannot be read or understood is left out. */
-export async function readCandidates(reader: Reader): Promise<readonly Address[]> {
+export async function readCandidates(
+  reader: Reader,
+  listener: Listener = 'resp',
+): Promise<readonly Address[]> {
   const led = await countLed(reader);
   return ((await readLiveNodes(reader)) ?? [])
     .map(({ nodeId, addresses }) => ({
       count: led.get(nodeId) ?? 0,
-      address: parseAddress(addresses.resp ?? ''),
+      address: parseAddress(addresses[listener] ?? ''),
     }))
     .sort((a, b) => b.count - a.count)
     .flatMap(({ address }) => (address === null ? [] : [address]));

@@ -71,8 +71,8 @@ export class KeyValueClient {
     this.#options = { timeoutMs, acks };
   }
 
-  /** Resolves when one of the addresses answers; rejects with `connectionFailed`. Calls connect by themselves. */
-  connect(timeoutMs = this.#options.timeoutMs): Promise<void> {
+  /** Resolves with the first of the addresses that answers; rejects with `connectionFailed`. Calls connect by themselves. */
+  connect(timeoutMs = this.#options.timeoutMs): Promise<string> {
     return this.#calls.connect(timeoutMs);
   }
 

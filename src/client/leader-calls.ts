@@ -57,13 +57,14 @@ export class LeaderCalls {
     this.#random = random;
   }
 
-  async connect(timeoutMs: number): Promise<void> {
+  /** Resolves with the address that answered. */
+  async connect(timeoutMs: number): Promise<string> {
     const untilMs = this.#clock.wallMs() + timeoutMs;
     let failure: unknown;
     for (const address of this.#addresses) {
       try {
         await this.#connected(address, untilMs);
-        return;
+        return address;
       } catch (error) {
         failure = error;
       }
