@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { CommandContext } from '../../src/commands/context.ts';
 import { Executor } from '../../src/commands/executor.ts';
+import type { Placement } from '../../src/commands/placement.ts';
 import { CommandCounters, type ServerPorts } from '../../src/commands/ports.ts';
 import type { CommandSpec } from '../../src/commands/spec.ts';
 import { CommandTable } from '../../src/commands/table.ts';
@@ -20,6 +21,7 @@ export interface FixtureOptions extends Partial<RespServerOptions> {
   readonly partitionCount?: number;
   readonly commit?: FakePartitionOptions['commit'];
   readonly clientsMax?: number;
+  readonly placement?: Placement;
 }
 
 /** A gate that commands wait at, until the test opens it. */
@@ -56,7 +58,7 @@ export class Fixture {
     this.server = new RespServer(
       { host: '127.0.0.1', port: 0, idleTimeoutMs: 0, ...options },
       {
-        executor: new Executor(table, this.counters),
+        executor: new Executor(table, this.counters, options.placement),
         router: this.router,
         ports: serverPorts(table, this.registry, this.counters),
         registry: this.registry,

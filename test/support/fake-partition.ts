@@ -59,6 +59,7 @@ interface Waiter {
 
 export interface FakePartitionOptions {
   readonly id?: number;
+  readonly leaderEpoch?: number;
   readonly commit?: CommitMode;
   /** The wall clock that decides what is due. */
   readonly wallMs?: () => number;
@@ -70,7 +71,7 @@ const ABSENT: FakeEntry = { offset: asOffset(-1), value: NOTHING, expiresAtMs: N
 /** One partition in memory, with the commit in the test's hand. It keeps the rules of `LeaderPartition`, not its speed. */
 export class FakePartition implements LeaderPartition {
   readonly id;
-  readonly leaderEpoch = asLeaderEpoch(1);
+  readonly leaderEpoch;
   isOver = false;
   highWatermark = asOffset(0);
   suspension: Promise<void> = Promise.resolve();
@@ -109,6 +110,7 @@ export class FakePartition implements LeaderPartition {
 
   constructor(options: FakePartitionOptions = {}) {
     this.id = asPartitionId(options.id ?? 0);
+    this.leaderEpoch = asLeaderEpoch(options.leaderEpoch ?? 1);
     this.#commit = options.commit ?? 'now';
     this.#wallMs = options.wallMs ?? Date.now;
   }
@@ -180,21 +182,21 @@ export class FakePartition implements LeaderPartition {
     end: number,
     expiresAtMs: EpochMillis,
   ): Offset {
-    return this.#append('put', database, textOf(key), Buffer.from(value.subarray(start, end)), expiresAtMs);
+    return this.append('put', database, textOf(key), Buffer.from(value.subarray(start, end)), expiresAtMs);
   }
 
   remove(database: DatabaseId, key: KeyView, reason: TombstoneReason): Offset {
-    return this.#append('tombstone', database, textOf(key), NOTHING, NO_EXPIRY, reason);
+    return this.append('tombstone', database, textOf(key), NOTHING, NO_EXPIRY, reason);
   }
 
   changeExpiry(database: DatabaseId, key: KeyView, expiresAtMs: EpochMillis): Offset {
     const present = this.#newest(nameOf(database, key));
     invariant(present.live, 'a change of expiry needs an existing key');
-    return this.#append('expiry', database, textOf(key), present.value, expiresAtMs);
+    return this.append('expiry', database, textOf(key), present.value, expiresAtMs);
   }
 
   flushDatabase(database: DatabaseId): Offset {
-    return this.#append('flush', database, '', NOTHING, NO_EXPIRY);
+    return this.append('flush', database, '', NOTHING, NO_EXPIRY);
   }
 
   admit({ producer, sequence }: NumberedCommand): Admission {
@@ -210,7 +212,7 @@ export class FakePartition implements LeaderPartition {
   }
 
   endCommand(outcome: Uint8Array): Offset {
-    const offset = this.#append('outcome', asDatabaseId(0), '', outcome, NO_EXPIRY);
+    const offset = this.append('outcome', asDatabaseId(0), '', outcome, NO_EXPIRY);
     this.#commands.set(this.#command, { offset, outcome });
     this.endGroup();
     return offset;
@@ -323,6 +325,15 @@ export class FakePartition implements LeaderPartition {
     this.#wake();
   }
 
+  /** Everybody who waits is told that what is not committed is given up; the records stay. */
+  giveUpAll(error: CaskadeError): void {
+    const listeners = [...this.#listeners];
+    this.#listeners.clear();
+    for (const listener of listeners) listener.inDoubt(this, this.highWatermark, error);
+    for (const { resolve } of this.#waiters) resolve();
+    this.#waiters = [];
+  }
+
   /** The newest records were never appended; nobody is told. */
   takeBack(count: number): void {
     this.records.length -= count;
@@ -343,13 +354,13 @@ export class FakePartition implements LeaderPartition {
 
   /** Puts a committed key without a command. */
   seed(key: string, value: string, expiresAtMs = 0): void {
-    this.#append('put', asDatabaseId(0), key, Buffer.from(value, 'latin1'), asEpochMillis(expiresAtMs));
+    this.append('put', asDatabaseId(0), key, Buffer.from(value, 'latin1'), asEpochMillis(expiresAtMs));
     this.commitAll();
   }
 
   // Inside
 
-  #append(
+  protected append(
     kind: FakeRecord['kind'],
     database: DatabaseId,
     key: string,
@@ -401,7 +412,7 @@ export class FakePartition implements LeaderPartition {
   }
 
   #bury(database: DatabaseId, key: KeyView): Offset {
-    return this.#append('tombstone', database, textOf(key), NOTHING, NO_EXPIRY, TombstoneReason.expired);
+    return this.append('tombstone', database, textOf(key), NOTHING, NO_EXPIRY, TombstoneReason.expired);
   }
 
   #answer(name: string, found: FakeEntry, entry: EntryView, withValue: boolean): ReadOutcome {

@@ -32,9 +32,8 @@ export interface ForwardLaneHost {
 }
 
 /** Bounds that tests make small. */
-export type ForwardLaneLimits = Pick<
-  typeof LIMITS,
-  'forwardWindow' | 'forwardWindowBytes' | 'forwardRetryMs'
+export type ForwardLaneLimits = Readonly<
+  Record<'forwardWindow' | 'forwardWindowBytes' | 'forwardRetryMs', number>
 >;
 
 /** One command on its way. */
@@ -70,6 +69,8 @@ class Item {
 }
 
 const NOTHING = new Uint8Array(0);
+/** Nobody waits for a number to be filled, but the commands behind it. */
+const FILL_TIMEOUT_MS = 10_000;
 const NO_LEADER: ForwardError = { code: 'noLeader', message: 'The partition has no leader that answers' };
 
 /**
@@ -110,7 +111,7 @@ export class ForwardLane {
   /** One at a time, until the leader has taken one. */
   #isProbing = true;
   #target: ForwardTarget | null = null;
-  #isOpen = true;
+  #leaderEpochMax: LeaderEpoch = asLeaderEpoch(0);
   #retryAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -159,12 +160,16 @@ export class ForwardLane {
     this.#pump(nowMs);
   }
 
-  /** Another leader or epoch was heard of, or that there is none. */
+  /**
+   * Another leader or epoch was heard of, or that there is none. Never back to an earlier epoch: what was refused in one
+   * is absent from all before it.
+   */
   aim(target: ForwardTarget | null, nowMs: MonotonicMillis): void {
     const before = this.#target;
     if (before?.node === target?.node && before?.leaderEpoch === target?.leaderEpoch) return;
+    if (target !== null && target.leaderEpoch < this.#leaderEpochMax) return;
     this.#target = target;
-    this.#isOpen = true;
+    if (target !== null) this.#leaderEpochMax = target.leaderEpoch;
     this.#isProbing = true;
     this.#retryAtMs = Number.NEGATIVE_INFINITY;
     this.#beginRound();
@@ -172,14 +177,13 @@ export class ForwardLane {
   }
 
   opened(node: NodeId, nowMs: MonotonicMillis): void {
-    if (this.#target?.node !== node || this.#isOpen) return;
-    this.#isOpen = true;
+    if (this.#target?.node !== node) return;
+    this.#retryAtMs = Number.NEGATIVE_INFINITY;
     this.#pump(nowMs);
   }
 
   broken(node: NodeId, nowMs: MonotonicMillis): void {
     if (this.#target?.node !== node) return;
-    this.#isOpen = true;
     this.#beginRound();
     this.#retryLater(nowMs);
   }
@@ -384,22 +388,22 @@ export class ForwardLane {
   #pump(nowMs: MonotonicMillis): void {
     if (nowMs < this.#retryAtMs) return;
     this.#retryAtMs = Number.NEGATIVE_INFINITY;
-    if (this.#target === null || !this.#isOpen) return;
-    this.#pumpWrites(this.#target, nowMs);
-    if (this.#isOpen) this.#pumpReads(this.#target, nowMs);
+    if (this.#target !== null && this.#pumpWrites(this.#target, nowMs)) this.#pumpReads(this.#target, nowMs);
   }
 
-  #pumpWrites(target: ForwardTarget, nowMs: MonotonicMillis): void {
+  /** False: there is no stream. */
+  #pumpWrites(target: ForwardTarget, nowMs: MonotonicMillis): boolean {
     const window = this.#isProbing ? 1 : this.#limits.forwardWindow;
     while (!this.#isEnding && this.#sentCount < this.#writes.length && this.#unanswered < window) {
       const item = this.#writes[this.#sentCount] as Item;
       if (!item.isDone) {
-        if (this.#unanswered > 0 && this.#isTooMuch(item)) return;
-        if (!this.#send(item, target, this.#base + this.#sentCount, nowMs)) return;
+        if (this.#unanswered > 0 && this.#isTooMuch(item)) return true;
+        if (!this.#send(item, target, this.#base + this.#sentCount, nowMs)) return false;
         this.#unanswered += 1;
       }
       this.#sentCount += 1;
     }
+    return true;
   }
 
   #pumpReads(target: ForwardTarget, nowMs: MonotonicMillis): void {
@@ -428,14 +432,14 @@ export class ForwardLane {
       leaderEpoch: target.leaderEpoch,
       round: this.#round,
       sequence: sequence === 0 ? null : asProducerSequence(sequence),
-      timeoutMs: Math.max(0, command.deadlineMs - nowMs),
+      timeoutMs: item.isGivenUp ? FILL_TIMEOUT_MS : Math.max(0, command.deadlineMs - nowMs),
       database: command.database,
       respVersion: command.respVersion,
       client: command.client,
       command: item.bytes,
     };
     if (!this.#host.send(target.node, request)) {
-      this.#isOpen = false;
+      this.#retryAtMs = nowMs + this.#limits.forwardRetryMs;
       return false;
     }
     item.isSent = true;

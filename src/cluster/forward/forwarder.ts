@@ -13,7 +13,8 @@ import type { ForwardAnswer, ForwardedCommand, ForwardTarget } from './forwarded
 import type { ForwardReply } from './messages.ts';
 import type { ForwardLink, ForwardLinkEvents, ForwardService, ForwardStream } from './ports.ts';
 
-export type ForwarderLimits = ForwardLaneLimits & Pick<typeof LIMITS, 'forwardQueueMax' | 'forwardBytesMax'>;
+export type ForwarderLimits = ForwardLaneLimits &
+  Readonly<Record<'forwardQueueMax' | 'forwardBytesMax', number>>;
 
 export interface ForwarderParts {
   readonly self: NodeId;

@@ -7,8 +7,7 @@ import type { ForwardReply, ForwardRequest } from './messages.ts';
  */
 export interface ForwardLink {
   /**
-   * Never throws, never waits. False: no stream to that node is open, nothing was sent, and `opened` will be called once
-   * there is one. How much may be under way is the caller's business; what `send` has taken is kept until it has left.
+   * Never throws, never waits. False: nothing was sent, no stream to that node is open now. How much may be under way is the caller's business; what `send` has taken is kept until it has left.
    */
   send(to: NodeId, request: ForwardRequest): boolean;
 }

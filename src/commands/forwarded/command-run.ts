@@ -2,6 +2,7 @@ import type {
   CommitListener,
   ForwardRequest,
   LeaderPartition,
+  MapSource,
   NumberedCommand,
   Router,
 } from '../../cluster/index.ts';
@@ -22,7 +23,7 @@ import { PartitionScope } from './partition-scope.ts';
 
 export interface CommandRunParts {
   readonly executor: Executor;
-  readonly router: Router;
+  readonly router: Router & MapSource;
   readonly ports: ServerPorts;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'error'>;

@@ -1,0 +1,248 @@
+import { expect } from 'chai';
+import type { ForwardAnswer } from '../../../src/cluster/forward/forwarded-command.ts';
+import { CaskadeError } from '../../../src/model/errors.ts';
+import { asDatabaseId, asMonotonicMillis } from '../../../src/model/numbers.ts';
+import { encodeRequest } from '../../../src/resp/request-encoder.ts';
+import { FORWARDER, ForwardWorld, PARTITION } from '../../support/forward-world.ts';
+
+const NO_REPLICAS = new CaskadeError('notEnoughReplicas', 'too few replicas');
+
+/** A command and what its client was told. */
+interface Told {
+  answer: ForwardAnswer | null;
+}
+
+describe('a forwarded command', () => {
+  let world: ForwardWorld;
+
+  beforeEach(() => {
+    world = new ForwardWorld(2);
+    for (const id of [1, 2, 3]) world.open(id);
+  });
+
+  function send(words: readonly string[], patienceMs = 1000): Told {
+    const told: Told = { answer: null };
+    world.forwarder.forward({
+      partition: PARTITION,
+      isWrite: words[0] !== 'GET',
+      database: asDatabaseId(0),
+      respVersion: 2,
+      client: { id: 1, address: '127.0.0.1:5000', name: '' },
+      command: encodeRequest(words),
+      deadlineMs: asMonotonicMillis(world.clock.monotonicMs() + patienceMs),
+      answered: (answer) => {
+        told.answer = answer;
+      },
+    });
+    return told;
+  }
+
+  /** What is on its way arrives, there and back, and is committed. */
+  async function exchange(...nodes: number[]): Promise<void> {
+    for (let round = 0; round < 8; round += 1) {
+      for (const id of nodes) while (world.deliverRequest(id) || world.deliverReply(id));
+      await world.clock.settle();
+      world.commit(1);
+    }
+  }
+
+  const value = (key = 'key'): string | undefined => world.leader.valueOf(key);
+  const replyTo = ({ answer }: Told): string =>
+    answer?.kind === 'done' ? Buffer.from(answer.reply ?? []).toString() : JSON.stringify(answer);
+
+  it('is answered when it is committed, not before', async () => {
+    const told = send(['SET', 'key', 'a']);
+    while (world.deliverRequest(2) || world.deliverReply(2));
+    expect(value()).equal('a');
+    expect(told.answer).equal(null);
+    world.commit(1);
+    world.deliverReply(2);
+    expect(replyTo(told)).equal('+OK\r\n');
+  });
+
+  it('has its outcome in its own record where the reply is known before the append', async () => {
+    const told = [send(['SET', 'key', '7']), send(['INCR', 'key']), send(['DEL', 'key', 'other'])];
+    await exchange(2);
+    expect(told.map(replyTo)).deep.equal(['+OK\r\n', ':8\r\n', ':1\r\n']);
+    expect(world.leader.records.map(({ kind }) => kind)).deep.equal(['put', 'put', 'tombstone']);
+  });
+
+  it('that appends nothing uses up its number all the same, with its error for an outcome', async () => {
+    const told = [send(['SET', 'key', 'text']), send(['INCR', 'key']), send(['SETNX', 'key', 'b'])];
+    await exchange(2);
+    expect(replyTo(told[1] as Told)).equal('-ERR value is not an integer or out of range\r\n');
+    expect(replyTo(told[2] as Told)).equal(':0\r\n');
+    expect(world.leader.records.map(({ kind }) => kind)).deep.equal(['put', 'outcome', 'outcome']);
+    expect(world.forwarder.size).equal(0);
+  });
+
+  it('is sent again after a break, and done once (R14)', async () => {
+    const told = send(['APPEND', 'key', 'a']);
+    world.deliverRequest(2);
+    world.break(2);
+    world.open(2);
+    await world.clock.advance(20);
+    await exchange(2);
+    expect(replyTo(told)).equal(':1\r\n');
+    expect(value()).equal('a');
+  });
+
+  it('is done by the next leader if the first has lost it, and answered by it if not', async () => {
+    const first = send(['APPEND', 'key', 'a']);
+    await exchange(2);
+    const told = [send(['APPEND', 'key', 'b']), send(['APPEND', 'key', 'c'])];
+    world.deliverRequest(2);
+    world.deliverRequest(2);
+    // Of two uncommitted commands the next leader has one.
+    world.elect(3, 0.5, 'inDoubt');
+    world.tell(FORWARDER);
+    await exchange(3);
+    expect([first, ...told].map(replyTo)).deep.equal([':1\r\n', ':2\r\n', ':3\r\n']);
+    expect(value()).equal('abc');
+  });
+
+  it('waits for a leader, and for the one that says it does not lead yet', async () => {
+    const told = send(['APPEND', 'key', 'a']);
+    world.node(2).leading = null;
+    await exchange(2);
+    expect(told.answer).equal(null);
+    world.node(2).leading = world.leader;
+    await world.clock.advance(20);
+    await exchange(2);
+    expect(replyTo(told)).equal(':1\r\n');
+  });
+
+  it('is refused at its deadline if nothing that was sent may have run', async () => {
+    world.node(2).leading = null;
+    const told = send(['APPEND', 'key', 'a'], 100);
+    await exchange(2);
+    world.break(2);
+    await world.clock.advance(90);
+    expect(told.answer).equal(null);
+    await world.clock.advance(20);
+    expect(told.answer).include({ kind: 'refused' });
+    expect(world.forwarder.size).equal(0);
+  });
+
+  it('is in doubt at its deadline if it was sent and not answered; its number is filled, and it does not run', async () => {
+    const told = send(['APPEND', 'key', 'a'], 100);
+    world.break(2);
+    await world.clock.advance(150);
+    expect(told.answer).include({ kind: 'inDoubt', leaderEpoch: 1, offset: -1 });
+    const next = send(['APPEND', 'key', 'b']);
+    world.open(2);
+    await exchange(2);
+    // The copy that lay in a buffer comes late.
+    while (world.zombies.length > 0) world.deliverLate(0);
+    await exchange(2);
+    expect(replyTo(next)).equal(':1\r\n');
+    expect(value()).equal('b');
+    expect(world.leader.records.map(({ kind }) => kind)).deep.equal(['outcome', 'put']);
+  });
+
+  it('that was refused leaves its number to the next; a late copy of it does not run (round)', async () => {
+    const told = send(['APPEND', 'key', 'a']);
+    world.break(2);
+    world.open(2);
+    world.leader.refuseWrites = NO_REPLICAS;
+    await world.clock.advance(20);
+    await exchange(2);
+    expect(told.answer).deep.equal({
+      kind: 'refused',
+      error: { code: 'notEnoughReplicas', message: 'too few replicas' },
+    });
+    world.leader.refuseWrites = null;
+    while (world.zombies.length > 0) world.deliverLate(0);
+    await exchange(2);
+    expect(value()).equal(undefined);
+    const next = send(['APPEND', 'key', 'b']);
+    await exchange(2);
+    expect(replyTo(next)).equal(':1\r\n');
+  });
+
+  it('that was refused in one epoch does not run in the next, by a late copy (epoch)', async () => {
+    const told = send(['APPEND', 'key', 'a']);
+    world.elect(3, 0, 'unaware');
+    world.leader.refuseWrites = NO_REPLICAS;
+    world.tell(FORWARDER);
+    await exchange(3);
+    expect(told.answer).include({ kind: 'refused' });
+    // The copy of the first epoch lies before the node that leads again, in another one.
+    world.elect(2, 0, 'inDoubt');
+    while (world.deliverRequest(2));
+    await world.clock.settle();
+    expect(value()).equal(undefined);
+  });
+
+  it('behind a refused one is refused in the same round, and runs in the next', async () => {
+    await exchange(2);
+    const first = send(['APPEND', 'key', 'a']);
+    await exchange(2);
+    const told = ['b', 'c', 'd'].map((text) => send(['APPEND', 'key', text]));
+    world.leader.refuseWrites = NO_REPLICAS;
+    world.deliverRequest(2);
+    world.leader.refuseWrites = null;
+    await exchange(2);
+    await world.clock.advance(20);
+    await exchange(2);
+    expect(replyTo(first)).equal(':1\r\n');
+    expect(told[0]?.answer).include({ kind: 'refused' });
+    expect(told.slice(1).map(replyTo)).deep.equal([':2\r\n', ':3\r\n']);
+    expect(value()).equal('acd');
+  });
+
+  it('that a leader doubts is asked for again, and answered when it is committed', async () => {
+    const told = send(['APPEND', 'key', 'a']);
+    world.deliverRequest(2);
+    world.leader.giveUpAll(new CaskadeError('inDoubt', 'too few replicas have answered'));
+    world.deliverReply(2);
+    await world.clock.advance(20);
+    world.deliverRequest(2);
+    expect(told.answer).equal(null);
+    await exchange(2);
+    expect(replyTo(told)).equal(':1\r\n');
+    expect(value()).equal('a');
+  });
+
+  it('of an earlier life of the forwarder does not run once the later life was heard', async () => {
+    const told = send(['APPEND', 'key', 'a']);
+    world.restart();
+    expect(told.answer).include({ kind: 'inDoubt' });
+    const next = send(['APPEND', 'key', 'b']);
+    world.open(2);
+    await world.clock.advance(20);
+    await exchange(2);
+    while (world.zombies.length > 0) world.deliverLate(0);
+    await exchange(2);
+    expect(replyTo(next)).equal(':1\r\n');
+    expect(value()).equal('b');
+  });
+
+  it('that this node leads itself goes there without a stream', async () => {
+    world.elect(1, 0, 'inDoubt');
+    world.tell(FORWARDER);
+    const told = send(['APPEND', 'key', 'a']);
+    await world.clock.settle();
+    world.commit(1);
+    await world.clock.settle();
+    expect(replyTo(told)).equal(':1\r\n');
+  });
+
+  it('is refused where too much waits already', () => {
+    const command = ['SET', 'key', 'x'.repeat(40 * 1024 * 1024)];
+    const told = [send(command), send(command)];
+    expect(told[0]?.answer).equal(null);
+    expect(told[1]?.answer).deep.include({ kind: 'refused' });
+  });
+
+  it('is answered as it stands when the node stops: refused, or in doubt', () => {
+    const sent = send(['APPEND', 'key', 'a']);
+    world.break(2);
+    const waiting = send(['GET', 'key']);
+    world.forwarder.stop();
+    expect(sent.answer).include({ kind: 'inDoubt' });
+    expect(waiting.answer).include({ kind: 'refused' });
+    expect(world.forwarder.bytes).equal(0);
+    expect(world.clock.timerCount).equal(0);
+  });
+});
