@@ -12,7 +12,7 @@ RUNS ?= 200
 NODES ?= 3
 CHROOT ?=
 
-.PHONY: help setup setup-system build standalone cluster cli load test simulate explore coverage soak bench check docs proto clean clean-data
+.PHONY: help setup setup-system build standalone cluster cli load test simulate explore coverage demo soak bench check docs proto clean clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,10 @@ explore: build ## every order of a bounded number of events, by the rules of ISR
 
 coverage: build ## which branches RUNS=200 seeds of the simulated cluster reach; fails below 90 %
 	@RUNS="$(RUNS)" SEED="$(SEED)" scripts/simulation-coverage.sh
+
+demo: build ## kill, pause and cut off what a cluster is made of while clients write: what is lost? (ARGS="--seconds 40")
+	@scripts/setup-system.sh zookeeper
+	@exec node dist/scripts/demo.js $(ARGS)
 
 soak: setup-system build ## the same tests with the long versions of the crash tests, then MINUTES=60 of new seeds
 	@CASKADE_SOAK=1 node dist/scripts/run-tests.js $(ARGS)

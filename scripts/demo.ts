@@ -69,7 +69,7 @@ function printVerdict(judgements: readonly Judgement[], { faults }: DemoFigures)
 async function main(): Promise<boolean> {
   const { values } = parseArgs({
     options: {
-      report: { type: 'string', default: 'demo-report.html' },
+      report: { type: 'string', default: 'logs/demo.html' },
       seed: { type: 'string', default: '1' },
       seconds: { type: 'string', default: String(SECONDS_DEFAULT) },
       program: { type: 'string' },

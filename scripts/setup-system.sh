@@ -2,14 +2,15 @@
 # Installs the Debian packages that are missing, and is silent when all is there. Starts no service, and touches no
 # redis, etcd or ZooKeeper that was installed before.
 #
-#   scripts/setup-system.sh            what `make test` and `make demo` need:
+#   scripts/setup-system.sh            what `make test` needs:
 #       redis-server         the oracle that our replies are compared with
 #       redis-tools          redis-cli, redis-benchmark
 #       python3-redis        a client with other habits
+#       chromium-headless-shell  opens the report of `make demo`, unless there is a chromium or chrome
 #       libzookeeper-java    ZooKeeper: its jars alone, no service and no user
 #       default-jre-headless what runs them, unless there is a java
 #   scripts/setup-system.sh bench      these, and the peer that only `make bench` needs: etcd-server
-#   scripts/setup-system.sh zookeeper  ZooKeeper and java alone, for `make cluster`
+#   scripts/setup-system.sh zookeeper  ZooKeeper and java alone, for `make cluster` and `make demo`
 #
 # With ZOOKEEPER_HOME set, ZooKeeper is taken from there and not installed.
 set -euo pipefail
@@ -27,6 +28,9 @@ missing=()
 if [ "$part" != zookeeper ]; then
   command -v redis-server >/dev/null || missing+=(redis-server)
   { command -v redis-cli && command -v redis-benchmark; } >/dev/null || missing+=(redis-tools)
+  # As findBrowser of test/demo/browser.ts.
+  command -v chromium-headless-shell chromium chromium-browser google-chrome >/dev/null ||
+    missing+=(chromium-headless-shell)
   [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import redis' 2>/dev/null || missing+=(python3-redis)
 fi
 if [ "$part" = bench ]; then command -v etcd >/dev/null || missing+=(etcd-server); fi

@@ -20,6 +20,8 @@ export interface TrialResult {
   /** When the fault began and when the cluster was whole again. */
   readonly fromMs: number;
   readonly toMs: number;
+  /** From the kill of all until the cluster was whole again. */
+  readonly restartMs: number;
 }
 
 const CLIENTS_PER_PARTITION = 3;
@@ -57,14 +59,16 @@ export async function playTrial(
     await load.stop();
   }
   await sleep(QUIET_MS);
+  const restartedAtMs = performance.now();
   await cluster.killNodes();
   const differences = await cluster.differences();
   await cluster.startNodes();
+  const restartMs = performance.now() - restartedAtMs;
   const held = await readBack(
     load,
     cluster.nodes.map(({ addresses }) => addresses),
   );
-  return { load, verdict: judgeLoad(load, held), differences, fromMs, toMs };
+  return { load, verdict: judgeLoad(load, held), differences, fromMs, toMs, restartMs };
 }
 
 /** What must hold after whatever fault, unless unclean elections were allowed. */
@@ -75,16 +79,30 @@ export function expectNothingLost({ verdict, differences }: TrialResult): void {
   expect(differences, 'replicas that differ').to.deep.equal([]);
 }
 
-export function describeTrial({ load, verdict, fromMs, toMs }: TrialResult): string {
+export function describeTrial({ load, verdict, fromMs, toMs, restartMs }: TrialResult): string {
   const { acknowledgedWrites, refused, inDoubt } = verdict;
+  const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
   const gap = (kind: 'write' | 'read'): string => {
     const each = load.partitions.map((partition) =>
       lengthOf(load.record.longestGap(kind, fromMs, toMs, partition)),
     );
-    return `${(Math.max(...each) / 1000).toFixed(2)} s`;
+    return seconds(Math.max(...each));
   };
+  const counts = `acknowledged ${acknowledgedWrites}, refused ${refused}, in doubt ${inDoubt}`;
   const gaps = `${gap('write')} without a write, ${gap('read')} without a read in the worst partition`;
-  return `      acknowledged ${acknowledgedWrites}, refused ${refused}, in doubt ${inDoubt}; ${gaps}\n`;
+  const times = `whole after ${seconds(toMs - fromMs)}, after all were killed ${seconds(restartMs)}`;
+  return `      ${[counts, gaps, times, ...complaints(load)].join('\n      ')}\n`;
+}
+
+/** What clients were told where something was not done, and how often. */
+function complaints({ record }: ClusterLoad): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const { ending, reason } of record.samples) {
+    if (ending === 'done' || ending === 'redirected') continue;
+    const text = `${ending}: ${reason.replaceAll(/\d+/g, 'n')}`;
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+  return [...counts].map(([text, count]) => `  ${count} times ${text}`);
 }
 
 async function loadOf(cluster: ClusterProcesses, options: TrialOptions): Promise<ClusterLoad> {
