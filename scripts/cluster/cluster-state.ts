@@ -60,8 +60,7 @@ export function readView(clusterInfo: string, partitionInfo: string): NodeView {
  * refuses writes until `minInsync` copies are in sync.
  */
 export function whatIsMissing(views: ReadonlyMap<string, NodeView>, minInsync: number): string | null {
-  for (const [name, { clusterState }] of views)
-    if (clusterState !== 'ok') return `${name} says cluster_state:${clusterState ?? '(nothing)'}`;
+  for (const [name, { clusterState }] of views) if (clusterState === null) return `${name} does not answer`;
   const seen = [...views.values()].flatMap(({ partitions }) => partitions);
   const led = new Map(
     seen.filter(({ isLedHere }) => isLedHere).map((view) => [view.partition, view.isrSize]),
@@ -72,6 +71,8 @@ export function whatIsMissing(views: ReadonlyMap<string, NodeView>, minInsync: n
     if (isrSize < minInsync)
       return `partition ${partition} has ${isrSize} in-sync copies, and writes need ${minInsync}`;
   }
+  for (const [name, { clusterState }] of views)
+    if (clusterState !== 'ok') return `${name} says cluster_state:${clusterState}`;
   return null;
 }
 

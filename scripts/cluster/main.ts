@@ -6,8 +6,9 @@ import { onStopSignals, runScript } from '../processes/run-script.ts';
 import { startZooKeeperIfNone } from './find-zookeeper.ts';
 import { LocalCluster, StartFailure } from './local-cluster.ts';
 import { isColoured, prefixOf } from './log-lines.ts';
-import { planNodes } from './node-plan.ts';
+import { type NodePlan, planNodes } from './node-plan.ts';
 import { type ClusterOptions, DEFAULT_DATA, parseClusterOptions, USAGE } from './options.ts';
+import { refuseOtherData } from './refuse-other-data.ts';
 
 const { stdout, stderr } = process;
 const coloured = (stream: NodeJS.WriteStream): boolean =>
@@ -33,7 +34,7 @@ async function run(argv: readonly string[]): Promise<number> {
   const stopAsked = stopRequest(cluster);
   await cluster.refuseTakenPorts();
   try {
-    await Promise.race([bringUp(cluster, plans[0]?.config.zookeeper.servers ?? [], options), stopAsked]);
+    await Promise.race([bringUp(cluster, plans, options), stopAsked]);
     await stopAsked;
     say('stopping');
     return ExitCode.ok;
@@ -48,15 +49,14 @@ async function run(argv: readonly string[]): Promise<number> {
 
 async function bringUp(
   cluster: LocalCluster,
-  servers: readonly string[],
+  plans: readonly NodePlan[],
   { dataDirectory }: ClusterOptions,
 ): Promise<void> {
-  const zooKeeper = await startZooKeeperIfNone(
-    servers,
-    join(dataDirectory ?? DEFAULT_DATA, 'zookeeper'),
-    say,
-  );
+  const servers = plans[0]?.config.zookeeper.servers ?? [];
+  const directory = join(dataDirectory ?? DEFAULT_DATA, 'zookeeper');
+  const zooKeeper = await startZooKeeperIfNone(servers, directory, say);
   if (zooKeeper !== null) await cluster.adopt(zooKeeper);
+  await refuseOtherData(plans);
   if (!(await cluster.start())) return;
   stdout.write(`${cluster.readyLine}\n`);
 }

@@ -20,11 +20,11 @@ export interface ZooKeeperPlace {
   readonly auth: string;
 }
 
-const CONNECT_MS_MAX = 5_000;
+export const CONNECT_MS_MAX = 5_000;
 const SESSION_TIMEOUT_MS = 6_000;
 
 /** What is read there; nothing is ever written. */
-type Reader = Pick<CoordinatorSession, 'read' | 'list'>;
+export type ZooKeeperReader = Pick<CoordinatorSession, 'read' | 'list'>;
 
 /** Under which nodes register where they listen: for plain clients, for gRPC. */
 type Listener = 'resp' | 'rpc';
@@ -33,11 +33,24 @@ type Listener = 'resp' | 'rpc';
  * Where the live nodes take clients, those that lead most first: of the plain ones any serves every key.
  * Throws CaskadeError `coordinatorUnavailable`, and `configurationInvalid` for a server that is none.
  */
-export async function findByZooKeeper(
+export function findByZooKeeper(
   place: ZooKeeperPlace,
   connectMsMax = CONNECT_MS_MAX,
   listener: Listener = 'resp',
 ): Promise<readonly Address[]> {
+  return readZooKeeper(place, connectMsMax, async (reader) => {
+    const candidates = await readCandidates(reader, listener);
+    if (candidates.length === 0) throw unavailable(place, 'knows no node of a running cluster');
+    return candidates;
+  });
+}
+
+/** Reads by a session of its own. Throws CaskadeError `coordinatorUnavailable` where no server answers. */
+export async function readZooKeeper<Value>(
+  place: ZooKeeperPlace,
+  connectMsMax: number,
+  read: (reader: ZooKeeperReader) => Promise<Value>,
+): Promise<Value> {
   // The chroot is not given to the session: that would make it where it is missing.
   const settings = { ...place, chroot: '', sessionTimeoutMs: SESSION_TIMEOUT_MS, dataDirectory: '/' };
   const clock = new SystemClock();
@@ -51,13 +64,10 @@ export async function findByZooKeeper(
   try {
     if (!(await isConnected(session, connectMsMax))) throw unavailable(place, 'does not answer');
     const { chroot } = place;
-    const reader: Reader = {
+    return await read({
       read: (path) => session.read(`${chroot}${path}`),
       list: (path) => session.list(`${chroot}${path}`),
-    };
-    const candidates = await readCandidates(reader, listener);
-    if (candidates.length === 0) throw unavailable(place, 'knows no node of a running cluster');
-    return candidates;
+    });
   } finally {
     await session.close();
   }
@@ -76,7 +86,7 @@ function isConnected(session: CoordinatorSession, msMax: number): Promise<boolea
 
 /** What cannot be read or understood is left out. */
 export async function readCandidates(
-  reader: Reader,
+  reader: ZooKeeperReader,
   listener: Listener = 'resp',
 ): Promise<readonly Address[]> {
   const led = await countLed(reader);
@@ -90,7 +100,7 @@ export async function readCandidates(
 }
 
 /** How many partitions each node leads. */
-async function countLed(reader: Reader): Promise<ReadonlyMap<NodeId, number>> {
+async function countLed(reader: ZooKeeperReader): Promise<ReadonlyMap<NodeId, number>> {
   const led = new Map<NodeId, number>();
   const names = await reader.list(PARTITIONS_PATH);
   for (const name of names.ok ? names.value : []) {

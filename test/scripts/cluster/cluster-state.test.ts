@@ -32,7 +32,7 @@ describe('whether a cluster serves', () => {
       [view(false, 3), view(false, 3), 'partition 0 has no leader'],
       [view(true, 3), view(false, 3, 1), 'partition 1 has no leader'],
       [view(true, 3), { ...view(false, 3), clusterState: 'fail' }, 'node02 says cluster_state:fail'],
-      [{ clusterState: null, partitions: [] }, view(true, 3), 'node01 says cluster_state:(nothing)'],
+      [{ clusterState: null, partitions: [] }, view(true, 3), 'node01 does not answer'],
     ];
     for (const [first, second, missing] of cases) {
       const views = new Map([

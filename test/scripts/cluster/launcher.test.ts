@@ -123,6 +123,21 @@ describe('make cluster, as it is run', function () {
     }
   });
 
+  it('what ZooKeeper knows of other data is not joined by new directories', async () => {
+    const elsewhere = [
+      '--data',
+      join(directory, 'elsewhere'),
+      '--port-offset',
+      String(await freePortOffset(3)),
+    ];
+    const { code, stdout, stderr } = await new Launcher([...options, ...elsewhere]).ended;
+    expect(code).to.equal(5);
+    expect(stdout).to.match(/^cluster \| ZooKeeper answers on .*\n$/);
+    expect(stderr).to.match(
+      /^cluster: ZooKeeper at 127.*\/caskade belongs to a cluster whose data is not in .*\n$/,
+    );
+  });
+
   it('ends with 0 at Ctrl-C, has said once that it was ready, and leaves nothing running', async () => {
     const { code, stdout, stderr } = await launcher.stop('SIGINT');
     expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' });
