@@ -33,8 +33,14 @@ interface ParkedFetch {
 }
 
 /**
- * Answers the fetches that reconciliation accepted: with batches if there are any, else when there are, when the high
- * watermark has moved (KAFKA-8443), or after `pollMsMax`. Of each replica only the newest fetch counts: whatever comes
+ * A high watermark that has moved is told without data after so long: most often the next batch takes it along, and a
+ * reply of its own costs a round trip more.
+ */
+const TELL_MS = 10;
+
+/**
+ * Answers the fetches that reconciliation accepted: with batches if there are any, else when there are, soon after the
+ * high watermark has moved (KAFKA-8443), or after `pollMsMax`. Of each replica only the newest fetch counts: whatever comes
  * of an older one is dropped.
  */
 export class FetchServer {
@@ -47,6 +53,8 @@ export class FetchServer {
   /** The high watermark that each replica was last told, in its present life. */
   readonly #told = new Map<NodeId, ToldHighWatermark>();
   readonly #reading = new Set<Promise<void>>();
+  /** Runs while somebody who is parked was told an older high watermark. */
+  #telling: Timer | null = null;
   #isStopped = false;
 
   /** `bytesMax` bounds what a reply carries, whatever the follower asks for. */
@@ -72,7 +80,7 @@ export class FetchServer {
     if (this.#isStopped) return;
     this.supersede(fetch);
     if (this.#host.log.sealedOffset > fetch.fetchOffset) this.#read(fetch);
-    else if (this.#isBehind(fetch)) this.#replyEmpty(fetch);
+    else if (this.#isUntold(fetch)) this.#replyEmpty(fetch);
     else this.#park(fetch);
   }
 
@@ -81,7 +89,8 @@ export class FetchServer {
     if (this.#parked.size === 0) return;
     const { sealedOffset } = this.#host.log;
     for (const { fetch } of [...this.#parked.values()]) {
-      if (sealedOffset > fetch.fetchOffset || this.#isBehind(fetch)) this.#serveStill(fetch);
+      if (sealedOffset > fetch.fetchOffset) this.#serveStill(fetch);
+      else this.#tellSoon(fetch);
     }
   }
 
@@ -101,14 +110,36 @@ export class FetchServer {
   async stop(): Promise<void> {
     this.#isStopped = true;
     for (const node of [...this.#parked.keys()]) this.#unpark(node);
+    this.#telling?.cancel();
     this.#newest.clear();
     await Promise.all(this.#reading);
   }
 
-  #isBehind({ from, fromIncarnation }: Fetch): boolean {
-    const told = this.#told.get(from);
-    if (told === undefined || told.incarnation !== fromIncarnation) return true;
-    return this.#host.facts().highWatermark > told.highWatermark;
+  /** In its present life it knows no high watermark yet. */
+  #isUntold({ from, fromIncarnation }: Fetch): boolean {
+    return this.#told.get(from)?.incarnation !== fromIncarnation;
+  }
+
+  #isBehind(fetch: Fetch): boolean {
+    const told = this.#told.get(fetch.from);
+    return (
+      told === undefined || this.#isUntold(fetch) || this.#host.facts().highWatermark > told.highWatermark
+    );
+  }
+
+  #tellSoon(fetch: Fetch): void {
+    if (this.#telling !== null || !this.#isBehind(fetch)) return;
+    this.#telling = this.#clock.setTimer(Math.min(TELL_MS, this.#pollMsMax), () => {
+      this.#telling = null;
+      for (const { fetch: parked } of [...this.#parked.values()])
+        if (this.#isBehind(parked)) this.#tell(parked);
+    });
+  }
+
+  #tell(fetch: Fetch): void {
+    if (this.#refuse(fetch)) return;
+    this.#unpark(fetch.from);
+    this.#replyEmpty(fetch);
   }
 
   #park(fetch: Fetch): void {
@@ -117,6 +148,7 @@ export class FetchServer {
       this.#replyEmpty(fetch);
     });
     this.#parked.set(fetch.from, { fetch, timer });
+    this.#tellSoon(fetch);
   }
 
   #unpark(node: NodeId): void {
@@ -165,7 +197,7 @@ export class FetchServer {
   }
 
   #answer(fetch: Fetch, slice: LogSlice): void {
-    if (slice.nextOffset === fetch.fetchOffset && !this.#isBehind(fetch)) this.#park(fetch);
+    if (slice.nextOffset === fetch.fetchOffset && !this.#isUntold(fetch)) this.#park(fetch);
     else this.#reply(fetch, slice);
   }
 

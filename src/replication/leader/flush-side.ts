@@ -1,3 +1,4 @@
+import { asOffset } from '../../model/numbers.ts';
 import { FlushFailure } from '../../storage/flush-failure.ts';
 import type { Flushable, FlushScheduler } from '../../storage/flush-scheduler.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
@@ -17,13 +18,32 @@ export interface FlushHost {
   failed(error: unknown): void;
 }
 
-/** The way of a led partition's appends to its own disk: one batch at a time, when the node's scheduler says so. */
+/**
+ * What came together while the batch before was on its way to the followers does not wait for it any longer: the node
+ * holds it in memory.
+ */
+const WAITING_BYTES_MAX = 256 * 1024;
+
+/**
+ * The way of a led partition's appends to its own disk: one batch at a time, when the node's scheduler says so.
+ *
+ * The next batch is sealed when the one before it is committed: a round over all replicas costs them about as much for one record
+ * as for a hundred, so those that come meanwhile share the next round (`bench/cluster/throughput.ts`). No write waits longer for
+ * its answer than two rounds take.
+ */
 export class FlushSide implements Flushable {
   readonly #host: FlushHost;
   readonly #store: PartitionStore;
   readonly #serial: SerialQueue;
   readonly #scheduler: FlushScheduler;
-  readonly #onSealed = (): void => this.#host.sealed();
+  readonly #onSealed = (): void => {
+    this.#roundEnd = this.#store.sealedOffset;
+    this.#isHurried = false;
+    this.#host.sealed();
+  };
+  /** The end of the last batch that was sealed here. What was inherited is not waited for. */
+  #roundEnd = asOffset(0);
+  #isHurried = false;
   #isRequested = false;
   #isStopped = false;
   flushes = 0;
@@ -36,7 +56,14 @@ export class FlushSide implements Flushable {
   }
 
   get hasUnflushed(): boolean {
-    return !this.#isStopped && this.#host.maySeal() && this.#store.hasUnflushed;
+    return !this.#isStopped && this.#mayFlush && this.#store.hasUnflushed;
+  }
+
+  get #mayFlush(): boolean {
+    const { committedOffset, unflushedBytes } = this.#store;
+    const isRoundOver = committedOffset >= this.#roundEnd;
+    const waitsNoMore = isRoundOver || this.#isHurried || unflushedBytes >= WAITING_BYTES_MAX;
+    return waitsNoMore && this.#host.maySeal();
   }
 
   /**
@@ -49,9 +76,20 @@ export class FlushSide implements Flushable {
 
   /** Call after an append; cheap when a flush is on its way. */
   request(): void {
-    if (this.#isRequested || !this.#host.maySeal()) return;
+    if (this.#isRequested || !this.#mayFlush) return;
     this.#isRequested = true;
     this.#scheduler.request(this);
+  }
+
+  /** Somebody waits for this node's disk alone (L10): what the followers do is not waited for. */
+  hurry(): void {
+    this.#isHurried = this.#store.hasUnflushed;
+    this.request();
+  }
+
+  /** The high watermark has moved: a round may be over. */
+  committed(): void {
+    if (this.hasUnflushed) this.request();
   }
 
   /** Called by the scheduler, and by a close. */

@@ -169,6 +169,7 @@ export class PartitionLeader implements LeaderRole {
 
   #committed(highWatermark: Offset): void {
     this.partition.committed(highWatermark);
+    this.#flushSide.committed();
     this.#fetches.wake();
     this.#upkeep.committed();
     this.#handOver.look();
@@ -438,6 +439,7 @@ export class PartitionLeader implements LeaderRole {
     };
     return new Partition(parts, {
       appended: () => this.#flushSide.request(),
+      flushAwaited: () => this.#flushSide.hurry(),
       isHeld: () => !this.isEpochKnown,
       mayExpire: () => host.mayExpire(),
       corrupt: () => host.trouble('corrupt'),

@@ -39,6 +39,8 @@ export type OwnStat = 'expiredKeys' | 'expiryLagMs' | 'answeredRetries';
 export interface PartitionHost {
   /** Something was appended: it is to be flushed. */
   appended(): void;
+  /** Somebody waits for this node's disk alone (L10). */
+  flushAwaited(): void;
   /** What is appended waits for replicas to follow in this epoch (R17), not for the disk. */
   isHeld(): boolean;
   /** False: nothing may be expired actively (R4). */
@@ -251,6 +253,7 @@ export class Partition implements LeaderPartition, StallTarget {
     if (offset < this.durableOffset || this.#isDone || offset >= this.#store.logEndOffset) {
       return Promise.resolve();
     }
+    this.#host.flushAwaited();
     return this.#outcomes.whenFlushed(offset);
   }
 

@@ -59,6 +59,49 @@ describe('a write', () => {
     expect(leader.partition.highWatermark).to.equal(0);
   });
 
+  it('that comes while a batch is on its way to the followers shares the next one with all others', async () => {
+    const leader = await led();
+    const { flushes } = leader.partition.stats();
+    const writer = new Outcomes();
+    leader.put('a', writer);
+    await leader.clock.settle();
+    for (const key of ['b', 'c', 'd']) {
+      leader.put(key, writer);
+      await leader.clock.settle();
+    }
+    expect(leader.store.sealedOffset).to.equal(1);
+    for (const id of [2, 3]) leader.follower(id).sync();
+    await leader.clock.settle();
+    expect(writer.all).to.deep.equal(['done', '', '', '']);
+    expect([leader.follower(2).logEnd, leader.follower(3).logEnd]).to.deep.equal([4, 4]);
+    for (const id of [2, 3]) leader.follower(id).sync();
+    expect(writer.all).to.deep.equal(['done', 'done', 'done', 'done']);
+    expect(leader.partition.stats().flushes).to.equal(flushes + 2);
+  });
+
+  it('is held for the next batch no longer when much has come together', async () => {
+    const leader = await led();
+    leader.put('a');
+    await leader.clock.settle();
+    leader.put('b', undefined, 'v'.repeat(300_000));
+    await leader.clock.settle();
+    expect(leader.store.durableOffset).to.equal(2);
+  });
+
+  it('with acks of the leader alone does not wait for a batch that is on its way to the followers (L10)', async () => {
+    const leader = await led();
+    leader.put('a');
+    await leader.clock.settle();
+    const offset = leader.put('b');
+    let isFlushed = false;
+    void leader.partition.whenFlushed(offset).then(() => {
+      isFlushed = true;
+    });
+    await leader.clock.settle();
+    expect(isFlushed).to.equal(true);
+    expect(leader.partition.highWatermark).to.equal(0);
+  });
+
   it('goes on without a follower that fell silent, once the controller has taken it out', async () => {
     const leader = await led();
     const writer = new Outcomes();
