@@ -131,7 +131,13 @@ export class ClusterNode {
       clock,
       random,
       logger,
-      peers: { send: (to, message) => doors.transport.sendPeer(to, message) },
+      // W9: before it was ever registered it may be another process with the id of a node that is alive. Others would
+      // take its word for that node's, and that node, whose life is the older one, for gone.
+      peers: {
+        send: (to, message) => {
+          if (links.node?.wasRegistered === true) doors.transport.sendPeer(to, message);
+        },
+      },
       controller: { send: (message) => links.node?.sendToController(message) },
       versionCheck: new BatchedVersionCheck(clock, () => links.node?.session ?? null),
       stateSource: { readAgain: () => links.node?.readAgain() },
@@ -153,6 +159,11 @@ export class ClusterNode {
   /** Null: the first session has not been opened yet, or the last one is lost and the next not yet there. */
   get session(): CoordinatorSession | null {
     return this.#parts?.session ?? null;
+  }
+
+  /** The coordinator has known this process as the node that it says it is. */
+  get wasRegistered(): boolean {
+    return this.#registered !== null;
   }
 
   get nodeId(): NodeId {
