@@ -301,7 +301,7 @@ describe('INFO of a node of a cluster', () => {
     const { cluster, client } = world();
     cluster.lead(2, null);
     expect(fieldsOf(client.run('info', 'partitions'))).to.deep.equal({
-      partition0: 'role=leader,leader=1,epoch=1,log_start=0,leo=0,hw=0,isr=1',
+      partition0: 'role=leader,leader=1,epoch=5,log_start=0,leo=0,hw=0,isr=1',
       partition1: 'role=follower,leader=2,epoch=5,leo=0,hw=0,isr=1/2/3',
       partition2: 'role=follower,leader=none,epoch=5,leo=0,hw=0,isr=1/2/3',
     });

@@ -2,7 +2,7 @@ import type { Router } from '../../src/cluster/index.ts';
 import { ALL_COMMANDS } from '../../src/commands/all-commands.ts';
 import { CommandContext } from '../../src/commands/context.ts';
 import { Executor } from '../../src/commands/executor.ts';
-import { EVERYTHING_HERE } from '../../src/commands/placement.ts';
+import { EVERYTHING_HERE, type Placement } from '../../src/commands/placement.ts';
 import { CommandCounters, type ListenerKind, type ServerPorts } from '../../src/commands/ports.ts';
 import type { Session } from '../../src/commands/session.ts';
 import { CommandTable } from '../../src/commands/table.ts';
@@ -24,6 +24,8 @@ export interface HarnessOptions {
   /** The node of a cluster whose listener answers; else a node alone. */
   readonly node?: FakeClusterNode;
   readonly listener?: ListenerKind;
+  /** Default: that of the node's listener for cluster clients; of a plain one, and of a node alone, everything is here. */
+  readonly placement?: Placement;
   readonly clock?: SimulatedClock;
 }
 
@@ -55,7 +57,8 @@ export class Harness {
     this.#routed = node?.router ?? this.router;
     this.session = newSession(this.clock);
     this.context = this.#newContext(this.session, this.reply);
-    const placement = node !== undefined && options.listener !== 'plain' ? node.placement() : EVERYTHING_HERE;
+    const redirecting = node !== undefined && options.listener !== 'plain' ? node.placement() : null;
+    const placement = options.placement ?? redirecting ?? EVERYTHING_HERE;
     this.#executor = new Executor(this.server.table, this.server.counters, placement);
   }
 
@@ -86,7 +89,7 @@ export class Harness {
     return this.reply.take();
   }
 
-  /** Runs a command until it is done. */
+  /** Runs a command until it is done, here or elsewhere. */
   async complete(...words: string[]): Promise<string> {
     let text = this.run(...words);
     for (let runs = 0; this.context.suspension !== null; runs += 1) {
@@ -94,7 +97,11 @@ export class Harness {
       await this.clock.until(this.context.suspension);
       text = this.runAgain();
     }
-    return text;
+    const { deferred } = this.context;
+    if (deferred === null) return text;
+    if (deferred.bytes === null)
+      await this.clock.until(new Promise<void>((done) => deferred.whenAnswered(() => done())));
+    return Buffer.from(deferred.bytes ?? []).toString('latin1');
   }
 
   /** True if the reply of the last command must wait for a commit. */

@@ -45,9 +45,11 @@ export class FakeCluster {
     const allNodes = Array.from({ length: nodeCount }, (_, index) => index + 1);
     this.announcesReplicas = options.announcesReplicas ?? false;
     this.#clusterPorts = allNodes.map((id) => 7000 + id);
-    this.partitions = ids.map((id) => new FakePartition({ ...options, id }));
     this.#states = ids.map((id) =>
       partitionState({ id, leader: (id % nodeCount) + 1, replicas: allNodes, isr: allNodes }),
+    );
+    this.partitions = this.#states.map(
+      ({ id, leaderEpoch }) => new FakePartition({ ...options, id, leaderEpoch }),
     );
     const firstOf = (id: number): number => Math.ceil((id * SLOT_COUNT) / count);
     const slots = ids.map((id) => [firstOf(id), firstOf(id + 1) - 1, id] as const);
