@@ -13,7 +13,6 @@ import { IncomingStreams } from './incoming-streams.ts';
 import { FORWARD_CODEC, FORWARD_STREAM } from './methods.ts';
 import type { RpcDoors } from './peer-links.ts';
 import type { RpcService } from './rpc-server.ts';
-import { SeldomWarning } from './seldom-warning.ts';
 import { SendQueue } from './send-queue.ts';
 
 const CLASSES = [ChannelClass.CHANNEL_CLASS_FORWARD] as const;
@@ -32,7 +31,7 @@ export class ForwardStreams implements RpcService {
     this.#self = self;
     this.#clock = clock;
     this.#service = service;
-    this.#streams = new IncomingStreams(new SeldomWarning(clock, logger));
+    this.#streams = new IncomingStreams({ clock, logger });
   }
 
   endStreams(): void {

@@ -1,9 +1,11 @@
-import { asNodeId, type NodeId } from '../model/numbers.ts';
+import type { Clock } from '../env/clock.ts';
+import type { Logger } from '../env/logger.ts';
+import { asEpochMillis, asNodeId, type EpochMillis, type NodeId } from '../model/numbers.ts';
 import type { FrameReader } from './frame-reader.ts';
 import type { Hello } from './generated/caskade/v1/common.ts';
 import { passes, type StreamRefusal } from './hello.ts';
 import { IncomingStream, type ServerCall } from './incoming-stream.ts';
-import type { SeldomWarning } from './seldom-warning.ts';
+import { SeldomWarning } from './seldom-warning.ts';
 
 export interface IncomingListener {
   refusalOf(hello: Hello): StreamRefusal | null;
@@ -15,18 +17,32 @@ export interface IncomingListener {
 
 type Reader = Pick<FrameReader<never>, 'first' | 'take' | 'drop'>;
 
+interface Known {
+  readonly listener: IncomingListener;
+  /** Null: it has not said who it is. */
+  readonly sender: NodeId | null;
+  readonly acceptedAtMs: EpochMillis;
+}
+
 /** All streams of other nodes to one service. */
 export class IncomingStreams {
   readonly #warning: SeldomWarning;
-  readonly #streams = new Map<
-    IncomingStream,
-    { readonly listener: IncomingListener; sender: NodeId | null }
-  >();
+  readonly #clock: Clock;
+  readonly #streams = new Map<IncomingStream, Known>();
 
   refusedCount = 0;
 
-  constructor(warning: SeldomWarning) {
-    this.#warning = warning;
+  constructor({ clock, logger }: { readonly clock: Clock; readonly logger: Logger }) {
+    this.#clock = clock;
+    this.#warning = new SeldomWarning(clock, logger);
+  }
+
+  /** By sender: since when the oldest of its streams is open. */
+  get openedAtMs(): ReadonlyMap<NodeId, EpochMillis> {
+    const oldest = new Map<NodeId, EpochMillis>();
+    for (const { sender, acceptedAtMs } of this.#streams.values())
+      if (sender !== null && !oldest.has(sender)) oldest.set(sender, acceptedAtMs);
+    return oldest;
   }
 
   /** Of streams that were accepted and have not ended. */
@@ -44,7 +60,7 @@ export class IncomingStreams {
       },
       accepted: (hello) => {
         const sender = asNodeId(hello.nodeId);
-        this.#streams.set(stream, { listener, sender });
+        this.#streams.set(stream, { listener, sender, acceptedAtMs: this.#clock.wallMs() });
         listener.accepted(sender);
       },
       ended: (wasAccepted) => {
@@ -52,7 +68,7 @@ export class IncomingStreams {
         if (wasAccepted) listener.ended();
       },
     });
-    this.#streams.set(stream, { listener, sender: null });
+    this.#streams.set(stream, { listener, sender: null, acceptedAtMs: asEpochMillis(0) });
     return stream;
   }
 

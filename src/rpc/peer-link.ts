@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../env/clock.ts';
 import type { Logger } from '../env/logger.ts';
-import type { Incarnation, NodeId } from '../model/numbers.ts';
+import type { EpochMillis, Incarnation, NodeId } from '../model/numbers.ts';
 import type { FramePart } from './frame.ts';
 import { ChannelClass } from './generated/caskade/v1/common.ts';
 import { helloPart, type NodeIdentity, passes, type StreamRefusal } from './hello.ts';
@@ -55,6 +55,8 @@ export class PeerLink {
   #peer: PeerAddress;
   #timer: Timer | null = null;
   #probe: Probe | null = null;
+  /** By a wall clock; null: the first of the streams is down. */
+  #openedAtMs: EpochMillis | null = null;
   /** Attempts in a row after which a stream was down again without having been accepted. */
   #failures = 0;
   #isClosed = false;
@@ -104,6 +106,11 @@ export class PeerLink {
     });
   }
 
+  /** Since when this node speaks to the other one; null: it does not. */
+  get openedAtMs(): EpochMillis | null {
+    return this.#lanes[0]?.stream.isOpen === true ? this.#openedAtMs : null;
+  }
+
   get queuedBytes(): number {
     return this.#lanes.reduce((sum, { stream }) => sum + stream.queuedBytes, 0);
   }
@@ -139,6 +146,7 @@ export class PeerLink {
       opened: () => {
         wasOpen = true;
         this.#failures = 0;
+        if (channel === this.#lanes[0]?.channel) this.#openedAtMs = this.#parts.clock.wallMs();
         this.#host.opened(this.nodeId, channel);
       },
       ended: (reason) => {

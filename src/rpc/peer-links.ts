@@ -32,6 +32,11 @@ export class PeerLinks {
     return this.#links.get(node);
   }
 
+  /** Those over which this node speaks now. */
+  get open(): readonly PeerLink[] {
+    return [...this.#links.values()].filter((link) => link.openedAtMs !== null);
+  }
+
   get queuedBytes(): number {
     return [...this.#links.values()].reduce((sum, link) => sum + link.queuedBytes, 0);
   }

@@ -1,6 +1,6 @@
 import type { ControlMessage } from '../model/control-messages.ts';
 import { LIMITS } from '../model/limits.ts';
-import type { NodeId } from '../model/numbers.ts';
+import { asEpochMillis, type EpochMillis, type NodeId } from '../model/numbers.ts';
 import type { PeerMessage } from '../replication/messages.ts';
 import { type EncodedMessage, encodeNodeMessage } from './convert/node-message.ts';
 import type { FramePart } from './frame.ts';
@@ -14,6 +14,12 @@ import { PeerLinks, type RpcDoors } from './peer-links.ts';
 export interface PeerNetworkHost {
   /** The process of that node refuses connections (R7, R9); again every 100 ms while it does. Never of ourselves. */
   refused(node: NodeId): void;
+}
+
+export interface OpenLink {
+  readonly node: NodeId;
+  readonly openedAtMs: EpochMillis;
+  readonly queuedBytes: number;
 }
 
 export interface PeerNetworkCounts {
@@ -69,6 +75,15 @@ export class PeerNetwork {
   isConnected(node: NodeId): boolean {
     const link = this.#links.get(node);
     return link?.isOpen(TAIL) === true && link.isOpen(BULK) && link.isOpen(CONTROL);
+  }
+
+  /** To which nodes this one speaks, since when, and how much waits to be sent. */
+  get links(): readonly OpenLink[] {
+    return this.#links.open.map(({ nodeId: node, openedAtMs, queuedBytes }) => ({
+      node,
+      openedAtMs: openedAtMs ?? asEpochMillis(0),
+      queuedBytes,
+    }));
   }
 
   /** Of all that waits to be sent. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../env/clock.ts';
 import type { Logger } from '../env/logger.ts';
 import type { ControlMessage } from '../model/control-messages.ts';
-import type { NodeId } from '../model/numbers.ts';
+import type { EpochMillis, NodeId } from '../model/numbers.ts';
 import type { PeerMessage } from '../replication/messages.ts';
 import { nodeMessageFrom } from './convert/node-message.ts';
 import { FrameReader } from './frame-reader.ts';
@@ -12,7 +12,6 @@ import type { ServerCall } from './incoming-stream.ts';
 import { IncomingStreams } from './incoming-streams.ts';
 import { PEER_CODEC, PEER_SEND } from './methods.ts';
 import type { RpcService } from './rpc-server.ts';
-import { SeldomWarning } from './seldom-warning.ts';
 
 /** Takes what other nodes send. */
 export interface PeerServiceHost {
@@ -40,7 +39,12 @@ export class PeerService implements RpcService {
   constructor(self: NodeIdentity, doors: { clock: Clock; logger: Logger }, host: PeerServiceHost) {
     this.#self = self;
     this.#host = host;
-    this.#streams = new IncomingStreams(new SeldomWarning(doors.clock, doors.logger));
+    this.#streams = new IncomingStreams(doors);
+  }
+
+  /** By sender: since when it speaks to this node. */
+  get openedAtMs(): ReadonlyMap<NodeId, EpochMillis> {
+    return this.#streams.openedAtMs;
   }
 
   /** From which nodes streams are open. */

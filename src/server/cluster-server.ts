@@ -122,7 +122,8 @@ class Member implements ClusterServer {
     const doors = this.#doors;
     const parts = newServerParts({ config, notes, doors, startedAtMs, shutdown });
     const { identity } = this.#peers;
-    const commands = new CommandSide({ config, doors, node, identity, parts });
+    const links = () => this.#peers.links();
+    const commands = new CommandSide({ config, doors, node, identity, links, parts });
     this.#open = { node, commands, parts, metrics: null };
     this.#peers.attach(node, commands.links);
     const rpc = await this.#peers.listen(commands.services);

@@ -24,6 +24,8 @@ export interface CommandSideParts {
   readonly doors: ServerDoors;
   readonly node: ClusterNode;
   readonly identity: NodeIdentity;
+  /** Over what nodes speak to each other. */
+  readonly links: ClusterPort['links'];
   readonly parts: ServerParts;
 }
 
@@ -114,7 +116,7 @@ export class CommandSide {
       announcesReplicas: config.resp.announceReplicas,
       writeTimeoutMs: config.replication.writeTimeoutMs,
       replica: (partition) => node.replicas.replica(partition)?.reader.ends ?? null,
-      links: () => [],
+      links: () => this.#parts.links(),
     };
     return { ...parts.ports, cluster };
   }

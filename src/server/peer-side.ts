@@ -1,4 +1,5 @@
 import { AddressName } from '../cluster/index.ts';
+import type { ClusterLink } from '../commands/ports.ts';
 import { formatAddress } from '../config/address.ts';
 import type { Config } from '../config/table.ts';
 import type { ControlMessage } from '../model/control-messages.ts';
@@ -33,6 +34,7 @@ export class PeerSide implements NodeTransport {
   readonly #doors: ServerDoors;
   readonly #network: PeerNetwork;
   readonly #followers: PeerFollower[];
+  readonly #service: PeerService;
   #server: RpcServer | null = null;
   #node: ClusterNode | null = null;
   #nodes: readonly NodeRegistration[] = [];
@@ -50,6 +52,26 @@ export class PeerSide implements NodeTransport {
       refused: (node) => this.#node?.peerRefused(node),
     });
     this.#followers = [this.#network];
+    this.#service = new PeerService(this.identity, doors, {
+      receivePeer: (message) => this.#node?.receivePeer(message),
+      receiveControl: (message) => this.#node?.receiveControl(message),
+    });
+  }
+
+  /** Over what this node and others speak, for CLUSTER LINKS. */
+  links(): readonly ClusterLink[] {
+    const to = this.#network.links.map(
+      ({ node, openedAtMs: createdAtMs, queuedBytes: unsentBytes }): ClusterLink => ({
+        node,
+        direction: 'to',
+        createdAtMs,
+        unsentBytes,
+      }),
+    );
+    const from = [...this.#service.openedAtMs].map(
+      ([node, createdAtMs]): ClusterLink => ({ node, direction: 'from', createdAtMs, unsentBytes: 0 }),
+    );
+    return [...to, ...from];
   }
 
   sendPeer(to: NodeId, message: PeerMessage): void {
@@ -76,11 +98,7 @@ export class PeerSide implements NodeTransport {
   /** Listens for other nodes, and for whoever speaks `services`. Resolves with the address that others are to be told. */
   async listen(services: readonly RpcService[]): Promise<string> {
     const { host, port, advertised } = this.#config.rpc;
-    const peers = new PeerService(this.identity, this.#doors, {
-      receivePeer: (message) => this.#node?.receivePeer(message),
-      receiveControl: (message) => this.#node?.receiveControl(message),
-    });
-    this.#server = new RpcServer({ host, port }, [peers, ...services], this.#doors.clock);
+    this.#server = new RpcServer({ host, port }, [this.#service, ...services], this.#doors.clock);
     const bound = await this.#server.listen();
     return advertised === '' ? formatAddress({ host, port: bound }) : advertised;
   }
