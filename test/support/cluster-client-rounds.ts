@@ -15,8 +15,8 @@ export interface ClusterUnderTest {
 }
 
 /** Keys of a round: enough of them that every node leads some. */
-const KEYS = 60;
-const PIPELINED = 500;
+const KEYS = 40;
+const PIPELINED = 200;
 const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
 
 async function rejection(promise: Promise<unknown>): Promise<string> {
