@@ -248,7 +248,7 @@ export class ClusterProcesses {
 
   /** Kills all that still runs and removes the directory, if it was made here. */
   async destroy(): Promise<void> {
-    this.view.close();
+    await this.view.close();
     await Promise.all([...this.nodes, ...this.#twins].map((node) => node.kill()));
     for (const { rpc, zooKeeper } of this.#proxies) {
       await rpc.close();

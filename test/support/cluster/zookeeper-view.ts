@@ -1,4 +1,4 @@
-import zookeeper, { type Client } from 'node-zookeeper-client';
+import type { CoordinatorSession, ReadNode } from '../../../src/coordination/coordinator.ts';
 import {
   decodeCluster,
   decodeController,
@@ -13,22 +13,33 @@ import {
   PARTITIONS_PATH,
   partitionPath,
 } from '../../../src/coordination/paths.ts';
+import { ZooKeeperCoordinator } from '../../../src/coordination/zookeeper/zookeeper-coordinator.ts';
+import { SystemClock } from '../../../src/env/clock.ts';
+import { MemoryFileSystem } from '../../../src/env/memory-file-system.ts';
+import { SystemRandom } from '../../../src/env/random.ts';
 import type { NodeId, PartitionId } from '../../../src/model/numbers.ts';
 import type { ClusterFacts, PartitionState } from '../../../src/model/partition-state.ts';
+import { CollectingLogger } from '../collecting-logger.ts';
 
-const READ_MS_MAX = 1_000;
 const SESSION_MS = 4_000;
 
 /**
- * What ZooKeeper says of the cluster, read by the library itself and by nothing of ours: nothing here depends on what is
- * under test. Each look answers within a second; null: ZooKeeper did not, or what was looked for is not there.
+ * What ZooKeeper says of the cluster, by a session of its own that writes nothing. Null: ZooKeeper does not answer now, or
+ * what was looked for is not there.
  */
 export class ZooKeeperView {
-  readonly #connect: string;
-  #client: Client | null = null;
+  readonly #coordinator: ZooKeeperCoordinator;
+  #session: CoordinatorSession | null = null;
 
   constructor(servers: readonly string[], chroot: string) {
-    this.#connect = `${servers.join(',')}${chroot}`;
+    const doors = {
+      clock: new SystemClock(),
+      random: new SystemRandom(),
+      logger: new CollectingLogger(),
+      fileSystem: new MemoryFileSystem(),
+    };
+    const settings = { servers, chroot, sessionTimeoutMs: SESSION_MS, auth: '', dataDirectory: '/' };
+    this.#coordinator = new ZooKeeperCoordinator(settings, doors);
   }
 
   async facts(): Promise<ClusterFacts | null> {
@@ -59,9 +70,9 @@ export class ZooKeeperView {
     return names?.map(idOfChild).filter((id) => id !== undefined) ?? null;
   }
 
-  close(): void {
-    this.#client?.close();
-    this.#client = null;
+  async close(): Promise<void> {
+    await this.#session?.close();
+    this.#session = null;
   }
 
   async #partition(id: PartitionId): Promise<PartitionState | null> {
@@ -70,50 +81,18 @@ export class ZooKeeperView {
     return decoded?.ok === true ? decoded.value : null;
   }
 
-  #read(path: string): Promise<{ readonly data: unknown; readonly version: number } | null> {
-    return this.#within((client, done) => {
-      client.getData(path, (error, data, stat) => {
-        done(error || data === undefined ? null : { data: parsed(data), version: stat.version });
-      });
-    });
+  async #read(path: string): Promise<ReadNode | null> {
+    const outcome = await this.#opened().read(path);
+    return outcome.ok ? outcome.value : null;
   }
 
-  #list(path: string): Promise<readonly string[] | null> {
-    return this.#within((client, done) => {
-      client.getChildren(path, (error, names) => done(error ? null : names));
-    });
+  async #list(path: string): Promise<readonly string[] | null> {
+    const outcome = await this.#opened().list(path);
+    return outcome.ok ? outcome.value : null;
   }
 
-  /** A client that did not answer is left for a new one: its server may hang, or its session be over. */
-  #within<Found>(ask: (client: Client, done: (found: Found | null) => void) => void): Promise<Found | null> {
-    const client = this.#client ?? this.#open();
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        if (this.#client === client) this.close();
-        resolve(null);
-      }, READ_MS_MAX);
-      ask(client, (found) => {
-        clearTimeout(timer);
-        resolve(found);
-      });
-    });
-  }
-
-  #open(): Client {
-    const client = zookeeper.createClient(this.#connect, { sessionTimeout: SESSION_MS, retries: 0 });
-    this.#client = client;
-    client.once('expired', () => {
-      if (this.#client === client) this.#client = null;
-    });
-    client.connect();
-    return client;
-  }
-}
-
-function parsed(data: Buffer): unknown {
-  try {
-    return JSON.parse(data.toString());
-  } catch {
-    return null;
+  #opened(): CoordinatorSession {
+    if (this.#session === null || this.#session.state === 'lost') this.#session = this.#coordinator.open();
+    return this.#session;
   }
 }
