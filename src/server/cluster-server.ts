@@ -127,13 +127,13 @@ class Member implements ClusterServer {
     this.#open = { node, commands, parts, metrics: null };
     this.#peers.attach(node, commands.links);
     const rpc = await this.#peers.listen(commands.services);
-    this.port = await commands.plain.listen();
-    parts.stats.port = this.port;
-    const clusterPort = await commands.cluster?.listen();
+    const ports = await commands.listen();
+    this.port = ports.plain;
+    parts.stats.port = ports.plain;
     const metrics = await serveMetrics(config, { router: commands.router, store: node.replicas, ...parts });
     this.#open = { node, commands, parts, metrics };
     parts.loopLag.start();
-    node.start(this.#addresses(rpc, this.port, clusterPort));
+    node.start(this.#addresses(rpc, ports.plain, ports.cluster));
   }
 
   stop(): Promise<number> {

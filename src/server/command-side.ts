@@ -6,7 +6,7 @@ import { Executor } from '../commands/executor.ts';
 import { ForwardInbox } from '../commands/forwarded/forward-inbox.ts';
 import { ForwardPlacement } from '../commands/forwarding/forward-placement.ts';
 import type { Placement } from '../commands/placement.ts';
-import type { ClusterPort, ListenerKind, ServerPorts } from '../commands/ports.ts';
+import type { ClusterPort, ListenerKind, ServerPorts, ServerStats } from '../commands/ports.ts';
 import type { Config } from '../config/table.ts';
 import type { PartitionId } from '../model/numbers.ts';
 import { RespServer } from '../network/resp-server.ts';
@@ -17,7 +17,7 @@ import { keyValueService } from '../rpc/kv-service.ts';
 import type { RpcService } from '../rpc/rpc-server.ts';
 import type { ClusterNode } from './cluster-node.ts';
 import type { PeerFollower } from './peer-side.ts';
-import { type ServerDoors, type ServerParts, STOP_MS_MAX } from './server-parts.ts';
+import { type OwnStats, type ServerDoors, type ServerParts, STOP_MS_MAX } from './server-parts.ts';
 
 export interface CommandSideParts {
   readonly config: Config;
@@ -35,14 +35,17 @@ export interface CommandSideParts {
  */
 export class CommandSide {
   readonly router: ClusterRouter;
-  readonly plain: RespServer;
-  /** Null: it is off. */
-  readonly cluster: RespServer | null;
   /** To be offered to other nodes and to clients over gRPC. */
   readonly services: readonly RpcService[];
   readonly links: PeerFollower;
   readonly #parts: CommandSideParts;
+  readonly #plain: RespServer;
+  /** Null: it is off. */
+  readonly #cluster: RespServer | null;
   readonly #forwarder: Forwarder;
+  /** INFO names the port of the listener that it is asked on. */
+  readonly #plainStats: OwnStats;
+  readonly #clusterStats: OwnStats;
 
   constructor(options: CommandSideParts) {
     this.#parts = options;
@@ -55,7 +58,9 @@ export class CommandSide {
       leading: (partition) => replicas.leading(partition),
     });
     this.router = router;
-    const plainPorts = this.#ports('plain');
+    this.#plainStats = { ...parts.stats };
+    this.#clusterStats = { ...parts.stats, port: config.resp.clusterPort };
+    const plainPorts = this.#ports('plain', this.#plainStats);
     const inbox = new ForwardInbox({ router, ports: plainPorts, clock, logger });
     const events = new LinkEvents();
     const links = new ForwardLinks(identity, doors, events);
@@ -70,12 +75,14 @@ export class CommandSide {
       forwarder: this.#forwarder,
       patienceMs: writeTimeoutMs,
     });
-    this.plain = this.#listener(config.resp.port, plainPorts, forwarding);
+    this.#plain = this.#listener(config.resp.port, plainPorts, forwarding);
     const readStale = (partition: PartitionId) => replicas.readStale(partition, lagMsMax);
     const { clusterPort } = config.resp;
     const redirecting = new ClusterPlacement({ router, readStale });
-    this.cluster =
-      clusterPort === 0 ? null : this.#listener(clusterPort, this.#ports('cluster'), redirecting);
+    this.#cluster =
+      clusterPort === 0
+        ? null
+        : this.#listener(clusterPort, this.#ports('cluster', this.#clusterStats), redirecting);
     const { valueBytesMax } = parts.ports;
     this.services = [
       new ForwardStreams(identity, doors, inbox),
@@ -83,9 +90,18 @@ export class CommandSide {
     ];
   }
 
+  /** Opens the listeners; resolves with their ports. */
+  async listen(): Promise<{ readonly plain: number; readonly cluster: number | undefined }> {
+    const plain = await this.#plain.listen();
+    this.#plainStats.port = plain;
+    const cluster = await this.#cluster?.listen();
+    if (cluster !== undefined) this.#clusterStats.port = cluster;
+    return { plain, cluster };
+  }
+
   /** Clients get their last answers; resolves to how many were cut off before. */
   async stop(): Promise<number> {
-    const reports = await Promise.all([this.plain.stop(STOP_MS_MAX), this.cluster?.stop(STOP_MS_MAX)]);
+    const reports = await Promise.all([this.#plain.stop(STOP_MS_MAX), this.#cluster?.stop(STOP_MS_MAX)]);
     this.#forwarder.stop();
     return reports.reduce((sum, report) => sum + (report?.cutCount ?? 0), 0);
   }
@@ -108,7 +124,7 @@ export class CommandSide {
     );
   }
 
-  #ports(listener: ListenerKind): ServerPorts {
+  #ports(listener: ListenerKind, stats: ServerStats): ServerPorts {
     const { config, node, parts } = this.#parts;
     const cluster: ClusterPort = {
       listener,
@@ -118,7 +134,7 @@ export class CommandSide {
       replica: (partition) => node.replicas.replica(partition)?.reader.ends ?? null,
       links: () => this.#parts.links(),
     };
-    return { ...parts.ports, cluster };
+    return { ...parts.ports, stats, cluster };
   }
 }
 
