@@ -83,7 +83,7 @@ export function parseClientConfig(text: string, path: string): ClientConfig {
   return {
     ...(addr === undefined ? {} : { address: addressOf(addr, path) }),
     ...(zk === undefined ? {} : { zooKeeper: placeOf(zk) }),
-    ...(ack === undefined ? {} : { acks: acksOf(ack, path), notice: `${path}: ${ACK_NOTICE}` }),
+    ...(ack === undefined ? {} : ackEntries(acksOf(ack, path), path)),
   };
 }
 
@@ -103,6 +103,10 @@ function addressOf(text: string, path: string): Address {
   } catch (cause) {
     throw new CaskadeError('configurationInvalid', `${path}: addr: ${(cause as Error).message}`, { cause });
   }
+}
+
+function ackEntries(acks: AckMode, path: string): Pick<ClientConfig, 'acks' | 'notice'> {
+  return acks === 'all' ? { acks } : { acks, notice: `${path}: ${ACK_NOTICE}` };
 }
 
 function acksOf(ack: number | string, path: string): AckMode {

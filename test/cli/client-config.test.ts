@@ -19,7 +19,15 @@ describe('client configuration', () => {
     expect(config).to.deep.equal({
       zooKeeper: { servers: ['127.0.0.1:2181'], chroot: '/caskade', auth: '' },
     });
-    expect(parseClientConfig('addr: h:1\nack: -1', 'c.yaml').notice).to.match(/^c\.yaml: ack is ignored/);
+    const modes = [
+      [-1, 'all'],
+      [0, 'none'],
+      [1, 'leader'],
+      ['leader', 'leader'],
+    ] as const;
+    for (const [ack, acks] of modes) expect(parseClientConfig(`ack: ${ack}`, 'c.yaml').acks).to.equal(acks);
+    expect(parseClientConfig('ack: -1', 'c.yaml').notice).to.equal(undefined);
+    expect(parseClientConfig('ack: 1', 'c.yaml').notice).to.match(/^c\.yaml: ack is ignored without --grpc/);
   });
 
   it('reads the file that comes with the product', () => {
@@ -31,6 +39,7 @@ describe('client configuration', () => {
     expect(parseClientConfig(examples, 'cli.yaml')).to.deep.equal({
       address: { host: '127.0.0.1', port: 6379 },
       zooKeeper: { servers: ['127.0.0.1:2181'], chroot: '/caskade', auth: '' },
+      acks: 'all',
     });
   });
 
@@ -47,6 +56,7 @@ describe('client configuration', () => {
       ['addr: h', /c\.yaml: addr: invalid address 'h'/],
       ['zk: {}', /c\.yaml: zk\.servers: /],
       ['zk: {servers: [], chroot: x}', /zk\.servers: .*; zk\.chroot: expected a path/],
+      ['ack: 2', /c\.yaml: ack: expected all, leader or none/],
       ['addr: [', /c\.yaml is not valid YAML/],
     ];
     for (const [text, message] of bad)
