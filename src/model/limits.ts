@@ -83,6 +83,10 @@ export const LIMITS = {
   deferredRepliesMax: 4096,
   /** Bytes of their requests. */
   deferredBytesMax: 16 * MiB,
+  /** So many bytes of replies to its reads may be expected at a time, by the largest of late. */
+  deferredReplyBytes: 8 * MiB,
+  /** A leader runs no further forwarded reads while so many bytes of replies wait to be sent to their forwarder. */
+  forwardedRepliesPauseBytes: 16 * MiB,
 
   // Event loop
   /** Background work yields after this long. */
@@ -121,7 +125,8 @@ export const LIMITS = {
   tailQueueBytesMax: 8 * MiB,
   bulkQueueBytesMax: 16 * MiB,
   controlQueueBytesMax: 8 * MiB,
-  forwardQueueBytesMax: 64 * MiB,
+  /** The forwarder, and the leader that pauses, bound what waits: no stream is to break of one large value. */
+  forwardQueueBytesMax: 2048 * MiB,
   /** A message put together from fragments: one batch, or one command, and what is said about it. */
   nodeMessageBytesMax: 1025 * MiB,
 

@@ -253,7 +253,17 @@ export class Connection implements SessionOwner, TurnTask {
 
   #deferredAnswered(): void {
     if (this.#halt === Halt.deferred && !this.#deferred.isFull) this.#halt = Halt.turn;
+    if (this.#reply.filledBytes > this.#host.limits.outputBytesMax) this.#overflow();
     this.#enqueue();
+  }
+
+  /** Replies to commands that ran long ago cannot be made to wait. */
+  #overflow(): void {
+    const { limits, logger } = this.#host;
+    this.#flush();
+    if (this.#closed || this.#reply.filledBytes <= limits.outputBytesMax) return;
+    logger.warn({ ...this.#describe(), pendingBytes: this.#pendingBytes() }, PILE_UP);
+    this.destroy();
   }
 
   #suspended(until: Promise<void>, start: number): void {
@@ -344,7 +354,7 @@ export class Connection implements SessionOwner, TurnTask {
     const pending = this.#pendingBytes();
     if (pending <= limits.outputPauseBytes) return true;
     if (pending > limits.outputBytesMax) {
-      logger.warn({ ...this.#describe(), pendingBytes: pending }, 'closed a client whose replies pile up');
+      logger.warn({ ...this.#describe(), pendingBytes: pending }, PILE_UP);
       this.destroy();
       this.#halt = Halt.done;
       return false;
@@ -430,6 +440,7 @@ function addressText(address: string | undefined, port: number | undefined): str
   return `${host.includes(':') ? `[${host}]` : host}:${port ?? 0}`;
 }
 
+const PILE_UP = 'closed a client whose replies pile up';
 /** A reply that comes later is a record at offset 0 of a log of its own. */
 const FIRST = asOffset(0);
 

@@ -65,7 +65,7 @@ export class ForwardStreams implements RpcService {
   }
 }
 
-/** The way back on one stream. Bounded: a forwarder that does not read its replies loses the stream. */
+/** The way back on one stream. A forwarder that does not read its replies gets no further reads run, and then none at all. */
 class ReplyStream implements ForwardStream {
   readonly #call: ServerCall;
   readonly #queue: SendQueue;
@@ -75,6 +75,10 @@ class ReplyStream implements ForwardStream {
   constructor(call: ServerCall, clock: Clock) {
     this.#call = call;
     this.#queue = new SendQueue(clock, LIMITS.forwardQueueBytesMax);
+  }
+
+  get congestion(): Promise<void> | null {
+    return this.#queue.bytes > LIMITS.forwardedRepliesPauseBytes ? this.#queue.drained() : null;
   }
 
   open(): void {

@@ -22,6 +22,8 @@ export interface ForwardLinkEvents {
 
 /** The way back on one incoming stream. After its end what is sent is dropped. */
 export interface ForwardStream {
+  /** Not null while too much waits to be sent: reads, whose replies may be large, wait for it. Absent: never. */
+  readonly congestion?: Promise<void> | null;
   send(reply: ForwardReply): void;
 }
 

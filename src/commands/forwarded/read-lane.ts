@@ -89,6 +89,8 @@ export class ReadLane {
     const partition = ledFor(this.#router, request);
     if (partition === null) return this.#refuse(received, NOT_LEADER, run);
     if (this.#clock.monotonicMs() >= received.untilMs) return this.#refuse(received, TOO_LATE, run);
+    const congestion = received.stream.congestion ?? null;
+    if (congestion !== null) return congestion;
     const result = run.run(request, partition, null);
     switch (result.kind) {
       case 'suspended':

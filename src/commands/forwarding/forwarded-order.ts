@@ -1,4 +1,5 @@
 import type { ForwardAnswer, ForwardedCommand } from '../../cluster/index.ts';
+import { LIMITS } from '../../model/limits.ts';
 import type { PartitionId } from '../../model/numbers.ts';
 
 /** Sends a command on its way (`Forwarder`). */
@@ -22,15 +23,24 @@ class PartitionOrder {
   }
 }
 
+/** How large a reply is taken to be before any has come. */
+const REPLY_BYTES_AT_FIRST = 64 * 1024;
+/** Of the largest reply, what is remembered of it with each that follows. */
+const REMEMBERED = 0.95;
+
 /**
  * The commands of one session that run elsewhere, in order by partition (R11): a read goes when the session's writes
  * before it are answered, a write when the reads before it are. Writes follow each other without a wait, and so do
- * reads. Other partitions are no concern.
+ * reads, as many at a time as their replies find room: nobody can say beforehand how large they are, so it goes by the
+ * largest of late. Other partitions are no concern.
  */
 export class ForwardedOrder {
   readonly #port: ForwardPort;
   readonly #partitions = new Map<PartitionId, PartitionOrder>();
   readonly #written = new Set<PartitionId>();
+  #readCount = 0;
+  #waitingCount = 0;
+  #replyBytes = REPLY_BYTES_AT_FIRST;
   #waiters: { readonly partition: PartitionId | null; readonly resolve: () => void }[] = [];
 
   constructor(port: ForwardPort) {
@@ -60,8 +70,12 @@ export class ForwardedOrder {
       this.#partitions.set(partition, order);
     }
     if (isWrite) this.#written.add(partition);
-    if (order.waiting.length === 0 && order.mayGo(isWrite)) this.#go(order, command);
-    else order.waiting.push(command);
+    if (order.waiting.length === 0 && this.#mayGo(order, isWrite)) {
+      this.#go(order, command);
+      return;
+    }
+    order.waiting.push(command);
+    this.#waitingCount += 1;
   }
 
   /** Resolves once nothing of this partition is unanswered. */
@@ -80,24 +94,42 @@ export class ForwardedOrder {
 
   #go(order: PartitionOrder, command: ForwardedCommand): void {
     if (command.isWrite) order.writes += 1;
-    else order.reads += 1;
-    this.#port.forward(new OrderedCommand(command, () => this.#answered(order, command)));
+    else {
+      order.reads += 1;
+      this.#readCount += 1;
+    }
+    this.#port.forward(new OrderedCommand(command, (answer) => this.#answered(order, command, answer)));
   }
 
-  #answered(order: PartitionOrder, { partition, isWrite }: ForwardedCommand): void {
+  #mayGo(order: PartitionOrder, isWrite: boolean): boolean {
+    if (!order.mayGo(isWrite)) return false;
+    return isWrite || this.#readCount === 0 || this.#readCount * this.#replyBytes < LIMITS.deferredReplyBytes;
+  }
+
+  #answered(order: PartitionOrder, { partition, isWrite }: ForwardedCommand, answer: ForwardAnswer): void {
     if (isWrite) order.writes -= 1;
-    else order.reads -= 1;
-    for (
-      let next = order.waiting[0];
-      next !== undefined && order.mayGo(next.isWrite);
-      next = order.waiting[0]
-    ) {
-      order.waiting.shift();
-      this.#go(order, next);
+    else {
+      order.reads -= 1;
+      this.#readCount -= 1;
+      const bytes = answer.kind === 'done' ? (answer.reply?.length ?? 0) : 0;
+      this.#replyBytes = Math.max(bytes, 1, this.#replyBytes * REMEMBERED);
     }
-    if (!order.isIdle) return;
-    this.#partitions.delete(partition);
+    this.#goOn(partition, order);
+    // A read that is answered makes room for those of all partitions.
+    if (this.#waitingCount > 0 && !isWrite)
+      for (const [id, other] of this.#partitions) if (other !== order) this.#goOn(id, other);
     if (this.#waiters.length > 0) this.#wake();
+  }
+
+  #goOn(partition: PartitionId, order: PartitionOrder): void {
+    let next = order.waiting[0];
+    while (next !== undefined && this.#mayGo(order, next.isWrite)) {
+      order.waiting.shift();
+      this.#waitingCount -= 1;
+      this.#go(order, next);
+      next = order.waiting[0];
+    }
+    if (order.isIdle) this.#partitions.delete(partition);
   }
 
   #wake(): void {
@@ -119,9 +151,9 @@ class OrderedCommand implements ForwardedCommand {
   readonly command;
   readonly deadlineMs;
   readonly #inner: ForwardedCommand;
-  readonly #then: () => void;
+  readonly #then: (answer: ForwardAnswer) => void;
 
-  constructor(inner: ForwardedCommand, then: () => void) {
+  constructor(inner: ForwardedCommand, then: (answer: ForwardAnswer) => void) {
     this.partition = inner.partition;
     this.isWrite = inner.isWrite;
     this.database = inner.database;
@@ -135,6 +167,6 @@ class OrderedCommand implements ForwardedCommand {
 
   answered(answer: ForwardAnswer): void {
     this.#inner.answered(answer);
-    this.#then();
+    this.#then(answer);
   }
 }
