@@ -68,6 +68,8 @@ export type FetchOutcome =
       readonly result: 'data';
       /** Whole batches, as they lie in the leader's log, one after the other. */
       readonly bytes: Uint8Array;
+      /** How many bytes were sent: what lost its end on the way is not taken for a gap. */
+      readonly byteCount: number;
       /** The follower's next fetch offset: gaps left by a merge are behind it (C8). */
       readonly nextOffset: Offset;
       /**

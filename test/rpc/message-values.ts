@@ -92,6 +92,7 @@ const outcome: Of<FetchOutcome> = fc.oneof(
   fc.record({
     result: fc.constant<'data'>('data'),
     bytes,
+    byteCount: fc.nat(1 << 30),
     nextOffset: large<Data['nextOffset']>(),
     epochs: list(
       fc.record({

@@ -40,6 +40,7 @@ function fetchReply(from: RpcNode, fetchId: number, bytes: Uint8Array): FetchRep
     outcome: {
       result: 'data',
       bytes,
+      byteCount: bytes.length,
       nextOffset: asOffset(1),
       epochs: [],
       highWatermark: asOffset(0),

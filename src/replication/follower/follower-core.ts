@@ -208,9 +208,8 @@ export class FollowerCore {
 
   #data(outcome: DataOutcome, lastEpoch: LeaderEpoch | null, log: FollowedLog): FollowerEffect[] {
     const { bytes, nextOffset, epochs } = outcome;
-    if (nextOffset < this.#wantedOffset || (bytes.length > 0 && lastEpoch === null)) {
-      return this.#unreadable();
-    }
+    const isReadable = this.#rules.arrivedWhole(outcome) && (bytes.length === 0 || lastEpoch !== null);
+    if (nextOffset < this.#wantedOffset || !isReadable) return this.#unreadable();
     this.#isReconciled = true;
     this.#leaderHighWatermark = asOffset(Math.max(this.#leaderHighWatermark, outcome.highWatermark));
     // Empty: everything that was sealed at the leader is here, whatever of it is committed.

@@ -211,7 +211,8 @@ export class FetchServer {
     const { fromIncarnation: incarnation } = fetch;
     this.#told.set(fetch.from, { incarnation, highWatermark: facts.highWatermark });
     this.#newest.delete(fetch.from);
-    this.#host.reply(fetch, { result: 'data', ...slice, logStartOffset, removedFloor, ...facts });
+    const byteCount = slice.bytes.length;
+    this.#host.reply(fetch, { result: 'data', ...slice, byteCount, logStartOffset, removedFloor, ...facts });
   }
 }
 

@@ -81,7 +81,10 @@ export class FlushSide implements Flushable {
     this.#scheduler.request(this);
   }
 
-  /** Somebody waits for this node's disk alone (L10): what the followers do is not waited for. */
+  /**
+   * What is appended goes at once: somebody waits for this node's disk alone (L10), or for all that was appended, and
+   * nothing more comes (L9).
+   */
   hurry(): void {
     this.#isHurried = this.#store.hasUnflushed;
     this.request();

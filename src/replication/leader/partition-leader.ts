@@ -416,7 +416,10 @@ export class PartitionLeader implements LeaderRole {
         isDrained: this.highWatermark === this.#store.logEndOffset,
         isEnded: this.isFenced,
       }),
-      hold: () => this.partition.pause(),
+      hold: () => {
+        this.partition.pause();
+        this.#flushSide.hurry();
+      },
       resume: () => this.partition.resume(),
       retire: () => this.#retire(),
       tell: () => this.#tellHandedOver(),

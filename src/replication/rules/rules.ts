@@ -1,3 +1,4 @@
+import { arrivedWhole } from './arrival.ts';
 import { isEpochKnown } from './epoch-known.ts';
 import { checkFetch, noteRebuild, startsRebuild } from './fetch-check.ts';
 import {
@@ -61,6 +62,7 @@ export const RULES = {
   followerHighWatermark,
 
   // Reconciliation
+  arrivedWhole,
   checkFetch,
   startsRebuild,
   noteRebuild,

@@ -121,6 +121,7 @@ function dataFrom(data: wire.FetchData, bytes: Uint8Array): Data {
   return {
     result: 'data',
     bytes,
+    byteCount: data.byteCount,
     nextOffset: asOffset(data.nextOffset),
     epochs: data.epochs.map(({ epoch, startOffset }) => ({
       epoch: asLeaderEpoch(epoch),

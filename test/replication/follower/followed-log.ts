@@ -133,7 +133,7 @@ export class Follower {
   }
 
   nothing(highWatermark: number): FollowerEffect[] {
-    return this.reply({ ...dataTo(this.fetch().fetchOffset, highWatermark), bytes: new Uint8Array(0) });
+    return this.reply({ ...dataTo(this.fetch().fetchOffset, highWatermark), ...NO_BYTES });
   }
 
   /** The append that is under way ends well: everything of it is on disk. */
@@ -162,10 +162,14 @@ export class Follower {
 
 type Data = Extract<FetchOutcome, { result: 'data' }>;
 
+/** Nothing was sent. */
+export const NO_BYTES = { bytes: new Uint8Array(0), byteCount: 0 };
+
 export function dataTo(nextOffset: number, highWatermark: number, epochs: readonly EpochStart[] = []): Data {
   return {
     result: 'data',
     bytes: Uint8Array.of(1),
+    byteCount: 1,
     nextOffset: asOffset(nextOffset),
     epochs,
     highWatermark: asOffset(highWatermark),

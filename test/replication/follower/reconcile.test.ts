@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { asLeaderEpoch, asOffset, asPartitionVersion } from '../../../src/model/numbers.ts';
-import { dataTo, diverging, Follower, ModelLog } from './followed-log.ts';
+import { dataTo, diverging, Follower, ModelLog, NO_BYTES } from './followed-log.ts';
 
 describe('follower core: reconciliation (2.6)', () => {
   it('begins with what its log holds: next wanted, what is on disk, epoch of the last record', () => {
@@ -90,7 +90,7 @@ describe('follower core: reconciliation (2.6)', () => {
     const follower = new Follower(new ModelLog(10, [[3, 0]]));
     follower.start();
     const epochs = [{ epoch: asLeaderEpoch(4), startOffset: asOffset(11) }];
-    follower.reply({ ...dataTo(15, 4, epochs), bytes: new Uint8Array(0) });
+    follower.reply({ ...dataTo(15, 4, epochs), ...NO_BYTES });
     expect(follower.fetch()).to.include({ fetchOffset: 15, lastFetchedEpoch: 4 });
     expect(follower.last('append').epochs).to.deep.equal(epochs);
   });
@@ -236,7 +236,7 @@ describe('follower core: versions (R17)', () => {
   it('acknowledges a version only after it is durable', () => {
     const follower = new Follower(new ModelLog(10, [[5, 0]]));
     follower.start();
-    follower.reply({ ...dataTo(10, 0), bytes: new Uint8Array(0), partitionVersion: asPartitionVersion(4) });
+    follower.reply({ ...dataTo(10, 0), ...NO_BYTES, partitionVersion: asPartitionVersion(4) });
     expect(follower.last('persistVersion').version).to.equal(4);
     expect(follower.fetch().partitionVersion).to.equal(3);
     follower.step({ kind: 'versionDurable', version: asPartitionVersion(4) });
@@ -259,7 +259,7 @@ describe('follower core: versions (R17)', () => {
   it('asks for each version once', () => {
     const follower = new Follower(new ModelLog(10, [[5, 0]]));
     follower.start();
-    const newer = { ...dataTo(10, 0), bytes: new Uint8Array(0), partitionVersion: asPartitionVersion(4) };
+    const newer = { ...dataTo(10, 0), ...NO_BYTES, partitionVersion: asPartitionVersion(4) };
     follower.reply(newer);
     follower.reply(newer);
     expect(follower.all('persistVersion')).to.have.length(1);
@@ -320,7 +320,7 @@ describe('follower core: rebuild (C5, C6)', () => {
     follower.reply({ ...dataTo(30, 4), isCurrent: false }, { lastEpoch: 5 });
     follower.written();
     expect(follower.all('finishRebuild')).to.deep.equal([]);
-    follower.reply({ ...dataTo(30, 4), bytes: new Uint8Array(0), isCurrent: false });
+    follower.reply({ ...dataTo(30, 4), ...NO_BYTES, isCurrent: false });
     expect(follower.all('finishRebuild'), 'everything is here').to.have.length(1);
   });
 

@@ -79,6 +79,9 @@ export const REPLICATION_MUTATIONS: readonly Mutation[] = [
       truncationPoint: ({ highWatermark }) => ({ kind: 'truncate', offset: highWatermark }),
     },
   }),
+  mutation('a reply that lost its end is taken for one over a gap', 'C8', {
+    replication: { arrivedWhole: () => true },
+  }),
   mutation('diverging logs are not told apart', '2.6', {
     replication: {
       checkFetch: (view, fetch, log, known) => {

@@ -114,7 +114,8 @@ export class Network {
     const share = this.#worst('damagedShare', from, to);
     if (share === 0 || bytes.length === 0 || !this.#random.chance(share)) return bytes;
     const at = this.#random.below(bytes.length);
-    if (this.#random.chance(0.3)) return bytes.slice(0, at);
+    // All of it is lost more often than chance would have it.
+    if (this.#random.chance(0.3)) return bytes.slice(0, this.#random.chance(0.3) ? 0 : at);
     const damaged = bytes.slice();
     damaged[at] = (damaged[at] ?? 0) ^ (1 << this.#random.below(8));
     return damaged;

@@ -79,6 +79,8 @@ export interface FetchData {
   /** R17: the leader's committed state has this version, written by the controller of this epoch. */
   readonly partitionVersion: number;
   readonly controllerEpoch: number;
+  /** Length of the payload as it was sent: one that lost its end on the way is not taken for a gap. */
+  readonly byteCount: number;
 }
 
 /** Truncate to min(end_offset, your own end of `epoch`) and ask again. */
@@ -490,6 +492,7 @@ function createBaseFetchData(): FetchData {
     tombstoneRemoveOffset: 0,
     partitionVersion: 0,
     controllerEpoch: 0,
+    byteCount: 0,
   };
 }
 
@@ -521,6 +524,9 @@ export const FetchData: MessageFns<FetchData> = {
     }
     if (message.controllerEpoch !== 0) {
       writer.uint32(72).uint64(message.controllerEpoch);
+    }
+    if (message.byteCount !== 0) {
+      writer.uint32(80).uint64(message.byteCount);
     }
     return writer;
   },
@@ -608,6 +614,14 @@ export const FetchData: MessageFns<FetchData> = {
             }
 
             message.controllerEpoch = longToNumber(reader.uint64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.byteCount = longToNumber(reader.uint64());
             continue;
           }
         }
