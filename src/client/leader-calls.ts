@@ -44,6 +44,7 @@ export class LeaderCalls {
   readonly #channels = new Map<string, Channel>();
   /** By slot. */
   readonly #leaders = new Map<number, string>();
+  /** Which of the addresses. */
   #turn = 0;
   #isClosed = false;
 
@@ -61,12 +62,14 @@ export class LeaderCalls {
   async connect(timeoutMs: number): Promise<string> {
     const untilMs = this.#clock.wallMs() + timeoutMs;
     let failure: unknown;
-    for (const address of this.#addresses) {
+    for (let tried = 0; tried < this.#addresses.length; tried += 1) {
+      const address = this.#seed();
       try {
         await this.#connected(address, untilMs);
         return address;
       } catch (error) {
         failure = error;
+        this.#turn += 1;
       }
     }
     throw failure;
@@ -75,9 +78,9 @@ export class LeaderCalls {
   async call<Response>(call: LeaderCall<Response>, timeoutMs: number): Promise<Response> {
     const untilMs = (this.#clock.wallMs() + timeoutMs) as EpochMillis;
     const slot = slotOf(call.key, 0, call.key.length);
-    let hints = 0;
+    const pace = new Pace(this.#addresses.length, this.#random);
     for (let attempt = 1; ; attempt += 1) {
-      const address = this.#leaders.get(slot) ?? this.#nextAddress();
+      const address = this.#leaders.get(slot) ?? this.#seed();
       try {
         const response = await this.#attempt(call, address, untilMs);
         this.#leaders.set(slot, address);
@@ -85,9 +88,7 @@ export class LeaderCalls {
       } catch (error) {
         if (!(error instanceof CaskadeError) || !mayBeSentAgain(error) || attempt >= ATTEMPTS_MAX)
           throw error;
-        const isHint = this.#learn(slot, error);
-        if (isHint) hints += 1;
-        const delayMs = isHint && hints <= HINTS_MAX ? 0 : this.#backoffMs(attempt);
+        const delayMs = pace.delayMs(error, this.#learn(slot, error));
         if (this.#isClosed || this.#clock.wallMs() + delayMs >= untilMs) throw error;
         if (delayMs > 0) await this.#clock.sleep(delayMs);
       }
@@ -137,18 +138,41 @@ export class LeaderCalls {
       this.#leaders.set(slot, error.leader.address);
       return true;
     }
-    if (NOT_THERE.has(error.code)) this.#leaders.delete(slot);
+    if (!NOT_THERE.has(error.code)) return false;
+    this.#leaders.delete(slot);
+    // Also where it was learnt: who is cut off from the others goes on naming one that is gone.
+    this.#turn += 1;
     return false;
   }
 
-  #nextAddress(): string {
-    this.#turn += 1;
-    return this.#addresses[(this.#turn - 1) % this.#addresses.length] as string;
+  /** Where to ask for what nothing is known of: the same as long as it answers. */
+  #seed(): string {
+    return this.#addresses[this.#turn % this.#addresses.length] as string;
+  }
+}
+
+/** How soon one call is sent again. */
+class Pace {
+  readonly #seedCount: number;
+  readonly #random: Random;
+  #hints = 0;
+  #misses = 0;
+  #pauses = 0;
+
+  constructor(seedCount: number, random: Random) {
+    this.#seedCount = seedCount;
+    this.#random = random;
   }
 
-  /** Between half and all of what doubles with every attempt. */
-  #backoffMs(attempt: number): number {
-    const wholeMs = Math.min(BACKOFF_MS_MIN * 2 ** (attempt - 1), BACKOFF_MS_MAX);
+  /** At once where somebody has said who leads, or nobody answered and there are others to ask. */
+  delayMs(error: CaskadeError, isHint: boolean): number {
+    if (isHint) this.#hints += 1;
+    if (isHint && this.#hints <= HINTS_MAX) return 0;
+    if (error.code === 'connectionFailed') this.#misses += 1;
+    if (error.code === 'connectionFailed' && this.#misses % this.#seedCount !== 0) return 0;
+    this.#pauses += 1;
+    // Between half and all of what doubles with every pause.
+    const wholeMs = Math.min(BACKOFF_MS_MIN * 2 ** (this.#pauses - 1), BACKOFF_MS_MAX);
     return wholeMs / 2 + this.#random.below(wholeMs / 2 + 1);
   }
 }

@@ -226,6 +226,24 @@ describe('KeyValueClient', () => {
     expect(await errorOf(lonely.set('k', 'v'))).to.include({ code: 'connectionFailed' });
   });
 
+  it('many addresses where nobody listens cost no pauses, and are not asked again and again', async () => {
+    const gone = await node(new FakeRouter());
+    await gone.stop();
+    const [served, partition] = await leader();
+    const dead = Array.from({ length: 20 }, () => gone.address);
+    const client = clientOf([...dead, served.address], { timeoutMs: 2_000 });
+    await client.set('k', 'v');
+    partition.refuseReads = new CaskadeError('noLeader', 'not now');
+    const read = client.get('k');
+    setImmediate(() => {
+      partition.refuseReads = null;
+    });
+    expect(await read)
+      .to.have.property('value')
+      .that.is.not.equal(null);
+    expect(await client.set('another', 'v')).to.include({ guarantee: 'committed' });
+  });
+
   it('a server that accepts and says nothing costs a second, not the call', async () => {
     const silent: Server = createServer();
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
