@@ -18,6 +18,13 @@ export interface ForwardInboxParts {
   readonly logger: Pick<Logger, 'error'>;
 }
 
+const WAY_BACK_MS_MAX = 250;
+
+/** A refusal is to be back before the forwarder's patience is over. */
+function wayBackMs(timeoutMs: number): number {
+  return Math.min(WAY_BACK_MS_MAX, timeoutMs / 4);
+}
+
 /**
  * Runs commands that other nodes forward to this one, as leader of their partitions (R23). Each concerns its partition
  * alone, whether it names keys or not.
@@ -40,7 +47,8 @@ export class ForwardInbox implements ForwardService {
 
   received(stream: ForwardStream, request: ForwardRequest): void {
     const { clock } = this.#parts;
-    const untilMs = asMonotonicMillis(clock.monotonicMs() + request.timeoutMs);
+    const { timeoutMs } = request;
+    const untilMs = asMonotonicMillis(clock.monotonicMs() + timeoutMs - wayBackMs(timeoutMs));
     const received = { stream, request, untilMs };
     if (request.sequence === null) this.#reads.received(received);
     else this.#lane(request).received(received);

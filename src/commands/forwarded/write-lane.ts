@@ -5,8 +5,8 @@ import type {
   LeaderPartition,
   NumberedCommand,
 } from '../../cluster/index.ts';
-import type { Clock } from '../../env/clock.ts';
-import { CaskadeError } from '../../model/errors.ts';
+import type { Clock, Timer } from '../../env/clock.ts';
+import { CaskadeError, invariant } from '../../model/errors.ts';
 import { asOffset, type MonotonicMillis, type Offset } from '../../model/numbers.ts';
 import type { CommandRun } from './command-run.ts';
 import { type InboxRouter, ledFor, replyTo } from './request-gate.ts';
@@ -54,8 +54,8 @@ export class WriteLane implements CommitListener {
   #queue: Received[] = [];
   /** In the order of the log. */
   readonly #appended: Appended[] = [];
-  /** What the head waits for; a wait that was given up is another object. */
-  #wait: object | null = null;
+  /** Until when the head waits; a wait that was given up is another object. */
+  #wait: Timer | null = null;
 
   constructor(router: InboxRouter, clock: Clock, newRun: (listener: CommitListener) => CommandRun) {
     this.#router = router;
@@ -94,6 +94,7 @@ export class WriteLane implements CommitListener {
       this.#done(first, first.offset, first.reply);
       first = this.#appended[0];
     }
+    invariant(first === undefined || !first.partition.isOver, 'nobody was told how a leadership ended');
   }
 
   inDoubt(partition: LeaderPartition, firstOffset: Offset, error: CaskadeError): void {
@@ -112,7 +113,7 @@ export class WriteLane implements CommitListener {
 
   #clear(): void {
     this.#queue = [];
-    this.#wait = null;
+    this.#endWait();
     this.#run.end();
   }
 
@@ -124,18 +125,26 @@ export class WriteLane implements CommitListener {
       const until = this.#take(head);
       if (until === null) continue;
       this.#queue.unshift(head);
-      this.#waitFor(until);
+      this.#waitFor(until, head.untilMs);
     }
   }
 
-  #waitFor(until: Promise<void>): void {
-    const wait = {};
+  /** What has not begun in its time is refused: else its forwarder would have to call it in doubt. */
+  #waitFor(until: Promise<void>, untilMs: MonotonicMillis): void {
+    const wait = this.#clock.setTimer(untilMs - this.#clock.monotonicMs(), () => this.#goOn(wait));
     this.#wait = wait;
-    void until.then(() => {
-      if (this.#wait !== wait) return;
-      this.#wait = null;
-      this.#advance();
-    });
+    void until.then(() => this.#goOn(wait));
+  }
+
+  #goOn(wait: Timer): void {
+    if (this.#wait !== wait) return;
+    this.#endWait();
+    this.#advance();
+  }
+
+  #endWait(): void {
+    this.#wait?.cancel();
+    this.#wait = null;
   }
 
   /** Not null: it is to be taken again then. */
@@ -155,8 +164,10 @@ export class WriteLane implements CommitListener {
         return null;
       case 'answer':
         return this.#done(head, admission.offset, admission.outcome);
-      case 'suspended':
-        return partition.suspension;
+      case 'suspended': {
+        const refusal = partition.writeRefusal();
+        return refusal === null ? partition.suspension : this.#refuse(head, refusal, false);
+      }
       case 'refuse': {
         const { error, expected = 0 } = admission;
         return this.#refuse(head, error, expected > 0, expected);

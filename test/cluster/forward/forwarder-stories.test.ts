@@ -124,6 +124,29 @@ describe('a forwarded command', () => {
     expect(world.forwarder.size).equal(0);
   });
 
+  it('that could not begin in its time at a leader that does not serve yet is refused, not in doubt', async () => {
+    const first = send(['APPEND', 'key', 'a'], 400);
+    world.deliverRequest(2);
+    // What is inherited is not committed: nobody can say what is in the log.
+    world.elect(3, 1, 'inDoubt');
+    world.tell(FORWARDER);
+    const second = send(['APPEND', 'other', 'b'], 400);
+    for (let round = 0; round < 45; round += 1) {
+      while (world.deliverRequest(3) || world.deliverReply(3));
+      await world.clock.advance(10);
+    }
+    expect(first.answer).include({ kind: 'inDoubt' });
+    expect(second.answer).include({ kind: 'refused' });
+    world.commit(1);
+    const third = send(['APPEND', 'key', 'c']);
+    for (let round = 0; round < 3; round += 1) {
+      await exchange(3);
+      await world.clock.advance(20);
+    }
+    expect(replyTo(third)).equal(':2\r\n');
+    expect([value(), value('other')]).deep.equal(['ac', undefined]);
+  });
+
   it('is in doubt at its deadline if it was sent and not answered; its number is filled, and it does not run', async () => {
     const told = send(['APPEND', 'key', 'a'], 100);
     world.break(2);
