@@ -4,6 +4,7 @@
  *   node dist/bench/cluster/reads.js [rounds] [seconds a sample]
  *
  * Both answer the same keys, those that one node of the cluster leads, from 50 connections: one server works on each side.
+ * The processor time of the cluster is that of all three nodes, so it holds what they do at rest as well.
  */
 import { CaskadeCluster } from '../peers/caskade-cluster.ts';
 import { atOneLeader } from '../peers/cluster-slots.ts';

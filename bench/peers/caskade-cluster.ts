@@ -128,7 +128,7 @@ export class CaskadeCluster implements ShardCluster {
   }
 
   async stop(): Promise<void> {
-    this.#view.close();
+    await this.#view.close();
     await Promise.all(this.members.map(({ process }) => process.end()));
     await this.#zooKeeper.stop();
     await endAll([], this.#directory);

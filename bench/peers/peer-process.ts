@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { boundToParent } from '../../scripts/processes/bound-child.ts';
 import { cpuSecondsOf } from '../support/processes.ts';
 
 const START_MS_MAX = 30_000;
 const OUTPUT_CHARACTERS_KEPT = 2_000;
 
-/** Children that are alive: none may outlive this process, however it ends. */
+/** Children that are alive: none may outlive this process, also where it cannot be told of its death (macOS). */
 const children = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
@@ -62,7 +63,7 @@ export class PeerProcess {
 
   async restart(): Promise<void> {
     await this.end('SIGKILL');
-    const [command = '', ...words] = this.#options.words;
+    const [command = '', ...words] = boundToParent(this.#options.words, 'KILL');
     const child = spawn(command, words, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...this.#options.environment },

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { boundToParent } from '../../scripts/processes/bound-child.ts';
 import { CASKADE } from '../../scripts/processes/caskade-program.ts';
 
 /** From dist/bench/support to the project's root. */
@@ -41,8 +42,9 @@ export async function startCaskade(
 ): Promise<Server> {
   const port = await freePort();
   const [node = '', ...program] = CASKADE;
+  const words = boundToParent([node, ...nodeFlags(), ...program], 'KILL');
   const args = ['server', `--data.dir=${directory}`, `--resp.port=${port}`, '--log.level=error', ...flags];
-  const child = spawn(node, [...nodeFlags(), ...program, ...args], {
+  const child = spawn(words[0] ?? node, [...words.slice(1), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
   });
@@ -57,7 +59,8 @@ export async function startRedis(
 ): Promise<Server> {
   const port = await freePort();
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', ...flags];
-  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [command = '', ...words] = boundToParent(['redis-server', ...args], 'KILL');
+  const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'inherit'] });
   await waitFor(child, /Ready to accept connections/);
   return asServer('redis', child, port, directory);
 }
