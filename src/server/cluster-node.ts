@@ -241,7 +241,8 @@ export class ClusterNode {
 
   /** `relieve`, then closes its replicas, and at last leaves the cluster. */
   async stop(): Promise<void> {
-    if (this.#entry.facts !== null) await this.relieve();
+    // Who was never registered has nothing to hand over, and must not speak for whom it was taken for.
+    if (this.#entry.facts !== null && this.wasRegistered) await this.relieve();
     this.#isStopped = true;
     this.#registration?.openNoFurther();
     await this.#endParts();

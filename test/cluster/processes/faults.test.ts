@@ -151,16 +151,14 @@ describe('a cluster of three processes and a ZooKeeper', function () {
     });
   }
 
-  it('refuses a second process with the id of a node that is alive, which goes on undisturbed', async () => {
+  it('refuses a second process with the id of a node that is alive, which stays what it is', async () => {
     const [node] = cluster.nodes;
-    const { load, fromMs, toMs } = await trial(async () => {
+    const before = await cluster.view.registration(node!.id);
+    await trial(async () => {
       const twin = await cluster.twinOf(node!);
       const { code } = await twin.ended;
-      expect(code, twin.output).to.be.oneOf([3, 5, 6]);
+      expect(code, twin.output).to.equal(5);
+      expect(await cluster.view.registration(node!.id)).to.deep.equal(before);
     });
-    const bad = load.record
-      .between(fromMs, toMs)
-      .filter(({ ending }) => !['done', 'redirected'].includes(ending));
-    expect(bad).to.deep.equal([]);
   });
 });

@@ -2,14 +2,14 @@ import type { CoordinatorSession, ReadNode } from '../../../src/coordination/coo
 import {
   decodeCluster,
   decodeController,
+  decodeNode,
   decodePartition,
-  idOfChild,
   partitionOfChild,
 } from '../../../src/coordination/documents.ts';
 import {
   CLUSTER_PATH,
   CONTROLLER_PATH,
-  NODES_PATH,
+  nodePath,
   PARTITIONS_PATH,
   partitionPath,
 } from '../../../src/coordination/paths.ts';
@@ -17,8 +17,8 @@ import { ZooKeeperCoordinator } from '../../../src/coordination/zookeeper/zookee
 import { SystemClock } from '../../../src/env/clock.ts';
 import { MemoryFileSystem } from '../../../src/env/memory-file-system.ts';
 import { SystemRandom } from '../../../src/env/random.ts';
-import type { NodeId, PartitionId } from '../../../src/model/numbers.ts';
-import type { ClusterFacts, PartitionState } from '../../../src/model/partition-state.ts';
+import { asNodeId, type NodeId, type PartitionId } from '../../../src/model/numbers.ts';
+import type { ClusterFacts, NodeRegistration, PartitionState } from '../../../src/model/partition-state.ts';
 import { CollectingLogger } from '../collecting-logger.ts';
 
 const SESSION_MS = 4_000;
@@ -64,10 +64,12 @@ export class ZooKeeperView {
     return decoded?.ok === true ? decoded.value.nodeId : null;
   }
 
-  /** Who is registered. */
-  async liveNodes(): Promise<readonly number[] | null> {
-    const names = await this.#list(NODES_PATH);
-    return names?.map(idOfChild).filter((id) => id !== undefined) ?? null;
+  /** Under which life and which addresses a node is registered. */
+  async registration(id: number): Promise<NodeRegistration | null> {
+    const node = asNodeId(id);
+    const found = await this.#read(nodePath(node));
+    const decoded = found === null ? null : decodeNode(node, found.data);
+    return decoded?.ok === true ? decoded.value : null;
   }
 
   async close(): Promise<void> {
