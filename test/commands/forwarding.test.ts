@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { ALL_COMMANDS } from '../../src/commands/all-commands.ts';
+import type { CommandSpec } from '../../src/commands/spec.ts';
 import { CaskadeError } from '../../src/model/errors.ts';
 import { ForwardingCluster } from '../support/forwarding-cluster.ts';
 import { Harness } from './harness.ts';
@@ -29,6 +31,7 @@ const SCRIPT: readonly (readonly string[])[] = [
   ['PERSIST', 'e'],
   ['DEL', 'a', 'b', 'absent', 'b'],
   ['UNLINK', 'c'],
+  ['TOUCH', ...KEYS],
   ['MSET', '{x}1', '1', '{x}2', '2'],
   ['MGET', '{x}2', '{x}1'],
   ['MSET', 'a', '1', 'b', '2', 'c', '3', 'd', '4'],
@@ -62,6 +65,15 @@ describe('the plain listener of a cluster (R23)', () => {
       }
     });
   }
+
+  it('knows of each command over several keys how it is done in parts, but for MSET', () => {
+    const whole = ALL_COMMANDS.filter(
+      ({ keys, scatter }: CommandSpec) => keys.first !== keys.last && !scatter,
+    );
+    expect(whole.map(({ name }) => name)).deep.equal(['mset']);
+    const byKeys = ALL_COMMANDS.filter(({ scatter }: CommandSpec) => scatter?.split === 'keys');
+    for (const { name, keys } of byKeys) expect(keys, name).deep.equal({ first: 1, last: -1, step: 1 });
+  });
 
   it('answers whichever node is asked, and counts each look-up and each command once', async () => {
     const cluster = new ForwardingCluster();

@@ -85,7 +85,8 @@ export class ForwardWorld {
   readonly deposed: { readonly node: WorldNode; readonly partition: ProducingPartition }[] = [];
   state: PartitionState;
   leader: ProducingPartition;
-  #life = 1;
+  /** Of the node that forwards: it may begin another one in the same process (W5). */
+  life = 1;
 
   constructor(leader = 2) {
     this.state = partitionState({ leader, leaderEpoch: 1, replicas: [1, 2, 3], isr: [1, 2, 3] });
@@ -196,7 +197,7 @@ export class ForwardWorld {
   restart(): void {
     this.forwarder.stop();
     for (const to of [...this.streams.keys()]) this.break(to);
-    this.#life += 1;
+    this.life += 1;
     this.forwarder = this.#newForwarder();
   }
 
@@ -233,7 +234,6 @@ export class ForwardWorld {
 
   #newForwarder(): Forwarder {
     const { self, clock } = this;
-    const life = asIncarnation(this.#life);
     return new Forwarder({
       self: FORWARDER,
       map: self.router,
@@ -245,7 +245,7 @@ export class ForwardWorld {
       },
       service: self.inbox,
       clock,
-      incarnation: () => life,
+      incarnation: () => asIncarnation(this.life),
       limits: { ...LIMITS, forwardWindow: 4, forwardRetryMs: 5 },
     });
   }

@@ -75,7 +75,7 @@ export class WorldStreams {
   readonly #world: World;
   readonly #patienceMs: number;
   readonly #nodes = new Map<NodeId, CommandNode>();
-  readonly #open = new Map<string, CommandNode>();
+  readonly #open = new Map<string, { readonly receiver: CommandNode }>();
   sentCount = 0;
 
   constructor(world: World, patienceMs: number) {
@@ -98,12 +98,16 @@ export class WorldStreams {
     if (live === null) return false;
     const receiver = this.at(live);
     const name = `${from.node.id}>${to}`;
-    const end = this.#open.get(name);
-    if (end !== undefined && end !== receiver) return false;
-    this.#open.set(name, receiver);
+    let open = this.#open.get(name);
+    if (open !== undefined && open.receiver !== receiver) return false;
+    if (open === undefined) {
+      open = { receiver };
+      this.#open.set(name, open);
+    }
     this.sentCount += 1;
+    const own = open;
     const isUp = (): boolean =>
-      this.#isAlive(from) && this.#isAlive(receiver) && this.#open.get(name) === receiver;
+      this.#isAlive(from) && this.#isAlive(receiver) && this.#open.get(name) === own;
     const stream = {
       send: (reply: ForwardReply) =>
         this.#world.after(LATENCY_MS, () => {
@@ -116,17 +120,25 @@ export class WorldStreams {
     return true;
   }
 
+  /** What is under way on any stream is lost, in either direction. */
+  breakAll(): void {
+    for (const [name, { receiver }] of [...this.#open]) this.#break(name, receiver);
+  }
+
   #isAlive({ node }: CommandNode): boolean {
     return this.#world.node(node.id).live?.life === node.life;
   }
 
   #lookWhoIsGone(): void {
-    for (const [name, receiver] of this.#open) {
-      if (this.#isAlive(receiver)) continue;
-      this.#open.delete(name);
-      const from = this.#nodes.get(Number(name.split('>')[0]) as NodeId);
-      if (from !== undefined && this.#isAlive(from)) from.forwarder.broken(receiver.node.id);
+    for (const [name, { receiver }] of this.#open) {
+      if (!this.#isAlive(receiver)) this.#break(name, receiver);
     }
+  }
+
+  #break(name: string, receiver: CommandNode): void {
+    this.#open.delete(name);
+    const from = this.#nodes.get(Number(name.split('>')[0]) as NodeId);
+    if (from !== undefined && this.#isAlive(from)) from.forwarder.broken(receiver.node.id);
   }
 }
 

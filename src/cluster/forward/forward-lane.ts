@@ -1,15 +1,14 @@
 import { LIMITS } from '../../model/limits.ts';
 import {
   asLeaderEpoch,
-  asOffset,
   asProducerSequence,
   type Incarnation,
   type LeaderEpoch,
   type MonotonicMillis,
   type NodeId,
-  type Offset,
   type PartitionId,
 } from '../../model/numbers.ts';
+import { ForwardItem } from './forward-item.ts';
 import {
   type ForwardAnswer,
   type ForwardedCommand,
@@ -36,38 +35,6 @@ export type ForwardLaneLimits = Readonly<
   Record<'forwardWindow' | 'forwardWindowBytes' | 'forwardRetryMs', number>
 >;
 
-/** One command on its way. */
-class Item {
-  readonly id: number;
-  readonly command: ForwardedCommand;
-  /** Emptied when the client was told: what is sent from then on only fills the number. */
-  bytes: Uint8Array;
-  /** Sent in this round, and that copy not answered. */
-  isSent = false;
-  /** That copy does not run: one before it was refused. */
-  isAbsent = false;
-  /** Some copy of an earlier round may have run. Its number is its own for as long. */
-  isInDoubt = false;
-  /** It ran; what was sent before it is not answered yet. */
-  isDone = false;
-  /** Its deadline is over, and its client was told. */
-  isGivenUp = false;
-  leaderEpoch: LeaderEpoch = asLeaderEpoch(0);
-  offset: Offset = asOffset(-1);
-  lastError: ForwardError | null = null;
-
-  constructor(id: number, command: ForwardedCommand) {
-    this.id = id;
-    this.command = command;
-    this.bytes = command.command;
-  }
-
-  /** Something that was sent may have run. */
-  get mayHaveRun(): boolean {
-    return this.isInDoubt || (this.isSent && !this.isAbsent);
-  }
-}
-
 const NOTHING = new Uint8Array(0);
 /** Nobody waits for a number to be filled, but the commands behind it. */
 const FILL_TIMEOUT_MS = 10_000;
@@ -92,12 +59,12 @@ export class ForwardLane {
   readonly partition: PartitionId;
   readonly #host: ForwardLaneHost;
   readonly #limits: ForwardLaneLimits;
-  readonly #writes: Item[] = [];
+  readonly #writes: ForwardItem[] = [];
   /** In the order in which they came. */
-  readonly #reads = new Map<number, Item>();
+  readonly #reads = new Map<number, ForwardItem>();
   /** Those that are to be sent; some may be answered meanwhile. */
-  #unsentReads: Item[] = [];
-  readonly #items = new Map<number, Item>();
+  #unsentReads: ForwardItem[] = [];
+  readonly #items = new Map<number, ForwardItem>();
   #incarnation: Incarnation;
   /** Number of the first in the queue. */
   #base = 1;
@@ -150,7 +117,7 @@ export class ForwardLane {
   // Events
 
   submit(command: ForwardedCommand, nowMs: MonotonicMillis): void {
-    const item = new Item(this.#host.nextId(), command);
+    const item = new ForwardItem(this.#host.nextId(), command);
     this.#items.set(item.id, item);
     if (command.isWrite) this.#writes.push(item);
     else {
@@ -208,7 +175,7 @@ export class ForwardLane {
       this.#forget(item);
       this.#refuse(item);
     }
-    const due: Item[] = [];
+    const due: ForwardItem[] = [];
     for (const item of this.#writes) {
       if (item.command.deadlineMs > nowMs) break;
       if (!item.isGivenUp && !item.isDone) due.push(item);
@@ -229,7 +196,7 @@ export class ForwardLane {
 
   // Answers
 
-  #done(item: Item, { reply, leaderEpoch, offset }: ForwardReply): void {
+  #done(item: ForwardItem, { reply, leaderEpoch, offset }: ForwardReply): void {
     if (item.isDone) return;
     if (item.isSent) this.#unsend(item);
     this.#isProbing = false;
@@ -241,14 +208,14 @@ export class ForwardLane {
     item.isDone = true;
     item.bytes = NOTHING;
     while (this.#writes[0]?.isDone === true) {
-      const first = this.#writes.shift() as Item;
+      const first = this.#writes.shift() as ForwardItem;
       this.#items.delete(first.id);
       this.#base += 1;
       if (this.#sentCount > 0) this.#sentCount -= 1;
     }
   }
 
-  #readRefused(item: Item, { error }: ForwardReply, nowMs: MonotonicMillis): void {
+  #readRefused(item: ForwardItem, { error }: ForwardReply, nowMs: MonotonicMillis): void {
     this.#unsend(item);
     item.lastError = error;
     if (error !== null && isOfChangingLeader(error.code)) {
@@ -260,7 +227,7 @@ export class ForwardLane {
     this.#refuse(item);
   }
 
-  #refused(item: Item, reply: ForwardReply, nowMs: MonotonicMillis): void {
+  #refused(item: ForwardItem, reply: ForwardReply, nowMs: MonotonicMillis): void {
     const { error, expectedSequence } = reply;
     const at = this.#writes.indexOf(item);
     this.#isEnding = true;
@@ -272,7 +239,7 @@ export class ForwardLane {
     // Who has a later number has all before it.
     const isAbsent = reply.isAbsent && !this.#writes.some((other, index) => index > at && other.isDone);
     for (let index = at; index < this.#writes.length; index += 1) {
-      const later = this.#writes[index] as Item;
+      const later = this.#writes[index] as ForwardItem;
       later.isAbsent = later.isSent;
       if (isAbsent) later.isInDoubt = false;
     }
@@ -285,7 +252,7 @@ export class ForwardLane {
   }
 
   /** Its leader does not know what becomes of it; the next, or the same one a little later, may. */
-  #doubted(item: Item, { leaderEpoch, offset, error }: ForwardReply, nowMs: MonotonicMillis): void {
+  #doubted(item: ForwardItem, { leaderEpoch, offset, error }: ForwardReply, nowMs: MonotonicMillis): void {
     this.#isEnding = true;
     this.#unsend(item);
     item.isInDoubt = true;
@@ -311,21 +278,21 @@ export class ForwardLane {
   }
 
   /** Its client is told, if it was not, and its place goes to the next. */
-  #drop(item: Item): void {
+  #drop(item: ForwardItem): void {
     item.isInDoubt = item.mayHaveRun;
     if (item.isSent) this.#unsend(item);
     this.#remove(item);
     if (!item.isGivenUp && !item.isDone) this.#tell(item);
   }
 
-  #giveUp(item: Item): void {
+  #giveUp(item: ForwardItem): void {
     this.#tell(item);
     item.isGivenUp = true;
     item.bytes = NOTHING;
     if (!item.isSent && !item.isInDoubt) this.#remove(item);
   }
 
-  #tell(item: Item): void {
+  #tell(item: ForwardItem): void {
     if (!item.mayHaveRun) {
       this.#refuse(item);
       return;
@@ -335,17 +302,17 @@ export class ForwardLane {
     this.#host.answered(item.command, { kind: 'inDoubt', leaderEpoch, offset, reason });
   }
 
-  #refuse(item: Item): void {
+  #refuse(item: ForwardItem): void {
     this.#host.answered(item.command, { kind: 'refused', error: item.lastError ?? NO_LEADER });
   }
 
-  #forget(item: Item): void {
+  #forget(item: ForwardItem): void {
     if (item.isSent) this.#unsend(item);
     this.#reads.delete(item.id);
     this.#items.delete(item.id);
   }
 
-  #remove(item: Item): void {
+  #remove(item: ForwardItem): void {
     const at = this.#writes.indexOf(item);
     if (at < 0) return;
     this.#writes.splice(at, 1);
@@ -363,7 +330,7 @@ export class ForwardLane {
     this.#round += 1;
     for (const item of this.#reads.values()) if (item.isSent) this.#unsend(item);
     this.#unsentReads = [...this.#reads.values()];
-    const isVoid = (item: Item): boolean => item.isGivenUp && !item.isInDoubt && !item.isDone;
+    const isVoid = (item: ForwardItem): boolean => item.isGivenUp && !item.isInDoubt && !item.isDone;
     for (const item of this.#writes) {
       if (item.isSent && !item.isAbsent) item.isInDoubt = true;
       if (item.isSent) this.#unsend(item);
@@ -395,7 +362,7 @@ export class ForwardLane {
   #pumpWrites(target: ForwardTarget, nowMs: MonotonicMillis): boolean {
     const window = this.#isProbing ? 1 : this.#limits.forwardWindow;
     while (!this.#isEnding && this.#sentCount < this.#writes.length && this.#unanswered < window) {
-      const item = this.#writes[this.#sentCount] as Item;
+      const item = this.#writes[this.#sentCount] as ForwardItem;
       if (!item.isDone) {
         if (this.#unanswered > 0 && this.#isTooMuch(item)) return true;
         if (!this.#send(item, target, this.#base + this.#sentCount, nowMs)) return false;
@@ -418,11 +385,11 @@ export class ForwardLane {
     this.#unsentReads.splice(0, sent);
   }
 
-  #isTooMuch(item: Item): boolean {
+  #isTooMuch(item: ForwardItem): boolean {
     return this.#sentBytes + item.bytes.length > this.#limits.forwardWindowBytes;
   }
 
-  #send(item: Item, target: ForwardTarget, sequence: number, nowMs: MonotonicMillis): boolean {
+  #send(item: ForwardItem, target: ForwardTarget, sequence: number, nowMs: MonotonicMillis): boolean {
     const { command } = item;
     const request: ForwardRequest = {
       id: item.id,
@@ -449,7 +416,7 @@ export class ForwardLane {
   }
 
   /** What was sent of it in this round is answered, or counts no more. */
-  #unsend(item: Item): void {
+  #unsend(item: ForwardItem): void {
     item.isSent = false;
     this.#sentBytes -= item.command.command.length;
     if (item.command.isWrite) this.#unanswered -= 1;

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
-import type { ForwardAnswer } from '../../../src/cluster/forward/forwarded-command.ts';
+import type { ForwardAnswer, ForwardedCommand } from '../../../src/cluster/forward/forwarded-command.ts';
 import { CaskadeError } from '../../../src/model/errors.ts';
 import { asDatabaseId, asMonotonicMillis } from '../../../src/model/numbers.ts';
 import { encodeRequest } from '../../../src/resp/request-encoder.ts';
 import { FORWARDER, ForwardWorld, PARTITION } from '../../support/forward-world.ts';
+import { ProducingPartition } from '../../support/producing-partition.ts';
 
 const NO_REPLICAS = new CaskadeError('notEnoughReplicas', 'too few replicas');
 
@@ -22,7 +23,16 @@ describe('a forwarded command', () => {
 
   function send(words: readonly string[], patienceMs = 1000): Told {
     const told: Told = { answer: null };
-    world.forwarder.forward({
+    world.forwarder.forward(commandOf(words, patienceMs, told));
+    return told;
+  }
+
+  function commandOf(
+    words: readonly string[],
+    patienceMs: number,
+    told: Told = { answer: null },
+  ): ForwardedCommand {
+    return {
       partition: PARTITION,
       isWrite: words[0] !== 'GET',
       database: asDatabaseId(0),
@@ -33,8 +43,7 @@ describe('a forwarded command', () => {
       answered: (answer) => {
         told.answer = answer;
       },
-    });
-    return told;
+    };
   }
 
   /** What is on its way arrives, there and back, and is committed. */
@@ -239,6 +248,46 @@ describe('a forwarded command', () => {
     await exchange(2);
     expect(replyTo(next)).equal(':1\r\n');
     expect(value()).equal('b');
+  });
+
+  it('keeps the identity under which it was sent when its node begins another life in the same process (W5)', async () => {
+    const told = send(['APPEND', 'key', 'a']);
+    world.deliverRequest(2);
+    world.life += 1;
+    world.break(2);
+    world.open(2);
+    const next = send(['APPEND', 'key', 'b']);
+    await exchange(2);
+    expect([told, next].map(replyTo)).deep.equal([':1\r\n', ':2\r\n']);
+    const lives = world.leader.log().map(({ note }) => note?.producer);
+    expect(lives).deep.equal(lives.map(() => ({ kind: 'node', node: FORWARDER, incarnation: 1 })));
+  });
+
+  it('is numbered anew where a log has seen a later life of its node than that', async () => {
+    const later = new ForwardWorld(2);
+    later.life = 7;
+    later.forwarder.forward(commandOf(['APPEND', 'key', 'x'], 1000));
+    later.open(2);
+    await later.clock.advance(10);
+    later.deliverRequest(2);
+    // The log of that life goes to a leader that has heard nothing of this one.
+    world.elect(3, 0, 'inDoubt');
+    world.leader = new ProducingPartition({ leaderEpoch: 3, inherited: later.leader.log() });
+    world.leader.commitTo(world.leader.logEndOffset);
+    world.node(3).leading = world.leader;
+    world.state = { ...world.state, leaderEpoch: world.leader.leaderEpoch };
+    world.tell(FORWARDER);
+    world.tell(3);
+    const told = send(['APPEND', 'key', 'a']);
+    await exchange(3);
+    expect(told.answer).equal(null);
+    world.life = 8;
+    for (let round = 0; round < 3; round += 1) {
+      await world.clock.advance(20);
+      await exchange(3);
+    }
+    expect(replyTo(told)).equal(':2\r\n');
+    expect(value()).equal('xa');
   });
 
   it('that this node leads itself goes there without a stream', async () => {
