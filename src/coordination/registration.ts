@@ -34,7 +34,8 @@ export interface RegistrationHost {
   isEarlierLife(incarnation: Incarnation): boolean;
   /**
    * The session is over. Ends everything that stood on it (controller first) and resolves to the next incarnation,
-   * durable, above `above` and above all that the node knows of.
+   * durable, above `above` and above all that the node knows of. Rejects with `foreignDirectory` where the directory is
+   * not the one that lived until `above`.
    */
   sessionLost(above: Incarnation): Promise<Incarnation>;
   /** A session for this life begins to connect: campaign and controller are built on it. */
@@ -146,6 +147,10 @@ export class Registration {
     this.#endLife();
     if (this.#isLast) return;
     this.#beginNextLife(above).catch((error: unknown) => {
+      if (error instanceof CaskadeError && error.code === 'foreignDirectory') {
+        this.#host.refused(error);
+        return;
+      }
       const text = 'no new life could begin: it was not made durable';
       this.#logger.error({ err: error }, text);
       this.#host.refused(new CaskadeError('diskUnwritable', text, { cause: error }));

@@ -9,7 +9,7 @@ import type { FileSystem } from '../env/file-system.ts';
 import type { Logger } from '../env/logger.ts';
 import type { Random } from '../env/random.ts';
 import type { AdminRequest, ControlMessage, ToController } from '../model/control-messages.ts';
-import type { CaskadeError } from '../model/errors.ts';
+import { CaskadeError } from '../model/errors.ts';
 import {
   asControllerEpoch,
   asIncarnation,
@@ -282,6 +282,7 @@ export class ClusterNode {
 
   /** The controller resigns first: the next session is not opened before (2.2). Every leadership ends in the same turn (L8). */
   async #sessionLost(above: Incarnation): Promise<Incarnation> {
+    this.#refuseOlderCopy(above);
     const next = asIncarnation(Math.max(above, this.replicas.incarnation) + 1);
     const ended = this.#endParts();
     const begun = this.replicas.reincarnate(next);
@@ -290,6 +291,17 @@ export class ClusterNode {
     await begun;
     await ended;
     return next;
+  }
+
+  /**
+   * R6: each life is on the disk before it is told of, so a directory that has lived has lived all of them. Where a later
+   * one is known, this is not the disk that acknowledged what that life did.
+   */
+  #refuseOlderCopy(above: Incarnation): void {
+    const { incarnation, nodeState } = this.replicas;
+    if (above <= incarnation || nodeState.lastIncarnation === null) return;
+    const text = `the data directory is an older copy: it is in life ${incarnation}, and life ${above} of node ${this.nodeId} was here before; empty the directory, and it is filled by the other nodes`;
+    throw new CaskadeError('foreignDirectory', text);
   }
 
   #sessionOpened(session: CoordinatorSession, incarnation: Incarnation): void {
