@@ -157,6 +157,7 @@ describe('the forwarder against leaders that change, refuse, doubt and vanish', 
   it('has every command run at most once, once if it is answered as done, never if it is refused, in order (R11, R14)', async function () {
     this.timeout(120_000);
     const number = fc.nat({ max: 1_000_000 });
+    const met = new Map<string, number>();
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(number, number, number), { minLength: 30, maxLength: 160, size: 'max' }),
@@ -166,9 +167,15 @@ describe('the forwarder against leaders that change, refuse, doubt and vanish', 
           for (const step of steps) await take(clients, step);
           await clients.world.heal();
           clients.check();
+          for (const { isWrite, answer } of clients.sent) {
+            const what = `${isWrite ? 'write' : 'read'} ${answer?.kind}`;
+            met.set(what, (met.get(what) ?? 0) + 1);
+          }
         },
       ),
-      { numRuns: 60, endOnFailure: true },
+      { numRuns: 300, endOnFailure: true },
     );
+    for (const what of ['write done', 'write refused', 'write inDoubt', 'read done', 'read refused'])
+      expect(met.get(what), what).greaterThan(100);
   });
 });
