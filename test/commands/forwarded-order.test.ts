@@ -14,10 +14,13 @@ const MiB = 1024 * 1024;
 describe('the commands of a session that run elsewhere (R11)', () => {
   let sent: ForwardedCommand[];
   let order: ForwardedOrder;
+  let nowMs: number;
 
   beforeEach(() => {
     sent = [];
-    order = new ForwardedOrder({ forward: (command) => void sent.push(command) });
+    nowMs = 1000;
+    const clock = { monotonicMs: () => asMonotonicMillis(nowMs) };
+    order = new ForwardedOrder({ forward: (command) => void sent.push(command) }, clock);
   });
 
   function forward(kind: 'read' | 'write', partition = 0): void {
@@ -28,7 +31,7 @@ describe('the commands of a session that run elsewhere (R11)', () => {
       respVersion: 2,
       client: { id: 1, address: '', name: '' },
       command: new Uint8Array(0),
-      deadlineMs: asMonotonicMillis(0),
+      patienceMs: 100,
       answered: () => undefined,
     });
   }
@@ -55,6 +58,24 @@ describe('the commands of a session that run elsewhere (R11)', () => {
     expect(order.isIdle).equal(false);
     answer(5);
     expect(order.isIdle).equal(true);
+  });
+
+  it('have all their time from when they go, however long those before them took', () => {
+    for (const kind of ['write', 'read', 'write'] as const) forward(kind);
+    nowMs = 1090;
+    answer(0);
+    nowMs = 1180;
+    answer(1);
+    expect(sent.map(({ deadlineMs }) => deadlineMs)).deep.equal([1100, 1190, 1280]);
+  });
+
+  it('have waited already behind one that was not served', () => {
+    for (const kind of ['write', 'read', 'write'] as const) forward(kind);
+    nowMs = 1100;
+    const error = { code: 'noLeader', message: 'nobody leads' } as const;
+    sent[0]?.answered({ kind: 'refused', error });
+    sent[1]?.answered({ kind: 'refused', error });
+    expect(sent.map(({ deadlineMs }) => deadlineMs)).deep.equal([1100, 1100, 1100]);
   });
 
   it('do not wait for those of other partitions', () => {

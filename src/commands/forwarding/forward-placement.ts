@@ -6,7 +6,7 @@ import {
   type Router,
 } from '../../cluster/index.ts';
 import { CaskadeError } from '../../model/errors.ts';
-import { asMonotonicMillis, type PartitionId } from '../../model/numbers.ts';
+import type { PartitionId } from '../../model/numbers.ts';
 import { encodeArguments } from '../../resp/request-encoder.ts';
 import type { CommandContext } from '../context.ts';
 import { DeferredReply } from '../deferred-reply.ts';
@@ -153,7 +153,7 @@ export class ForwardPlacement implements Placement {
     answered: Answered,
   ): void {
     const { forwarder, patienceMs } = this.#parts;
-    session.forwarded ??= new ForwardedOrder(forwarder);
+    session.forwarded ??= new ForwardedOrder(forwarder, clock);
     session.forwarded.forward({
       partition,
       isWrite: entry.isWrite,
@@ -161,7 +161,7 @@ export class ForwardPlacement implements Placement {
       respVersion: reply.version,
       client: { id: session.id, address: session.address, name: session.name },
       command,
-      deadlineMs: asMonotonicMillis(clock.monotonicMs() + patienceMs),
+      patienceMs,
       answered,
     });
   }

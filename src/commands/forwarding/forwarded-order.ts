@@ -1,15 +1,27 @@
 import type { ForwardAnswer, ForwardedCommand } from '../../cluster/index.ts';
+import type { Clock } from '../../env/clock.ts';
 import { LIMITS } from '../../model/limits.ts';
-import type { PartitionId } from '../../model/numbers.ts';
+import { asMonotonicMillis, type MonotonicMillis, type PartitionId } from '../../model/numbers.ts';
 
 /** Sends a command on its way (`Forwarder`). */
 export interface ForwardPort {
   forward(command: ForwardedCommand): void;
 }
 
+/** A command of a session, before it is known when it goes. */
+export interface SessionCommand extends Omit<ForwardedCommand, 'deadlineMs'> {
+  /** So long it may be on its way. */
+  readonly patienceMs: number;
+}
+
+interface WaitingCommand {
+  readonly command: SessionCommand;
+  readonly arrivedMs: MonotonicMillis;
+}
+
 /** What one session has under way to one partition, and what waits behind it. */
 class PartitionOrder {
-  readonly waiting: ForwardedCommand[] = [];
+  readonly waiting: WaitingCommand[] = [];
   reads = 0;
   writes = 0;
 
@@ -33,9 +45,14 @@ const REMEMBERED = 0.95;
  * before it are answered, a write when the reads before it are. Writes follow each other without a wait, and so do
  * reads, as many at a time as their replies find room: nobody can say beforehand how large they are, so it goes by the
  * largest of late. Other partitions are no concern.
+ *
+ * A command's time begins when it goes: in a long pipeline of reads and writes each waits for those before it, and
+ * nothing is wrong. But behind one that was not served it has waited already: a pipeline to a partition that nobody leads
+ * does not fail one deadline after the other.
  */
 export class ForwardedOrder {
   readonly #port: ForwardPort;
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
   readonly #partitions = new Map<PartitionId, PartitionOrder>();
   readonly #written = new Set<PartitionId>();
   #readCount = 0;
@@ -43,8 +60,9 @@ export class ForwardedOrder {
   #replyBytes = REPLY_BYTES_AT_FIRST;
   #waiters: { readonly partition: PartitionId | null; readonly resolve: () => void }[] = [];
 
-  constructor(port: ForwardPort) {
+  constructor(port: ForwardPort, clock: Pick<Clock, 'monotonicMs'>) {
     this.#port = port;
+    this.#clock = clock;
   }
 
   /** Nothing is unanswered. */
@@ -62,8 +80,9 @@ export class ForwardedOrder {
     return this.#written.has(partition);
   }
 
-  forward(command: ForwardedCommand): void {
+  forward(command: SessionCommand): void {
     const { partition, isWrite } = command;
+    const arrivedMs = this.#clock.monotonicMs();
     let order = this.#partitions.get(partition);
     if (order === undefined) {
       order = new PartitionOrder();
@@ -71,10 +90,10 @@ export class ForwardedOrder {
     }
     if (isWrite) this.#written.add(partition);
     if (order.waiting.length === 0 && this.#mayGo(order, isWrite)) {
-      this.#go(order, command);
+      this.#go(order, command, arrivedMs);
       return;
     }
-    order.waiting.push(command);
+    order.waiting.push({ command, arrivedMs });
     this.#waitingCount += 1;
   }
 
@@ -92,13 +111,15 @@ export class ForwardedOrder {
     return new Promise((resolve) => this.#waiters.push({ partition, resolve }));
   }
 
-  #go(order: PartitionOrder, command: ForwardedCommand): void {
+  #go(order: PartitionOrder, command: SessionCommand, sinceMs: MonotonicMillis): void {
     if (command.isWrite) order.writes += 1;
     else {
       order.reads += 1;
       this.#readCount += 1;
     }
-    this.#port.forward(new OrderedCommand(command, (answer) => this.#answered(order, command, answer)));
+    const deadlineMs = asMonotonicMillis(sinceMs + command.patienceMs);
+    const then = (answer: ForwardAnswer): void => this.#answered(order, command, answer);
+    this.#port.forward(new OrderedCommand(command, deadlineMs, then));
   }
 
   #mayGo(order: PartitionOrder, isWrite: boolean): boolean {
@@ -106,7 +127,7 @@ export class ForwardedOrder {
     return isWrite || this.#readCount === 0 || this.#readCount * this.#replyBytes < LIMITS.deferredReplyBytes;
   }
 
-  #answered(order: PartitionOrder, { partition, isWrite }: ForwardedCommand, answer: ForwardAnswer): void {
+  #answered(order: PartitionOrder, { partition, isWrite }: SessionCommand, answer: ForwardAnswer): void {
     if (isWrite) order.writes -= 1;
     else {
       order.reads -= 1;
@@ -114,19 +135,19 @@ export class ForwardedOrder {
       const bytes = answer.kind === 'done' ? (answer.reply?.length ?? 0) : 0;
       this.#replyBytes = Math.max(bytes, 1, this.#replyBytes * REMEMBERED);
     }
-    this.#goOn(partition, order);
+    this.#goOn(partition, order, answer.kind === 'done');
     // A read that is answered makes room for those of all partitions.
     if (this.#waitingCount > 0 && !isWrite)
-      for (const [id, other] of this.#partitions) if (other !== order) this.#goOn(id, other);
+      for (const [id, other] of this.#partitions) if (other !== order) this.#goOn(id, other, true);
     if (this.#waiters.length > 0) this.#wake();
   }
 
-  #goOn(partition: PartitionId, order: PartitionOrder): void {
+  #goOn(partition: PartitionId, order: PartitionOrder, isServed: boolean): void {
     let next = order.waiting[0];
-    while (next !== undefined && this.#mayGo(order, next.isWrite)) {
+    while (next !== undefined && this.#mayGo(order, next.command.isWrite)) {
       order.waiting.shift();
       this.#waitingCount -= 1;
-      this.#go(order, next);
+      this.#go(order, next.command, isServed ? this.#clock.monotonicMs() : next.arrivedMs);
       next = order.waiting[0];
     }
     if (order.isIdle) this.#partitions.delete(partition);
@@ -150,17 +171,17 @@ class OrderedCommand implements ForwardedCommand {
   readonly client;
   readonly command;
   readonly deadlineMs;
-  readonly #inner: ForwardedCommand;
+  readonly #inner: SessionCommand;
   readonly #then: (answer: ForwardAnswer) => void;
 
-  constructor(inner: ForwardedCommand, then: (answer: ForwardAnswer) => void) {
+  constructor(inner: SessionCommand, deadlineMs: MonotonicMillis, then: (answer: ForwardAnswer) => void) {
     this.partition = inner.partition;
     this.isWrite = inner.isWrite;
     this.database = inner.database;
     this.respVersion = inner.respVersion;
     this.client = inner.client;
     this.command = inner.command;
-    this.deadlineMs = inner.deadlineMs;
+    this.deadlineMs = deadlineMs;
     this.#inner = inner;
     this.#then = then;
   }

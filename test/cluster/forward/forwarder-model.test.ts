@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { ForwardAnswer } from '../../../src/cluster/forward/forwarded-command.ts';
+import type { ForwardedCommand } from '../../../src/cluster/index.ts';
 import { ForwardedOrder } from '../../../src/commands/forwarding/forwarded-order.ts';
 import { CaskadeError } from '../../../src/model/errors.ts';
-import { asDatabaseId, asMonotonicMillis } from '../../../src/model/numbers.ts';
+import { asDatabaseId } from '../../../src/model/numbers.ts';
 import { encodeRequest } from '../../../src/resp/request-encoder.ts';
 import { FORWARDER, ForwardWorld, PARTITION } from '../../support/forward-world.ts';
 
@@ -30,9 +31,9 @@ class Clients {
   /** New connections: after a restart of the process that they spoke to. */
   connect(): void {
     const port = {
-      forward: (command: Parameters<ForwardedOrder['forward']>[0]) => this.world.forwarder.forward(command),
+      forward: (command: ForwardedCommand) => this.world.forwarder.forward(command),
     };
-    this.#orders = Array.from({ length: CONNECTIONS }, () => new ForwardedOrder(port));
+    this.#orders = Array.from({ length: CONNECTIONS }, () => new ForwardedOrder(port, this.world.clock));
   }
 
   send(connection: number, isWrite: boolean): void {
@@ -47,7 +48,7 @@ class Clients {
       respVersion: 2,
       client: { id: connection, address: '', name: '' },
       command: encodeRequest(words),
-      deadlineMs: asMonotonicMillis(this.world.clock.monotonicMs() + PATIENCE_MS),
+      patienceMs: PATIENCE_MS,
       answered: (answer) => {
         expect(sent.answer, `command ${id} is answered once`).equal(null);
         sent.answer = answer;
