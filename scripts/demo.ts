@@ -3,9 +3,10 @@
  * faults: a leader killed, another paused, the controller killed, ZooKeeper gone. Ends with what became of every
  * acknowledged write, and with an HTML report. Exit code 1 if anything is not as promised.
  *
- * Usage: node dist/scripts/demo.js [--report FILE] [--seed N] [--seconds N] [--program "WORDS"]
+ * Usage: node dist/scripts/demo.js [--report FILE] [--seed N] [--seconds N] [--directory PATH] [--program "WORDS"]
  *
  * --seconds  how long, about; default 60. Less than 40 makes fewer acknowledged writes enough.
+ * --directory  where data and logs of the nodes are kept; it must be empty. Default: nowhere.
  * --program  what to run instead of `caskade server`.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -29,6 +30,7 @@ const print = (text: string): void => {
 function optionsOf(words: {
   readonly seed: string;
   readonly seconds: string;
+  readonly directory?: string;
   readonly program?: string;
 }): DemonstrationOptions {
   const duration = Number(words.seconds) * 1000;
@@ -45,6 +47,7 @@ function optionsOf(words: {
     clientsPerPartition: 4,
     actionsPerSecond: 1200,
     acknowledgedMin: duration >= SECONDS_FULL * 1000 ? 10_000 : 1_000,
+    ...(words.directory !== undefined && { directory: resolve(words.directory) }),
     ...(words.program !== undefined && { program: words.program.split(' ') }),
     stream: process.stdout,
   };
@@ -72,6 +75,7 @@ async function main(): Promise<boolean> {
       report: { type: 'string', default: 'logs/demo.html' },
       seed: { type: 'string', default: '1' },
       seconds: { type: 'string', default: String(SECONDS_DEFAULT) },
+      directory: { type: 'string' },
       program: { type: 'string' },
     },
   });

@@ -18,6 +18,8 @@ export interface DemonstrationOptions {
   readonly acknowledgedMin: number;
   /** What to run instead of `caskade server`. */
   readonly program?: readonly string[];
+  /** Where data and logs of the nodes are kept; default: nowhere. */
+  readonly directory?: string;
   readonly stream: NodeJS.WriteStream;
 }
 
@@ -64,8 +66,12 @@ export class Demonstration {
   }
 
   static async run(options: DemonstrationOptions): Promise<DemonstrationResult> {
-    const { partitions, program, seed, clientsPerPartition, actionsPerSecond } = options;
-    const cluster = await ClusterProcesses.start({ partitions, ...(program !== undefined && { program }) });
+    const { partitions, program, directory, seed, clientsPerPartition, actionsPerSecond } = options;
+    const cluster = await ClusterProcesses.start({
+      partitions,
+      ...(program !== undefined && { program }),
+      ...(directory !== undefined && { directory }),
+    });
     try {
       const facts = await cluster.view.facts();
       if (facts === null) throw new Error('ZooKeeper does not tell what the cluster is made of');
