@@ -4,7 +4,7 @@ import { CONTROLLER_RULES } from '../../src/controller/rules/rules.ts';
 import { encodeNode } from '../../src/coordination/documents.ts';
 import type { CaskadeError } from '../../src/model/errors.ts';
 import { asIncarnation, asNodeId } from '../../src/model/numbers.ts';
-import { ClusterEntry } from '../../src/server/cluster-entry.ts';
+import { ClusterEntry, type Membership } from '../../src/server/cluster-entry.ts';
 import { CollectingLogger } from '../support/collecting-logger.ts';
 import { MemoryCoordinator, type MemorySession } from '../support/memory-coordinator.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
@@ -19,19 +19,34 @@ const PLAN: ClusterPlan = {
   leaseMsMax: 600,
 };
 
+/** What its data directory remembers. */
+class Directory implements Membership {
+  clusterId: string;
+  /** What the disk says to the next notes. */
+  failures: Error[] = [];
+
+  constructor(clusterId: string) {
+    this.clusterId = clusterId;
+  }
+
+  joinCluster(clusterId: string): Promise<void> {
+    const failure = this.failures.shift();
+    if (failure !== undefined) return Promise.reject(failure);
+    this.clusterId = clusterId;
+    return Promise.resolve();
+  }
+}
+
 /** One node at the door of a cluster. */
 class Candidate {
   readonly clock = new SimulatedClock();
   readonly logger = new CollectingLogger();
   readonly fatal: CaskadeError[] = [];
+  readonly directory: Directory;
   readonly entry: ClusterEntry;
-  clusterId: string;
-  /** What the disk says to the next notes. */
-  failures: Error[] = [];
 
   constructor(clusterId = '', plan: ClusterPlan = PLAN) {
-    this.clusterId = clusterId;
-    const candidate = this;
+    this.directory = new Directory(clusterId);
     this.entry = new ClusterEntry({
       rules: CONTROLLER_RULES,
       plan,
@@ -41,18 +56,12 @@ class Candidate {
       logger: this.logger,
       retryMs: RETRY_MS,
       fatal: (error) => this.fatal.push(error),
-      nodeState: {
-        get clusterId() {
-          return candidate.clusterId;
-        },
-        joinCluster: (id) => {
-          const failure = this.failures.shift();
-          if (failure !== undefined) return Promise.reject(failure);
-          this.clusterId = id;
-          return Promise.resolve();
-        },
-      },
+      nodeState: this.directory,
     });
+  }
+
+  get clusterId(): string {
+    return this.directory.clusterId;
   }
 }
 
@@ -135,7 +144,7 @@ describe('entering a cluster', () => {
     const session = await connected(coordinator);
     const plan = { ...PLAN, replicationFactor: 1, nodes: [{ nodeId: asNodeId(1), rack: '' }] };
     const candidate = new Candidate('', plan);
-    candidate.failures = [new Error('no room'), new Error('no room')];
+    candidate.directory.failures = [new Error('no room'), new Error('no room')];
     const entered = candidate.entry.enter(session, () => true);
     await candidate.clock.advance(RETRY_MS - 1);
     expect(candidate.entry.facts).to.equal(null);
