@@ -27,6 +27,8 @@ export interface Vitals {
 export type WatchdogAction = 'suspend' | 'dropSilent' | 'dropWedged' | 'beat' | 'abandon';
 
 const ATTEMPT_MS_MIN = 1_000;
+/** At least so many attempts in T, though there be one server: one that was just starting may have swallowed the first. */
+const ATTEMPTS_PER_TIMEOUT = 3;
 const ABANDON_MS_MIN = 60_000;
 export const TICKS_PER_TIMEOUT = 10;
 
@@ -50,7 +52,9 @@ export function judge(vitals: Vitals): ReadonlySet<WatchdogAction> {
 
 function isWedged({ nowMs, attemptSinceMs, timeoutMs, serverCount, isOurStall }: Vitals): boolean {
   if (attemptSinceMs === null || isOurStall) return false;
-  return nowMs - attemptSinceMs > Math.max(ATTEMPT_MS_MIN, timeoutMs / serverCount);
+  return (
+    nowMs - attemptSinceMs > Math.max(ATTEMPT_MS_MIN, timeoutMs / Math.max(serverCount, ATTEMPTS_PER_TIMEOUT))
+  );
 }
 
 /**

@@ -53,6 +53,15 @@ describe('the watchdog of a ZooKeeper session', () => {
     expect(attempt(1_001, { timeoutMs: 900 })).to.deep.equal(['dropWedged']);
   });
 
+  // A ZooKeeper alone came back, took the connection while it was starting, and never answered: the session was over
+  // before the second attempt.
+  it('gives up an attempt at the only server while the session still lasts', () => {
+    const attempt = (ms: number): string[] =>
+      actions({ isConnected: false, attemptSinceMs: NOW - ms, serverCount: 1 });
+    expect(attempt(2_000)).to.deep.equal([]);
+    expect(attempt(2_001)).to.deep.equal(['dropWedged']);
+  });
+
   it('gives up the session after three T, and at least a minute, without a connection (W14)', () => {
     const unreached = (ms: number, changed: Partial<Vitals> = {}): string[] =>
       actions({ isConnected: false, lastReachedMs: NOW - ms, ...changed });
