@@ -50,6 +50,7 @@ export class ClusterEntry {
   async enter(session: CoordinatorSession, isWanted: () => boolean): Promise<boolean> {
     const { clock, logger, retryMs } = this.#options;
     let lastReason = '';
+    await firstConnection(session);
     while (isWanted()) {
       const result = await this.#bootstrap(session);
       if (result === null || !isWanted()) return false;
@@ -105,6 +106,17 @@ export class ClusterEntry {
     this.#options.fatal(new CaskadeError(code, text));
     return null;
   }
+}
+
+/** Resolves at once where it is connected, or will never be. */
+function firstConnection(session: CoordinatorSession): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (session.state === 'connected' || session.state === 'lost') resolve();
+    };
+    session.onState(look);
+    look();
+  });
 }
 
 const MEMBER = 'member';

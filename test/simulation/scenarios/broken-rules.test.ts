@@ -201,7 +201,12 @@ describe('a rule that is missed', () => {
       await rotTail(script, second, directory);
       await script.untilInSync([leader]);
       script.start(second);
+      // It is asked what it holds before it holds again what it has lost.
+      await script.until('it runs', () => script.node(second).live !== null);
+      const { disk } = script.node(second).machine;
+      disk.isSlow = true;
       await script.run(500);
+      disk.isSlow = false;
       script.start(first);
       await script.untilStable();
     },
