@@ -20,9 +20,16 @@ const FORWARD = ChannelClass.CHANNEL_CLASS_FORWARD;
 export class ForwardLinks implements ForwardLink {
   readonly #links: PeerLinks;
   readonly #events: ForwardLinkEvents;
+  readonly #queueBytesMax: number;
 
-  constructor(self: NodeIdentity, doors: RpcDoors, events: ForwardLinkEvents) {
+  constructor(
+    self: NodeIdentity,
+    doors: RpcDoors,
+    events: ForwardLinkEvents,
+    queueBytesMax: number = LIMITS.forwardQueueBytesMax,
+  ) {
     this.#events = events;
+    this.#queueBytesMax = queueBytesMax;
     this.#links = new PeerLinks(self, doors, (node) => [[FORWARD, this.#optionsTo(node)]], {
       refused: () => {},
       opened: (node) => events.opened(node),
@@ -63,6 +70,6 @@ export class ForwardLinks implements ForwardLink {
         if (reply !== null) this.#events.replied(node, reply);
       }
     });
-    return { method: FORWARD_STREAM, queueBytesMax: LIMITS.forwardQueueBytesMax, reader };
+    return { method: FORWARD_STREAM, queueBytesMax: this.#queueBytesMax, reader };
   }
 }

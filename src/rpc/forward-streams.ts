@@ -25,12 +25,20 @@ export class ForwardStreams implements RpcService {
   readonly #self: NodeIdentity;
   readonly #clock: Clock;
   readonly #service: ForwardService;
+  readonly #queueBytesMax: number;
   readonly #streams: IncomingStreams;
 
-  constructor(self: NodeIdentity, { clock, logger }: RpcDoors, service: ForwardService) {
+  /** `queueBytesMax`: what may wait to be sent on one stream. */
+  constructor(
+    self: NodeIdentity,
+    { clock, logger }: RpcDoors,
+    service: ForwardService,
+    queueBytesMax: number = LIMITS.forwardQueueBytesMax,
+  ) {
     this.#self = self;
     this.#clock = clock;
     this.#service = service;
+    this.#queueBytesMax = queueBytesMax;
     this.#streams = new IncomingStreams({ clock, logger });
   }
 
@@ -39,7 +47,7 @@ export class ForwardStreams implements RpcService {
   }
 
   #begin(call: ServerCall): void {
-    const back = new ReplyStream(call, this.#clock);
+    const back = new ReplyStream(call, new SendQueue(this.#clock, this.#queueBytesMax));
     const reader = new FrameReader(FORWARD_CODEC, (frame) => this.#take(back, frame));
     back.incoming = this.#streams.add(call, reader, {
       refusalOf: (hello) => refusalOf(hello, this.#self, CLASSES),
@@ -72,9 +80,9 @@ class ReplyStream implements ForwardStream {
   incoming: IncomingStream | null = null;
   #isOpen = false;
 
-  constructor(call: ServerCall, clock: Clock) {
+  constructor(call: ServerCall, queue: SendQueue) {
     this.#call = call;
-    this.#queue = new SendQueue(clock, LIMITS.forwardQueueBytesMax);
+    this.#queue = queue;
   }
 
   get congestion(): Promise<void> | null {

@@ -29,6 +29,9 @@ const identityOf = (nodeId: NodeIdentity['nodeId']): NodeIdentity => ({
   incarnation: () => asIncarnation(1),
 });
 
+/** Two of the large ones below find room. */
+const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
+
 const request = (id: number, command: Uint8Array = Buffer.from('*1\r\n$4\r\nPING\r\n')): ForwardRequest => ({
   id,
   forwarder: ONE,
@@ -64,15 +67,20 @@ class Inbox {
   endedCount = 0;
   run: (stream: ForwardStream, request: ForwardRequest) => void = () => {};
 
-  readonly streams = new ForwardStreams(identityOf(TWO), doors, {
-    received: (stream, got) => {
-      this.received.push(got);
-      this.run(stream, got);
+  readonly streams = new ForwardStreams(
+    identityOf(TWO),
+    doors,
+    {
+      received: (stream, got) => {
+        this.received.push(got);
+        this.run(stream, got);
+      },
+      ended: () => {
+        this.endedCount += 1;
+      },
     },
-    ended: () => {
-      this.endedCount += 1;
-    },
-  });
+    QUEUE_BYTES_MAX,
+  );
 }
 
 describe('the streams of forwarded commands', () => {
@@ -89,11 +97,16 @@ describe('the streams of forwarded commands', () => {
     port = await server.listen();
     events = [];
     replies = [];
-    links = new ForwardLinks(identityOf(ONE), doors, {
-      opened: (node) => events.push(`opened ${node}`),
-      broken: (node) => events.push(`broken ${node}`),
-      replied: (_from, reply) => replies.push(reply),
-    });
+    links = new ForwardLinks(
+      identityOf(ONE),
+      doors,
+      {
+        opened: (node) => events.push(`opened ${node}`),
+        broken: (node) => events.push(`broken ${node}`),
+        replied: (_from, reply) => replies.push(reply),
+      },
+      QUEUE_BYTES_MAX,
+    );
     links.setPeers([{ nodeId: TWO, incarnation: asIncarnation(1), address: `127.0.0.1:${port}` }]);
   });
 
