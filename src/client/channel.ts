@@ -23,6 +23,8 @@ const OPTIONS: ChannelOptions = {
 /** The connection to one server. One that has failed stays so: a new one takes its place. */
 export class Channel {
   readonly address: string;
+  /** Calls that are on their way to it or at it: it is not closed under them without need. */
+  userCount = 0;
   readonly #client: Client;
   readonly #calls = new Set<ClientUnaryCall>();
 

@@ -42,6 +42,8 @@ export class LeaderCalls {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #channels = new Map<string, Channel>();
+  /** Of which no new call makes use; those that are under way there may yet be answered. */
+  readonly #leaving = new Set<Channel>();
   /** By slot. */
   readonly #leaders = new Map<number, string>();
   /** Which of the addresses. */
@@ -65,8 +67,7 @@ export class LeaderCalls {
     for (let tried = 0; tried < this.#addresses.length; tried += 1) {
       const address = this.#seed();
       try {
-        await this.#connected(address, untilMs);
-        return address;
+        return await this.#at(address, untilMs, () => Promise.resolve(address));
       } catch (error) {
         failure = error;
         this.#turn += 1;
@@ -97,8 +98,9 @@ export class LeaderCalls {
 
   close(): void {
     this.#isClosed = true;
-    for (const channel of this.#channels.values()) channel.close();
+    for (const channel of [...this.#channels.values(), ...this.#leaving]) channel.close();
     this.#channels.clear();
+    this.#leaving.clear();
   }
 
   async #attempt<Response>(
@@ -106,28 +108,52 @@ export class LeaderCalls {
     address: string,
     untilMs: EpochMillis,
   ): Promise<Response> {
-    const channel = await this.#connected(address, untilMs);
+    return await this.#at(address, untilMs, async (channel) => {
+      try {
+        return await channel.call(method, bytes, untilMs);
+      } catch (error) {
+        throw errorOfCall(error as ServiceError, address, isWrite);
+      }
+    });
+  }
+
+  /** Does something with the connection to `address`, which stays open for as long. */
+  async #at<Result>(
+    address: string,
+    untilMs: number,
+    work: (channel: Channel) => Promise<Result>,
+  ): Promise<Result> {
+    const channel = this.#channelTo(address);
+    channel.userCount += 1;
     try {
-      return await channel.call(method, bytes, untilMs);
-    } catch (error) {
-      throw errorOfCall(error as ServiceError, address, isWrite);
+      await this.#connect(channel, untilMs);
+      return await work(channel);
+    } finally {
+      channel.userCount -= 1;
+      if (channel.userCount === 0 && this.#leaving.delete(channel)) channel.close();
     }
   }
 
-  async #connected(address: string, untilMs: number): Promise<Channel> {
+  #channelTo(address: string): Channel {
     if (this.#isClosed) throw new CaskadeError('connectionFailed', 'not sent: the client was closed');
     let channel = this.#channels.get(address);
     if (channel === undefined) {
       channel = new Channel(address);
       this.#channels.set(address, channel);
     }
+    return channel;
+  }
+
+  async #connect(channel: Channel, untilMs: number): Promise<void> {
     try {
       await channel.connect(Math.min(untilMs, this.#clock.wallMs() + CONNECT_MS_MAX));
-      return channel;
     } catch (error) {
-      // The next one connects at once, and not when this one thinks that it is time to.
-      channel.close();
-      if (this.#channels.get(address) === channel) this.#channels.delete(address);
+      // The next one connects at once, and not when this one thinks that it is time to. What others have under way
+      // there may yet be answered: a server that stops takes no connections, but ends its calls.
+      if (this.#channels.get(channel.address) === channel) {
+        this.#channels.delete(channel.address);
+        this.#leaving.add(channel);
+      }
       throw error;
     }
   }

@@ -203,6 +203,21 @@ describe('KeyValueClient', () => {
     expect(other.callCount).to.equal(1);
   });
 
+  it('a call that cannot connect leaves those alone that are under way there', async () => {
+    const [served, partition] = await leader({ commit: 'manual' });
+    const client = clientOf([served.address], { timeoutMs: 5_000 });
+    const write = client.set('k', 'v');
+    await until(() => partition.records.length === 1);
+    const stopped = served.server.stop(5_000);
+    const lonely = new KeyValueClient([served.address], { clock, random: new SeededRandom(1) });
+    stops.push(() => lonely.close());
+    expect(await errorOf(lonely.connect(200))).to.include({ code: 'connectionFailed' });
+    expect(await errorOf(client.connect(200))).to.include({ code: 'connectionFailed' });
+    partition.commitAll();
+    expect(await write).to.include({ guarantee: 'committed' });
+    await stopped;
+  });
+
   it('closed under a write, that is in doubt; afterwards nothing is sent', async () => {
     const [served, partition] = await leader({ commit: 'manual' });
     const client = clientOf([served.address]);
