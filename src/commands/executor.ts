@@ -31,6 +31,8 @@ export class Executor {
     if (entry === null) return;
     const placed = this.#placement.place(entry, context);
     if (placed !== Placed.here) {
+      // What earlier runs here have collected is of no use to the next command.
+      if (context.suspension === null) context.progress = undefined;
       if (placed === Placed.deferred) this.#counters.commandsProcessed += 1;
       return;
     }
