@@ -18,6 +18,8 @@ class SlotWalk {
   readonly #partition: LeaderPartition | null;
   readonly #visit: (bytes: Uint8Array, start: number, end: number) => void;
   #position = 0;
+  /** The walk is over, though the command may run again: until its reply is confirmed (R3). */
+  #isDone = false;
 
   /** `partition` null: there is nothing to walk over. `countMax` 0: all are counted, and none is kept. */
   constructor(partition: LeaderPartition | null, slot: Slot, countMax: number) {
@@ -38,14 +40,15 @@ class SlotWalk {
 
   /** Walks on for one slice. True: done. */
   advance({ clock, session }: CommandContext): boolean {
-    if (this.#partition === null) return true;
+    const partition = this.#partition;
+    if (this.#isDone || partition === null) return true;
     const untilMs = clock.monotonicMs() + LIMITS.sliceMsMax;
     do {
       const step = LIMITS.keysPerStep;
-      this.#position = this.#partition.scan(session.database, this.#position, step, this.#visit);
-      if (this.#position === 0 || this.#isFull) return true;
-    } while (clock.monotonicMs() < untilMs);
-    return false;
+      this.#position = partition.scan(session.database, this.#position, step, this.#visit);
+      this.#isDone = this.#position === 0 || this.#isFull;
+    } while (!this.#isDone && clock.monotonicMs() < untilMs);
+    return this.#isDone;
   }
 
   get #isFull(): boolean {
