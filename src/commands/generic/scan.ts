@@ -90,11 +90,14 @@ function scanFrom(context: CommandContext, cursor: number, options: ScanOptions,
     }
   };
   const fromId = Math.floor(cursor / POSITIONS);
+  // No call ends where it began, however late it is: from partition 0 that cursor would say that all is done.
+  let isBegun = false;
   for (const partition of router.partitions) {
     if (partition.id < fromId) continue;
     if (partition.id > fromId) position = 0;
     const start = partition.id * POSITIONS;
-    if (visited >= options.count || clock.monotonicMs() >= untilMs) return start + position;
+    if (isBegun && (visited >= options.count || clock.monotonicMs() >= untilMs)) return start + position;
+    isBegun = true;
     do {
       const step = Math.min(options.count - visited, LIMITS.keysPerStep);
       position = partition.scan(session.database, position, step, visit);
