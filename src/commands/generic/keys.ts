@@ -1,4 +1,6 @@
+import type { LeaderPartition } from '../../cluster/index.ts';
 import { LIMITS } from '../../model/limits.ts';
+import type { DatabaseId } from '../../model/numbers.ts';
 import type { CommandContext } from '../context.ts';
 import { Glob } from '../glob.ts';
 import { KeyList } from '../key-list.ts';
@@ -11,7 +13,8 @@ class Walk {
   readonly list = new KeyList();
   readonly #glob: Glob;
   readonly #visit: (bytes: Uint8Array, start: number, end: number) => void;
-  #partition = 0;
+  /** Id of the partition that `#position` belongs to: which partitions are led here may change between two slices. */
+  #partitionId = 0;
   #position = 0;
 
   constructor(glob: Glob) {
@@ -24,14 +27,24 @@ class Walk {
   /** Walks on for one slice. True: done. */
   advance({ clock, router, session }: CommandContext): boolean {
     const untilMs = clock.monotonicMs() + LIMITS.sliceMsMax;
-    while (this.#partition < router.partitions.length) {
-      const partition = router.partitions[this.#partition];
-      this.#position =
-        partition?.scan(session.database, this.#position, LIMITS.keysPerStep, this.#visit) ?? 0;
-      if (this.#position === 0) this.#partition += 1;
-      else if (clock.monotonicMs() >= untilMs) return false;
+    for (const partition of router.partitions) {
+      if (partition.id < this.#partitionId) continue;
+      if (partition.id > this.#partitionId) this.#enter(partition.id);
+      while (!this.#step(partition, session.database)) if (clock.monotonicMs() >= untilMs) return false;
+      this.#enter(partition.id + 1);
     }
     return true;
+  }
+
+  /** True: the partition is done. */
+  #step(partition: LeaderPartition, database: DatabaseId): boolean {
+    this.#position = partition.scan(database, this.#position, LIMITS.keysPerStep, this.#visit);
+    return this.#position === 0;
+  }
+
+  #enter(partitionId: number): void {
+    this.#partitionId = partitionId;
+    this.#position = 0;
   }
 }
 
