@@ -175,6 +175,9 @@ export class LibraryClient implements ZooKeeperClient {
       this.#attemptSinceMs = this.#doors.clock.monotonicMs();
       this.#server = `${server.host}:${server.port}`;
       found(server);
+      this.#manager.socket?.once('connect', () => {
+        if (!this.#isDiscarded) this.#events.accepted();
+      });
     };
     const pauseMs = Math.max(delayMs, this.#breaker.backoffMs);
     if (pauseMs === 0) this.#doors.clock.atTurnEnd(attempt);

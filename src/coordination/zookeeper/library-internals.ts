@@ -7,6 +7,7 @@ import type { Client, Transaction } from 'node-zookeeper-client';
 export interface LibrarySocket {
   readonly destroyed: boolean;
   destroy(error?: Error): void;
+  once(event: 'connect', listener: () => void): unknown;
 }
 
 export interface LibraryServer {

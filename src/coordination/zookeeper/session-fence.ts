@@ -53,6 +53,7 @@ class Fence {
     const client: ZooKeeperClient = createClient(
       { ...this.#options.client, identity: this.#identity },
       {
+        accepted: () => {},
         connected: () => clock.atTurnEnd(() => client.sendClose()),
         disconnected: () => {},
         expired: () => this.#finish('ended'),

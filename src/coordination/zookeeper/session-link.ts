@@ -6,7 +6,8 @@ import { makeChroot } from './chroot.ts';
 import type { LibraryServer } from './library-internals.ts';
 import { isConnectionLoss, isExpiry, SESSION_MOVED } from './outcomes.ts';
 import { RequestQueue } from './request-queue.ts';
-import { judge, type Vitals, Watchdog } from './watchdog.ts';
+import { UnservedSpan } from './unserved-span.ts';
+import { abandonMs, judge, type Vitals, Watchdog } from './watchdog.ts';
 import type {
   ClientEvents,
   ClientFactory,
@@ -47,7 +48,7 @@ const REPLACE_MS = 5_000;
 /**
  * What holds one session alive: its client, its requests and its watchdog (W1-W5, W12, W14). `connected` while a server
  * confirms within a third of T, `suspended` from then on or without a connection, `lost` only when a server says so, or
- * when none could be reached for so long that nothing of the session can be left.
+ * when servers that are there have not served it for so long that none ever will. Nobody there: suspended, for ever.
  */
 export class SessionLink {
   readonly #settings: SessionSettings;
@@ -65,8 +66,7 @@ export class SessionLink {
   #isPrepared = false;
   #isPreparing = false;
   #lastReplyMs: MonotonicMillis;
-  /** The last moment with a connection (W14). */
-  #lastReachedMs: MonotonicMillis;
+  readonly #unserved = new UnservedSpan();
   #closing: Promise<void> | null = null;
   /** Somebody waits for the end of `#closing`. */
   #ended: () => void = () => {};
@@ -79,7 +79,6 @@ export class SessionLink {
     this.#logger = doors.logger.child({ component: 'zookeeper' });
     const { clock } = doors;
     this.#lastReplyMs = clock.monotonicMs();
-    this.#lastReachedMs = this.#lastReplyMs;
     this.#queue = new RequestQueue(clock, () => (this.timeoutMs * 2) / 3, {
       replied: () => this.#onReply(),
       unexpected: (code) => this.#onUnexpected(code),
@@ -155,8 +154,8 @@ export class SessionLink {
 
   #connect(identity: SessionIdentity | null): void {
     if (this.#state === 'lost') return;
-    const { createClient, clock } = this.#doors;
-    this.#lastReachedMs = clock.monotonicMs();
+    const { createClient } = this.#doors;
+    this.#unserved.forget();
     const client: ZooKeeperClient = createClient(
       { ...this.#settings, identity },
       this.#eventsFor(() => client === this.#client && this.#state !== 'lost'),
@@ -173,6 +172,7 @@ export class SessionLink {
       if (isCurrent()) act();
     };
     return {
+      accepted: whileCurrent(() => this.#unserved.accepted(this.#doors.clock.monotonicMs())),
       connected: whileCurrent(() => this.#onConnected()),
       disconnected: whileCurrent(() => this.#onDisconnected()),
       expired: whileCurrent(() => this.#onExpired()),
@@ -185,7 +185,7 @@ export class SessionLink {
     if (!this.#hasSession) this.#warnOfTimeout();
     this.#hasSession = true;
     this.#lastReplyMs = clock.monotonicMs();
-    this.#lastReachedMs = this.#lastReplyMs;
+    this.#unserved.forget();
     this.#queue.open();
     clock.atTurnEnd(() => {
       if (this.#closing === null) void this.#enter();
@@ -267,7 +267,7 @@ export class SessionLink {
     const client = this.#client;
     if (client === null || this.#closing !== null) return;
     const nowMs = this.#doors.clock.monotonicMs();
-    if (isLate || client.isConnected) this.#lastReachedMs = nowMs;
+    if (isLate || client.isConnected) this.#unserved.forget();
     const actions = judge(this.#vitals(client, nowMs, isLate));
     if (actions.has('suspend') && this.#state === 'connected') this.#become('suspended');
     if (actions.has('dropSilent')) this.#drop(client, 'the ZooKeeper server does not answer');
@@ -277,7 +277,7 @@ export class SessionLink {
     else if (client.isConnected && !this.#isPrepared) void this.#enter();
   }
 
-  #vitals(client: ZooKeeperClient, nowMs: number, isOurStall: boolean): Vitals {
+  #vitals(client: ZooKeeperClient, nowMs: MonotonicMillis, isOurStall: boolean): Vitals {
     return {
       nowMs,
       timeoutMs: client.timeoutMs,
@@ -287,7 +287,8 @@ export class SessionLink {
       oldestSentMs: this.#queue.oldestSentMs,
       lastSentMs: this.#queue.lastSentMs,
       lastReplyMs: this.#lastReplyMs,
-      lastReachedMs: this.#lastReachedMs,
+      // Half of it: longer than a round of attempts takes, though all but one of the servers be away.
+      unservedMs: this.#unserved.lengthMs(nowMs, abandonMs(client.timeoutMs) / 2),
       isOurStall,
     };
   }
@@ -309,7 +310,7 @@ export class SessionLink {
     }
     this.#logger.error(
       { session: this.#sessionName },
-      'no ZooKeeper server has served this session for too long: it is given up, and what is read from now on may be older than what was known',
+      'ZooKeeper servers take the connection and do not serve this session: it is given up, and what is read from now on may be older than what was known',
     );
     this.#abandoned = this.identity;
     this.#lose();

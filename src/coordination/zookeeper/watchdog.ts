@@ -14,8 +14,8 @@ export interface Vitals {
   readonly lastSentMs: number;
   /** The last answer of a server. */
   readonly lastReplyMs: number;
-  /** The last moment with a connection (W14). */
-  readonly lastReachedMs: number;
+  /** For how long servers have taken our connections, and none gave us the session (W14); 0: it is served, or nobody takes one. */
+  readonly unservedMs: number;
   /** This process itself stood still: what looks like silence may lie in its sockets, unread. */
   readonly isOurStall: boolean;
 }
@@ -32,6 +32,9 @@ const ATTEMPTS_PER_TIMEOUT = 3;
 const ABANDON_MS_MIN = 60_000;
 export const TICKS_PER_TIMEOUT = 10;
 
+/** After so long without the session at servers that are there, it is given up (W14). */
+export const abandonMs = (timeoutMs: number): number => Math.max(3 * timeoutMs, ABANDON_MS_MIN);
+
 /** What is to be done, W3, W12 and W14 (H1, H2, H12, H18). Pure. */
 export function judge(vitals: Vitals): ReadonlySet<WatchdogAction> {
   const { nowMs, timeoutMs, isConnected, oldestSentMs } = vitals;
@@ -45,8 +48,7 @@ export function judge(vitals: Vitals): ReadonlySet<WatchdogAction> {
     return actions;
   }
   if (isWedged(vitals)) actions.add('dropWedged');
-  const isUnreached = nowMs - vitals.lastReachedMs > Math.max(3 * timeoutMs, ABANDON_MS_MIN);
-  if (isUnreached && !vitals.isOurStall) actions.add('abandon');
+  if (vitals.unservedMs > abandonMs(timeoutMs) && !vitals.isOurStall) actions.add('abandon');
   return actions;
 }
 

@@ -50,6 +50,8 @@ export interface ClientOptions {
 
 /** Told from inside the client: whoever hears it notes it, and acts later (W5). */
 export interface ClientEvents {
+  /** A server has taken the connection; whether it gives us the session is not known yet (W14). */
+  accepted(): void;
   connected(): void;
   /** The connection is gone; the client looks for the next server by itself. */
   disconnected(): void;

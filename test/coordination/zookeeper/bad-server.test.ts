@@ -1,5 +1,8 @@
 import { expect } from 'chai';
 import type { SessionState } from '../../../src/coordination/coordinator.ts';
+import { LibraryClient } from '../../../src/coordination/zookeeper/library-client.ts';
+import { parseServers } from '../../../src/coordination/zookeeper/server-rotation.ts';
+import type { ClientEvents } from '../../../src/coordination/zookeeper/zookeeper-client.ts';
 import type { ZooKeeperSession } from '../../../src/coordination/zookeeper/zookeeper-session.ts';
 import { type FakeBehaviour, FakeZooKeeper, framed } from '../../support/fake-zookeeper.ts';
 import { connected, until } from '../coordinator-contract.ts';
@@ -182,6 +185,38 @@ describe('a ZooKeeper server that behaves badly', function () {
     expect(session.state).to.equal('connecting');
     await session.close();
     expect(session.state).to.equal('lost');
+  });
+
+  it('a client tells a server that takes the connection from one that is not there (W14)', async () => {
+    const [silent, gone] = [await fake({ timeoutMs: null }), await fake()];
+    await gone.close();
+    const acceptedBy = async ({ address }: FakeZooKeeper): Promise<{ accepted: number; refused: number }> => {
+      const { doors } = await zooKeeperFixture([address]);
+      const told = { accepted: 0, refused: 0 };
+      const events: ClientEvents = {
+        accepted: () => {
+          told.accepted += 1;
+        },
+        connected: () => {},
+        disconnected: () => {
+          told.refused += 1;
+        },
+        expired: () => {},
+        closed: () => {},
+      };
+      const servers = parseServers([address]);
+      const client = new LibraryClient(
+        { servers, sessionTimeoutMs: 1_000, auth: '', identity: null },
+        doors,
+        events,
+      );
+      client.connect();
+      await until(() => told.accepted + told.refused > 0, 'an attempt');
+      client.discard();
+      return told;
+    };
+    expect(await acceptedBy(silent)).to.deep.equal({ accepted: 1, refused: 0 });
+    expect(await acceptedBy(gone)).to.deep.equal({ accepted: 0, refused: 1 });
   });
 
   for (const [name, behaviour] of Object.entries<FakeBehaviour>({

@@ -78,6 +78,10 @@ export class FakeClient implements ZooKeeperClient {
 
   // What the server and the network do
 
+  accept(): void {
+    this.#events.accepted();
+  }
+
   grant(): void {
     this.isConnected = true;
     this.#events.connected();

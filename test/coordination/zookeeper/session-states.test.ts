@@ -61,6 +61,22 @@ describe('the states of a ZooKeeper session', () => {
     }
   };
 
+  /** Nobody takes the connection: each attempt that fails is told. */
+  const refusedFor = async (client: FakeClient, seconds: number): Promise<void> => {
+    for (let passed = 0; passed < seconds; passed += 1) {
+      await clock.advance(1_000);
+      client.lose();
+    }
+  };
+
+  /** Servers take the connection, and drop it before there is a session. */
+  const droppedFor = async (client: FakeClient, seconds: number): Promise<void> => {
+    for (let passed = 0; passed < seconds; passed += 1) {
+      client.accept();
+      await refusedFor(client, 1);
+    }
+  };
+
   const outcomeOf = <Value>(promise: Promise<Outcome<Value>>): Promise<Outcome<Value>> =>
     clock.until(promise);
 
@@ -241,16 +257,48 @@ describe('the states of a ZooKeeper session', () => {
     expect(client.requests).to.deep.equal([]);
   });
 
-  it('no server for a minute: the session is given up, loudly, and the next one ends it first (W14, H18)', async () => {
+  it('nobody there for an hour: suspended, and the same session afterwards (W12)', async () => {
     const client = await granted();
     client.lose();
-    // Attempts that fail are told too, and do not count as a connection.
-    for (let second = 0; second < 59; second += 1) {
-      await clock.advance(1_000);
-      client.lose();
-    }
+    await refusedFor(client, 3_600);
     expect(session.state).to.equal('suspended');
-    await clock.advance(2_000);
+    expect(clients.all).to.deep.equal([client]);
+    expect(logger.texts('error')).to.deep.equal([]);
+    client.grant();
+    await clock.settle();
+    expect(states).to.deep.equal(['connected', 'suspended', 'connected']);
+  });
+
+  it('only the time in which servers take connections counts (W14)', async () => {
+    const client = await granted();
+    client.lose();
+    await droppedFor(client, 50);
+    // It is being started, and is gone again.
+    await refusedFor(client, 40);
+    await droppedFor(client, 50);
+    expect(session.state).to.equal('suspended');
+    await droppedFor(client, 15);
+    expect(session.state).to.equal('lost');
+    await clock.settle();
+    expect(clients.all).to.deep.equal([client]);
+  });
+
+  it('one server that refuses the session among others that are away: it is given up (W14, H18)', async () => {
+    const client = await granted();
+    client.lose();
+    for (let round = 0; round < 10; round += 1) {
+      client.accept();
+      await refusedFor(client, 7);
+    }
+    expect(session.state).to.equal('lost');
+  });
+
+  it('refused by servers for a minute: the session is given up, loudly, and the next one ends it first (W14, H18)', async () => {
+    const client = await granted();
+    client.lose();
+    await droppedFor(client, 59);
+    expect(session.state).to.equal('suspended');
+    await droppedFor(client, 3);
     expect(session.state).to.equal('lost');
     expect(logger.texts('error')).to.have.lengthOf(1);
     const before = clients.all.length;
@@ -271,9 +319,11 @@ describe('the states of a ZooKeeper session', () => {
     expect(clients.last.options.identity).to.equal(null);
   });
 
-  it('a session that was never granted is not lost for want of a server: its client is made anew', async () => {
+  it('a session that was never granted is not lost by being refused: its client is made anew', async () => {
     const client = await opened();
-    await clock.advance(61_000);
+    await refusedFor(client, 120);
+    expect(clients.all).to.deep.equal([client]);
+    await droppedFor(client, 62);
     expect(session.state).to.equal('connecting');
     expect(client.isDiscarded).to.equal(true);
     expect(clients.all).to.have.lengthOf(2);

@@ -15,7 +15,7 @@ const well: Vitals = {
   oldestSentMs: null,
   lastSentMs: NOW,
   lastReplyMs: NOW,
-  lastReachedMs: NOW,
+  unservedMs: 0,
   isOurStall: false,
 };
 
@@ -62,19 +62,21 @@ describe('the watchdog of a ZooKeeper session', () => {
     expect(attempt(2_001)).to.deep.equal(['dropWedged']);
   });
 
-  it('gives up the session after three T, and at least a minute, without a connection (W14)', () => {
-    const unreached = (ms: number, changed: Partial<Vitals> = {}): string[] =>
-      actions({ isConnected: false, lastReachedMs: NOW - ms, ...changed });
-    expect(unreached(60_000)).to.deep.equal([]);
-    expect(unreached(60_001)).to.deep.equal(['abandon']);
-    expect(unreached(90_000, { timeoutMs: 30_000 })).to.deep.equal([]);
-    expect(unreached(90_001, { timeoutMs: 30_000 })).to.deep.equal(['abandon']);
-    expect(unreached(90_001, { isConnected: true })).to.deep.equal([]);
+  it('gives up the session after three T, and at least a minute, at servers that do not serve it (W14)', () => {
+    const unserved = (ms: number, changed: Partial<Vitals> = {}): string[] =>
+      actions({ isConnected: false, unservedMs: ms, ...changed });
+    expect(unserved(60_000)).to.deep.equal([]);
+    expect(unserved(60_001)).to.deep.equal(['abandon']);
+    expect(unserved(90_000, { timeoutMs: 30_000 })).to.deep.equal([]);
+    expect(unserved(90_001, { timeoutMs: 30_000 })).to.deep.equal(['abandon']);
+    expect(unserved(90_001, { isConnected: true })).to.deep.equal([]);
+    // Nobody there at all proves nothing (W12).
+    expect(unserved(0, { lastReplyMs: NOW - 3_600_000 })).to.deep.equal(['suspend']);
   });
 
   it('after a stall of its own it only suspends (H14)', () => {
     const longAgo = NOW - 100_000;
-    const stalled = { lastReplyMs: longAgo, lastReachedMs: longAgo, isOurStall: true };
+    const stalled = { lastReplyMs: longAgo, unservedMs: 100_000, isOurStall: true };
     expect(actions({ ...stalled, oldestSentMs: longAgo })).to.deep.equal(['suspend']);
     expect(actions({ ...stalled, isConnected: false, attemptSinceMs: longAgo })).to.deep.equal(['suspend']);
   });
