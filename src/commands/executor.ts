@@ -1,10 +1,14 @@
 import type { LeaderPartition } from '../cluster/index.ts';
+import { CaskadeError } from '../model/errors.ts';
 import { LIMITS } from '../model/limits.ts';
 import type { CommandContext } from './context.ts';
 import { wrongArity } from './errors.ts';
 import { EVERYTHING_HERE, Placed, type Placement } from './placement.ts';
 import type { CommandCounters } from './ports.ts';
 import { type CommandEntry, type CommandTable, TIMED_CALLS } from './table.ts';
+
+/** A write to all that this node leads would be answered as done, and nothing would be. */
+const LEADS_NOTHING = new CaskadeError('noLeader', 'This node leads no partition').respText;
 
 /**
  * Runs the command in `context.args`: finds it, checks arity and admission, calls its handler. Afterwards either
@@ -99,10 +103,10 @@ export class Executor {
   }
 
   #admitEverywhere(entry: CommandEntry, context: CommandContext): boolean {
-    for (const partition of context.router.partitions) {
-      if (!this.#admitInto(partition, entry, context)) return false;
-    }
-    return true;
+    const { partitions } = context.router;
+    for (const partition of partitions) if (!this.#admitInto(partition, entry, context)) return false;
+    if (partitions.length === 0) this.#reject(context, entry, LEADS_NOTHING);
+    return partitions.length > 0;
   }
 
   #admitKeys(entry: CommandEntry, context: CommandContext): boolean {

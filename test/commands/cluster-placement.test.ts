@@ -86,6 +86,17 @@ describe('the listener for cluster clients (R23)', () => {
     expect(cluster.partitionOf(other).valueOf(other)).to.equal('2');
   });
 
+  it('refuses to empty what it does not lead: a node that leads nothing has done nothing', () => {
+    const { cluster, client } = world();
+    cluster.lead(0, 2);
+    for (const name of ['flushall', 'flushdb'])
+      expect(client.run(name)).to.equal('-CLUSTERDOWN This node leads no partition\r\n');
+    expect(client.server.table.byName('flushall')?.rejectedCalls).to.equal(1);
+    expect(client.run('dbsize')).to.equal(':0\r\n');
+    cluster.lead(0, 1);
+    expect(client.run('flushall')).to.equal(OK);
+  });
+
   it('counts what it sends away as rejected, and by its prefix', () => {
     const { cluster, client } = world();
     client.run('get', cluster.keyOf(2));
