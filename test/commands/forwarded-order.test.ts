@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { ForwardedCommand } from '../../src/cluster/index.ts';
 import { ForwardedOrder } from '../../src/commands/forwarding/forwarded-order.ts';
+import type { ErrorCode } from '../../src/model/errors.ts';
 import {
   asDatabaseId,
   asLeaderEpoch,
@@ -41,6 +42,10 @@ describe('the commands of a session that run elsewhere (R11)', () => {
     sent[index]?.answered({ kind: 'done', reply, leaderEpoch: asLeaderEpoch(1), offset: asOffset(1) });
   }
 
+  function refuse(index: number, code: ErrorCode): void {
+    sent[index]?.answered({ kind: 'refused', error: { code, message: code } });
+  }
+
   const kinds = (): string => sent.map(({ isWrite }) => (isWrite ? 'w' : 'r')).join('');
 
   it('go without a wait where they are of one kind, and behind those of the other', () => {
@@ -72,10 +77,52 @@ describe('the commands of a session that run elsewhere (R11)', () => {
   it('have waited already behind one that was not served', () => {
     for (const kind of ['write', 'read', 'write'] as const) forward(kind);
     nowMs = 1100;
-    const error = { code: 'noLeader', message: 'nobody leads' } as const;
-    sent[0]?.answered({ kind: 'refused', error });
-    sent[1]?.answered({ kind: 'refused', error });
+    refuse(0, 'noLeader');
+    refuse(1, 'noLeader');
     expect(sent.map(({ deadlineMs }) => deadlineMs)).deep.equal([1100, 1100, 1100]);
+  });
+
+  it('have waited since what was served last, where nobody leads any more', () => {
+    for (const kind of ['write', 'read', 'write', 'read'] as const) forward(kind);
+    nowMs = 1050;
+    answer(0);
+    nowMs = 1150;
+    refuse(1, 'tryAgain');
+    refuse(2, 'noLeader');
+    expect(sent.map(({ deadlineMs }) => deadlineMs)).deep.equal([1100, 1150, 1150, 1150]);
+  });
+
+  it('have all their time behind one that the leader itself has refused, and when it is led again', () => {
+    for (const kind of ['write', 'read', 'write', 'read'] as const) forward(kind);
+    nowMs = 1090;
+    answer(0);
+    nowMs = 1180;
+    refuse(1, 'notEnoughReplicas');
+    nowMs = 1200;
+    refuse(2, 'notLeader');
+    expect(sent.map(({ deadlineMs }) => deadlineMs)).deep.equal([1100, 1190, 1280, 1280]);
+    forward('write');
+    nowMs = 1210;
+    answer(3);
+    expect(sent[4]?.deadlineMs).equal(1310);
+  });
+
+  it('have all their time when others, led by nobody, held the room for their replies', () => {
+    forward('read', 1);
+    answer(0, 16 * MiB);
+    forward('read', 1);
+    for (const partition of [1, 2, 2]) forward('read', partition);
+    expect(sent.length).equal(2);
+    nowMs = 1100;
+    refuse(1, 'tryAgain');
+    expect(sent.slice(2).map(({ partition, deadlineMs }) => [partition, deadlineMs])).deep.equal([[1, 1100]]);
+    refuse(2, 'tryAgain');
+    nowMs = 1150;
+    answer(3);
+    expect(sent.slice(3).map(({ partition, deadlineMs }) => [partition, deadlineMs])).deep.equal([
+      [2, 1200],
+      [2, 1250],
+    ]);
   });
 
   it('do not wait for those of other partitions', () => {

@@ -39,6 +39,10 @@ const NOTHING = new Uint8Array(0);
 /** Nobody waits for a number to be filled, but the commands behind it. */
 const FILL_TIMEOUT_MS = 10_000;
 const NO_LEADER: ForwardError = { code: 'noLeader', message: 'The partition has no leader that answers' };
+const NOT_IN_TIME: ForwardError = {
+  code: 'tryAgain',
+  message: 'The leader of the partition did not come to the command in time',
+};
 
 /**
  * The commands for one partition on their way to its leader: no clock, no socket.
@@ -80,6 +84,8 @@ export class ForwardLane {
   #target: ForwardTarget | null = null;
   #leaderEpochMax: LeaderEpoch = asLeaderEpoch(0);
   #retryAtMs = Number.NEGATIVE_INFINITY;
+  /** No deadline is earlier. */
+  #dueAtMs = Number.POSITIVE_INFINITY;
 
   constructor(
     partition: PartitionId,
@@ -102,21 +108,22 @@ export class ForwardLane {
     return this.#target;
   }
 
-  /** When `tick` is to be called next; Infinity: never. */
+  /** When `tick` is to be called next, at the latest; Infinity: never. */
   get wakeAtMs(): number {
-    let atMs = Number.POSITIVE_INFINITY;
-    const write = this.#writes.find((item) => !item.isGivenUp && !item.isDone);
-    if (write !== undefined) atMs = write.command.deadlineMs;
-    const [read] = this.#reads.values();
-    if (read !== undefined) atMs = Math.min(atMs, read.command.deadlineMs);
-    if (Number.isFinite(this.#retryAtMs) && this.#isSomethingWaiting())
-      atMs = Math.min(atMs, this.#retryAtMs);
-    return atMs;
+    const isRetrying = Number.isFinite(this.#retryAtMs) && this.#isSomethingWaiting();
+    if (this.#items.size === 0) this.#dueAtMs = Number.POSITIVE_INFINITY;
+    return isRetrying ? Math.min(this.#dueAtMs, this.#retryAtMs) : this.#dueAtMs;
   }
 
   // Events
 
+  /** What is over already is answered, and not sent: a leader could only refuse it. */
   submit(command: ForwardedCommand, nowMs: MonotonicMillis): void {
+    if (command.deadlineMs <= nowMs) {
+      this.#host.answered(command, { kind: 'refused', error: this.#lateError });
+      return;
+    }
+    this.#dueAtMs = Math.min(this.#dueAtMs, command.deadlineMs);
     const item = new ForwardItem(this.#host.nextId(), command);
     this.#items.set(item.id, item);
     if (command.isWrite) this.#writes.push(item);
@@ -170,17 +177,7 @@ export class ForwardLane {
 
   /** Deadlines, and what is to be tried again. */
   tick(nowMs: MonotonicMillis): void {
-    for (const item of this.#reads.values()) {
-      if (item.command.deadlineMs > nowMs) break;
-      this.#forget(item);
-      this.#refuse(item);
-    }
-    const due: ForwardItem[] = [];
-    for (const item of this.#writes) {
-      if (item.command.deadlineMs > nowMs) break;
-      if (!item.isGivenUp && !item.isDone) due.push(item);
-    }
-    for (const item of due) this.#giveUp(item);
+    this.#expire(nowMs);
     this.#pump(nowMs);
   }
 
@@ -241,7 +238,9 @@ export class ForwardLane {
     for (let index = at; index < this.#writes.length; index += 1) {
       const later = this.#writes[index] as ForwardItem;
       later.isAbsent = later.isSent;
-      if (isAbsent) later.isInDoubt = false;
+      if (!isAbsent) continue;
+      later.isInDoubt = false;
+      later.lastError = null;
     }
     if (isAbsent && at === 0 && expectedSequence > 0) this.#base = Math.min(this.#base, expectedSequence);
     if (expectedSequence > 0) return;
@@ -292,6 +291,26 @@ export class ForwardLane {
     if (!item.isSent && !item.isInDoubt) this.#remove(item);
   }
 
+  /** Deadlines come in any order: each session counts its own (`ForwardedOrder`). */
+  #expire(nowMs: MonotonicMillis): void {
+    if (nowMs < this.#dueAtMs) return;
+    let nextMs = Number.POSITIVE_INFINITY;
+    const due: ForwardItem[] = [];
+    for (const item of this.#items.values()) {
+      if (item.isGivenUp || item.isDone) continue;
+      if (item.command.deadlineMs <= nowMs) due.push(item);
+      else nextMs = Math.min(nextMs, item.command.deadlineMs);
+    }
+    this.#dueAtMs = nextMs;
+    for (const item of due) {
+      if (item.command.isWrite) this.#giveUp(item);
+      else {
+        this.#forget(item);
+        this.#refuse(item);
+      }
+    }
+  }
+
   #tell(item: ForwardItem): void {
     if (!item.mayHaveRun) {
       this.#refuse(item);
@@ -303,7 +322,11 @@ export class ForwardLane {
   }
 
   #refuse(item: ForwardItem): void {
-    this.#host.answered(item.command, { kind: 'refused', error: item.lastError ?? NO_LEADER });
+    this.#host.answered(item.command, { kind: 'refused', error: item.lastError ?? this.#lateError });
+  }
+
+  get #lateError(): ForwardError {
+    return this.#target === null ? NO_LEADER : NOT_IN_TIME;
   }
 
   #forget(item: ForwardItem): void {
@@ -355,6 +378,7 @@ export class ForwardLane {
   #pump(nowMs: MonotonicMillis): void {
     if (nowMs < this.#retryAtMs) return;
     this.#retryAtMs = Number.NEGATIVE_INFINITY;
+    this.#expire(nowMs);
     if (this.#target !== null && this.#pumpWrites(this.#target, nowMs)) this.#pumpReads(this.#target, nowMs);
   }
 

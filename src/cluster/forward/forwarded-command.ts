@@ -38,7 +38,7 @@ export interface ForwardedCommand {
   readonly client: ForwardedClient;
   /** As `ForwardRequest.command`; whoever made it does not change it any more. */
   readonly command: Uint8Array;
-  /** The answer comes at the latest then. Of two commands of one partition the later one has not the earlier deadline. */
+  /** The answer comes at the latest then. If it is over already, the command is refused and not sent. */
   readonly deadlineMs: MonotonicMillis;
   /** Never within the call that forwards the command. */
   answered(answer: ForwardAnswer): void;

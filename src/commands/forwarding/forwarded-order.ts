@@ -1,4 +1,4 @@
-import type { ForwardAnswer, ForwardedCommand } from '../../cluster/index.ts';
+import { type ForwardAnswer, type ForwardedCommand, isOfChangingLeader } from '../../cluster/index.ts';
 import type { Clock } from '../../env/clock.ts';
 import { LIMITS } from '../../model/limits.ts';
 import { asMonotonicMillis, type MonotonicMillis, type PartitionId } from '../../model/numbers.ts';
@@ -24,6 +24,10 @@ class PartitionOrder {
   readonly waiting: WaitingCommand[] = [];
   reads = 0;
   writes = 0;
+  /** What waits has lost none of its time before: it was behind what was served, or had no room. */
+  #servedMs = Number.NEGATIVE_INFINITY;
+  /** The last answer was one. */
+  #isServed = true;
 
   get isIdle(): boolean {
     return this.reads + this.writes === 0 && this.waiting.length === 0;
@@ -33,6 +37,28 @@ class PartitionOrder {
   mayGo(isWrite: boolean): boolean {
     return isWrite ? this.reads === 0 : this.writes === 0;
   }
+
+  answered(answer: ForwardAnswer, nowMs: MonotonicMillis): void {
+    this.#isServed = isServed(answer);
+    if (this.#isServed) this.#servedMs = nowMs;
+  }
+
+  /** What waited for that alone goes now. */
+  roomMade(nowMs: MonotonicMillis): void {
+    if (this.#isServed && this.reads + this.writes === 0) this.#servedMs = nowMs;
+  }
+
+  /** When the time of a command begins that goes now. */
+  sinceMs(arrivedMs: MonotonicMillis): MonotonicMillis {
+    return asMonotonicMillis(Math.max(arrivedMs, this.#servedMs));
+  }
+}
+
+/** Somebody led the partition and decided, be it against the command: not a deadline, nor a leader that was missing. */
+function isServed(answer: ForwardAnswer): boolean {
+  if (answer.kind !== 'refused') return answer.kind === 'done';
+  const { code } = answer.error;
+  return code !== 'tryAgain' && code !== 'overloaded' && !isOfChangingLeader(code);
 }
 
 /** How large a reply is taken to be before any has come. */
@@ -46,9 +72,9 @@ const REMEMBERED = 0.95;
  * reads, as many at a time as their replies find room: nobody can say beforehand how large they are, so it goes by the
  * largest of late. Other partitions are no concern.
  *
- * A command's time begins when it goes: in a long pipeline of reads and writes each waits for those before it, and
- * nothing is wrong. But behind one that was not served it has waited already: a pipeline to a partition that nobody leads
- * does not fail one deadline after the other.
+ * A command's time begins when something before it was last served: in a long pipeline of reads and writes each waits
+ * for those before it, and nothing is wrong. What waited behind one that was not served has lost that time: a pipeline to
+ * a partition that nobody leads does not fail one deadline after the other.
  */
 export class ForwardedOrder {
   readonly #port: ForwardPort;
@@ -128,6 +154,8 @@ export class ForwardedOrder {
   }
 
   #answered(order: PartitionOrder, { partition, isWrite }: SessionCommand, answer: ForwardAnswer): void {
+    const nowMs = this.#clock.monotonicMs();
+    order.answered(answer, nowMs);
     if (isWrite) order.writes -= 1;
     else {
       order.reads -= 1;
@@ -135,19 +163,25 @@ export class ForwardedOrder {
       const bytes = answer.kind === 'done' ? (answer.reply?.length ?? 0) : 0;
       this.#replyBytes = Math.max(bytes, 1, this.#replyBytes * REMEMBERED);
     }
-    this.#goOn(partition, order, answer.kind === 'done');
+    this.#goOn(partition, order);
     // A read that is answered makes room for those of all partitions.
-    if (this.#waitingCount > 0 && !isWrite)
-      for (const [id, other] of this.#partitions) if (other !== order) this.#goOn(id, other, true);
+    if (this.#waitingCount > 0 && !isWrite) this.#roomMade(nowMs);
     if (this.#waiters.length > 0) this.#wake();
   }
 
-  #goOn(partition: PartitionId, order: PartitionOrder, isServed: boolean): void {
+  #roomMade(nowMs: MonotonicMillis): void {
+    for (const [id, order] of this.#partitions) {
+      order.roomMade(nowMs);
+      this.#goOn(id, order);
+    }
+  }
+
+  #goOn(partition: PartitionId, order: PartitionOrder): void {
     let next = order.waiting[0];
     while (next !== undefined && this.#mayGo(order, next.command.isWrite)) {
       order.waiting.shift();
       this.#waitingCount -= 1;
-      this.#go(order, next.command, isServed ? this.#clock.monotonicMs() : next.arrivedMs);
+      this.#go(order, next.command, order.sinceMs(next.arrivedMs));
       next = order.waiting[0];
     }
     if (order.isIdle) this.#partitions.delete(partition);

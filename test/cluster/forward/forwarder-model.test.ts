@@ -8,7 +8,8 @@ import { asDatabaseId } from '../../../src/model/numbers.ts';
 import { encodeRequest } from '../../../src/resp/request-encoder.ts';
 import { FORWARDER, ForwardWorld, PARTITION } from '../../support/forward-world.ts';
 
-const PATIENCE_MS = 60;
+/** Each command has one of them: deadlines come in any order. */
+const PATIENCES_MS = [60, 60, 20, 140] as const;
 const CONNECTIONS = 3;
 
 interface Sent {
@@ -48,7 +49,7 @@ class Clients {
       respVersion: 2,
       client: { id: connection, address: '', name: '' },
       command: encodeRequest(words),
-      patienceMs: PATIENCE_MS,
+      patienceMs: PATIENCES_MS[id % PATIENCES_MS.length] as number,
       answered: (answer) => {
         expect(sent.answer, `command ${id} is answered once`).equal(null);
         sent.answer = answer;

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { ForwardAnswer, ForwardedCommand } from '../../../src/cluster/forward/forwarded-command.ts';
 import { CaskadeError } from '../../../src/model/errors.ts';
-import { asDatabaseId, asMonotonicMillis } from '../../../src/model/numbers.ts';
+import { asDatabaseId, asMonotonicMillis, asNodeId } from '../../../src/model/numbers.ts';
 import { encodeRequest } from '../../../src/resp/request-encoder.ts';
 import { FORWARDER, ForwardWorld, PARTITION } from '../../support/forward-world.ts';
 import { ProducingPartition } from '../../support/producing-partition.ts';
@@ -154,6 +154,56 @@ describe('a forwarded command', () => {
     }
     expect(replyTo(third)).equal(':2\r\n');
     expect([value(), value('other')]).deep.equal(['ac', undefined]);
+  });
+
+  it('whose deadline is over when it comes is refused, and not sent', async () => {
+    const told = [send(['APPEND', 'key', 'a'], 0), send(['GET', 'key'], 0)];
+    expect(world.streams.get(asNodeId(2))?.requests).deep.equal([]);
+    await world.clock.settle();
+    // The partition has a leader: nothing is said against it.
+    for (const { answer } of told) expect(answer).nested.include({ 'error.code': 'tryAgain' });
+    expect(world.forwarder).include({ size: 0, bytes: 0 });
+    world.state = { ...world.state, leader: null };
+    world.tell(FORWARDER);
+    expect(send(['APPEND', 'key', 'a'], 0).answer).nested.include({ 'error.code': 'noLeader' });
+  });
+
+  it('is answered at its own deadline, wherever those before it have theirs', async () => {
+    for (const id of [1, 2, 3]) world.break(id);
+    const told = [
+      send(['APPEND', 'key', 'a'], 1000),
+      send(['APPEND', 'key', 'b'], 100),
+      send(['GET', 'key']),
+    ];
+    told.push(send(['GET', 'key'], 300), send(['APPEND', 'key', 'c'], 200));
+    const answered = (): boolean[] => told.map(({ answer }) => answer !== null);
+    const seen: boolean[][] = [];
+    for (let count = 0; count < 4; count += 1) {
+      await world.clock.advance(100);
+      seen.push(answered());
+    }
+    expect(seen.map((each) => each.map(Number).join(''))).deep.equal(['01000', '01001', '01011', '01011']);
+    world.open(2);
+    await world.clock.advance(20);
+    await exchange(2);
+    expect(told.map(({ answer }) => answer?.kind)).deep.equal([
+      'done',
+      'refused',
+      'done',
+      'refused',
+      'refused',
+    ]);
+    expect(value()).equal('a');
+  });
+
+  it('that waited while nobody could be reached is not sent when its deadline is over', async () => {
+    for (const id of [1, 2, 3]) world.break(id);
+    // The stream is heard of just before the timer of the deadline.
+    world.clock.setTimer(100, () => world.open(2));
+    const told = send(['APPEND', 'key', 'a'], 100);
+    await world.clock.advance(100);
+    expect(world.streams.get(asNodeId(2))?.requests).deep.equal([]);
+    expect(told.answer).include({ kind: 'refused' });
   });
 
   it('is in doubt at its deadline if it was sent and not answered; its number is filled, and it does not run', async () => {
