@@ -55,6 +55,8 @@ export class CommandContext {
   appendCount = 0;
   /** True once this run answered with an error. */
   failed = false;
+  /** The error, if it has. */
+  #failure = '';
   /** Partitions that this run has read from; only the first `touchedCount` count. */
   touchedCount = 0;
   readonly touchedPartitions: LeaderPartition[] = [];
@@ -103,6 +105,7 @@ export class CommandContext {
   /** Answers with an error; `text` begins with the prefix. */
   fail(text: string): void {
     this.failed = true;
+    this.#failure = text;
     this.server.counters.countError(text);
     this.reply.error(text);
   }
@@ -207,6 +210,8 @@ export class CommandContext {
       if (outcome === ReadOutcome.ready) continue;
       this.reply.rewind(start);
       this.holdCount = 0;
+      if (this.failed) this.server.counters.takeBackError(this.#failure);
+      this.failed = false;
       return this.#after(outcome, partition);
     }
     return true;

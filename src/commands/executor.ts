@@ -43,13 +43,20 @@ export class Executor {
     if (!this.#admit(entry, context)) return;
     const run = entry.run as (context: CommandContext) => void;
     const start = context.reply.position;
+    const { counters } = context.server;
+    const { keyspaceHits, keyspaceMisses } = counters;
     if (entry.calls % TIMED_CALLS === 0) runTimed(run, entry, context);
     else run(context);
     if (context.suspension !== null) return;
     if (context.numbering !== null) {
       if (context.refusal === null) context.endNumbered(context.numbering);
     } else if (context.touchedCount > 0 && context.appendCount === 0 && !context.confirmed(start)) {
-      if (context.suspension !== null) return;
+      if (context.suspension !== null) {
+        // What this run has looked up the next one looks up again.
+        counters.keyspaceHits = keyspaceHits;
+        counters.keyspaceMisses = keyspaceMisses;
+        return;
+      }
     }
     entry.calls += 1;
     this.#counters.commandsProcessed += 1;

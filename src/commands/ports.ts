@@ -60,10 +60,18 @@ export class CommandCounters {
 
   /** Counts an error reply; `text` begins with the prefix. */
   countError(text: string): void {
-    const space = text.indexOf(' ');
-    const prefix = space < 0 ? text : text.slice(0, space);
+    const prefix = prefixOf(text);
     this.errorReplies += 1;
     this.errorsByPrefix.set(prefix, (this.errorsByPrefix.get(prefix) ?? 0) + 1);
+  }
+
+  /** An error that was counted is not the reply after all. */
+  takeBackError(text: string): void {
+    const prefix = prefixOf(text);
+    const count = this.errorsByPrefix.get(prefix) ?? 0;
+    if (count > 0) this.errorReplies -= 1;
+    if (count > 1) this.errorsByPrefix.set(prefix, count - 1);
+    else this.errorsByPrefix.delete(prefix);
   }
 
   reset(): void {
@@ -74,6 +82,11 @@ export class CommandCounters {
     this.errorsByPrefix.clear();
     this.rates.reset();
   }
+}
+
+function prefixOf(text: string): string {
+  const space = text.indexOf(' ');
+  return space < 0 ? text : text.slice(0, space);
 }
 
 /** Which clients a listener is for (R23). */

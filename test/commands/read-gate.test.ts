@@ -61,6 +61,35 @@ describe('a reply that no own commit backs (R3)', () => {
     });
   }
 
+  for (const [words, hits, misses] of [
+    [['get', 'a'], 1, 0],
+    [['get', 'none'], 0, 1],
+    [['mget', 'a', 'none', 'b'], 2, 1],
+    [['exists', 'a', 'none', 'b'], 2, 1],
+    [['set', 'a', '2', 'nx', 'get'], 1, 0],
+    [['getdel', 'none'], 0, 1],
+  ] as const) {
+    it(`${words.join(' ').toUpperCase()} counts what it looked up once, however often it runs`, async () => {
+      const harness = seeded();
+      harness.partition.confirmations.push(suspended, suspended);
+      await harness.complete(...words);
+      const { keyspaceHits, keyspaceMisses } = harness.server.counters;
+      expect([keyspaceHits, keyspaceMisses]).to.deep.equal([hits, misses]);
+    });
+  }
+
+  it('an error counts once, however often it was found, and not at all if the reply is another', async () => {
+    const harness = seeded();
+    const { counters } = harness.server;
+    harness.partition.confirmations.push(suspended, suspended);
+    await harness.complete('incr', 'b');
+    expect([counters.errorReplies, ...counters.errorsByPrefix]).to.deep.equal([1, ['ERR', 1]]);
+    counters.reset();
+    harness.partition.confirmations.push(refused);
+    await harness.complete('incr', 'b');
+    expect([counters.errorReplies, ...counters.errorsByPrefix]).to.deep.equal([1, ['TRYAGAIN', 1]]);
+  });
+
   it('waits for the record it saw as well', () => {
     const harness = seeded();
     harness.connect().run('set', 'c', '1');
