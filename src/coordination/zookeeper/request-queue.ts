@@ -13,10 +13,12 @@ export interface RequestQueueHooks {
   /** An answer of the server arrived. */
   replied(): void;
   /** An answer that says nothing about the node that was asked for: the connection is gone, the session is, ... */
-  unexpected(code: number): void;
+  unexpected(code: number, path: string): void;
 }
 
 interface Request {
+  /** What it is about, for the log. */
+  readonly path: string;
   readonly send: () => void;
   readonly giveUp: (failure: Failure) => void;
   sentMs: MonotonicMillis;
@@ -57,13 +59,16 @@ export class RequestQueue {
     return null;
   }
 
-  /** Rejects only for what the library does not accept from a caller: a path that is none, a node too large. */
-  ask<Value>(send: (reply: Reply<Value>) => void): Promise<Outcome<Value>> {
+  /**
+   * `path`: what it is about, for the log. Rejects only for what the library does not accept from a caller: a path that is
+   * none, a node too large.
+   */
+  ask<Value>(path: string, send: (reply: Reply<Value>) => void): Promise<Outcome<Value>> {
     if (this.#phase === 'ended') return Promise.resolve(failure('sessionLost'));
     if (this.#phase === 'shut' || this.#waiting.length >= WAITING_MAX)
       return Promise.resolve(failure('unknown'));
     return new Promise((resolve, reject) => {
-      this.#waiting.push(this.#request(send, resolve, reject));
+      this.#waiting.push(this.#request(path, send, resolve, reject));
       this.#pump();
     });
   }
@@ -94,6 +99,7 @@ export class RequestQueue {
   }
 
   #request<Value>(
+    path: string,
     send: (reply: Reply<Value>) => void,
     resolve: (outcome: Outcome<Value>) => void,
     reject: (error: unknown) => void,
@@ -104,6 +110,7 @@ export class RequestQueue {
       resolve(outcome);
     };
     const request: Request = {
+      path,
       sentMs: this.#lastSentMs,
       giveUp: (reason) => settle(failure(reason)),
       send: () => {
@@ -127,7 +134,7 @@ export class RequestQueue {
     if (!this.#sent.delete(request)) return false;
     if (!answer.ok && isConnectionLoss(answer.code)) this.shut();
     else this.#hooks.replied();
-    if (!answer.ok && !isPlain(failureOf(answer.code))) this.#hooks.unexpected(answer.code);
+    if (!answer.ok && !isPlain(failureOf(answer.code))) this.#hooks.unexpected(answer.code, request.path);
     this.#pump();
     return true;
   }

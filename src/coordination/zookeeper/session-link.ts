@@ -5,7 +5,9 @@ import type { Outcome, SessionState } from '../coordinator.ts';
 import { makeChroot } from './chroot.ts';
 import type { LibraryServer } from './library-internals.ts';
 import { isConnectionLoss, isExpiry, SESSION_MOVED } from './outcomes.ts';
+import { pathsOf, refusalText } from './refusals.ts';
 import { RequestQueue } from './request-queue.ts';
+import { SeldomError } from './seldom-error.ts';
 import { UnservedSpan } from './unserved-span.ts';
 import { abandonMs, judge, type Vitals, Watchdog } from './watchdog.ts';
 import type {
@@ -55,6 +57,7 @@ export class SessionLink {
   readonly #doors: LinkDoors;
   readonly #hooks: LinkHooks;
   readonly #logger: Logger;
+  readonly #errors: SeldomError;
   readonly #queue: RequestQueue;
   readonly #watchdog: Watchdog;
   #client: ZooKeeperClient | null = null;
@@ -78,10 +81,11 @@ export class SessionLink {
     this.#hooks = hooks;
     this.#logger = doors.logger.child({ component: 'zookeeper' });
     const { clock } = doors;
+    this.#errors = new SeldomError(clock, this.#logger);
     this.#lastReplyMs = clock.monotonicMs();
     this.#queue = new RequestQueue(clock, () => (this.timeoutMs * 2) / 3, {
       replied: () => this.#onReply(),
-      unexpected: (code) => this.#onUnexpected(code),
+      unexpected: (code, path) => this.#onUnexpected(code, path),
     });
     this.#watchdog = new Watchdog(
       clock,
@@ -118,14 +122,17 @@ export class SessionLink {
     this.#connect(null);
   }
 
-  /** The library is never called unless we are connected (W1). */
-  ask<Value>(send: (client: ZooKeeperClient, reply: Reply<Value>) => void): Promise<Outcome<Value>> {
+  /** The library is never called unless we are connected (W1). `path`: what it is about, for the log. */
+  ask<Value>(
+    path: string,
+    send: (client: ZooKeeperClient, reply: Reply<Value>) => void,
+  ): Promise<Outcome<Value>> {
     const client = this.#client;
     if (this.#state === 'lost' || this.#closing !== null)
       return Promise.resolve({ ok: false, failure: 'sessionLost' });
     if (this.#state !== 'connected' || client === null)
       return Promise.resolve({ ok: false, failure: 'unknown' });
-    return this.#queue.ask((reply) => send(client, reply));
+    return this.#queue.ask(path, (reply) => send(client, reply));
   }
 
   close(): Promise<void> {
@@ -218,8 +225,8 @@ export class SessionLink {
     if (!this.#isSaved) await this.#doors.save(client.identity);
     this.#isSaved = true;
     return makeChroot(this.#settings.chroot, {
-      stat: (path) => this.#queue.ask((reply) => client.stat(path, null, reply)),
-      commit: (parts) => this.#queue.ask((reply) => client.commit(parts, reply)),
+      stat: (path) => this.#queue.ask(path, (reply) => client.stat(path, null, reply)),
+      commit: (parts) => this.#queue.ask(pathsOf(parts), (reply) => client.commit(parts, reply)),
     });
   }
 
@@ -253,9 +260,9 @@ export class SessionLink {
     if (this.#state === 'suspended' && this.#queue.isOpen && this.#isPrepared) this.#become('connected');
   }
 
-  #onUnexpected(code: number): void {
+  #onUnexpected(code: number, path: string): void {
     if (isConnectionLoss(code)) return;
-    this.#logger.error({ code, server: this.server }, 'ZooKeeper refuses a request');
+    this.#errors.tell(`code ${code}`, { code, path, server: this.server }, refusalText(code, path));
     if (isExpiry(code)) this.#lose();
     if (code !== SESSION_MOVED) return;
     // This connection is not the session's any more: another server has it (H8).
@@ -299,7 +306,7 @@ export class SessionLink {
   }
 
   async #beat(client: ZooKeeperClient): Promise<void> {
-    await this.#queue.ask((reply) => client.stat('/', null, reply));
+    await this.#queue.ask('/', (reply) => client.stat('/', null, reply));
   }
 
   /** W14, H18: a server that lost data refuses a session that has seen more. What was never granted is begun anew. */

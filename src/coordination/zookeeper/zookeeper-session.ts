@@ -10,6 +10,7 @@ import type {
 import { absolutePath } from './chroot.ts';
 import { decodeNodeContent, encodeOperations } from './node-codec.ts';
 import { type Armed, type Observed, Observers } from './observers.ts';
+import { pathsOf } from './refusals.ts';
 import { type LinkDoors, SessionLink, type SessionSettings, sessionName } from './session-link.ts';
 import type { NodeContent, NodeStat, SessionIdentity } from './zookeeper-client.ts';
 
@@ -70,7 +71,9 @@ export class ZooKeeperSession implements CoordinatorSession {
 
   async read(path: string): Promise<Outcome<ReadNode>> {
     const absolute = this.#absolute(path);
-    const content = await this.#link.ask<NodeContent>((client, reply) => client.content(absolute, reply));
+    const content = await this.#link.ask<NodeContent>(absolute, (client, reply) =>
+      client.content(absolute, reply),
+    );
     if (!content.ok) return content;
     return { ok: true, value: decodeNodeContent(content.value, this.#link.identity) };
   }
@@ -99,7 +102,7 @@ export class ZooKeeperSession implements CoordinatorSession {
 
   async multi(operations: readonly Operation[]): Promise<Outcome<MultiResult>> {
     const parts = encodeOperations(this.#chroot, operations);
-    return this.#link.ask((client, reply) => client.commit(parts, reply));
+    return this.#link.ask(pathsOf(parts), (client, reply) => client.commit(parts, reply));
   }
 
   /** A multi that only checks is proposed through the ensemble's leader (W7); the library has no sync. */
@@ -130,7 +133,7 @@ export class ZooKeeperSession implements CoordinatorSession {
   }
 
   #children(absolute: string, changed: (() => void) | null): Promise<Outcome<readonly string[]>> {
-    return this.#link.ask((client, reply) => client.children(absolute, changed, reply));
+    return this.#link.ask(absolute, (client, reply) => client.children(absolute, changed, reply));
   }
 
   async #arm(path: string, of: Observed, changed: () => void): Promise<Armed> {
@@ -141,7 +144,7 @@ export class ZooKeeperSession implements CoordinatorSession {
         if (names.ok) return attempt === 0 ? 'armed' : 'armedLate';
         if (names.failure !== 'noNode') return 'failed';
       }
-      const stat = await this.#link.ask<NodeStat | null>((client, reply) =>
+      const stat = await this.#link.ask<NodeStat | null>(absolute, (client, reply) =>
         client.stat(absolute, changed, reply),
       );
       if (!stat.ok) return 'failed';

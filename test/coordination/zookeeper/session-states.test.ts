@@ -12,6 +12,7 @@ import { type FakeClient, FakeClients } from './fake-client.ts';
 /** T. */
 const SESSION_MS = 6_000;
 const CONNECTION_LOSS = -4;
+const NO_AUTH = -102;
 const THROTTLED = -127;
 const UNKNOWN = { ok: false, failure: 'unknown' };
 const LOST = { ok: false, failure: 'sessionLost' };
@@ -233,7 +234,30 @@ describe('the states of a ZooKeeper session', () => {
     const write = session.set('/a', 1, 0);
     client.answer(null, THROTTLED);
     expect(await outcomeOf(write)).to.deep.equal(UNKNOWN);
-    expect(logger.texts('error')).to.deep.equal(['ZooKeeper refuses a request']);
+    expect(logger.texts('error')).to.deep.equal(['ZooKeeper refuses a request on /a: THROTTLED_OP']);
+  });
+
+  it('what is refused again and again is logged once a minute for each code, in words', async () => {
+    const client = await granted();
+    const refusedBy = async (code: number, path: string): Promise<void> => {
+      const read = session.read(path);
+      client.answer(null, code);
+      expect(await outcomeOf(read)).to.deep.equal(UNKNOWN);
+    };
+    for (let index = 0; index < 100; index += 1) await refusedBy(NO_AUTH, `/a/${index}`);
+    await refusedBy(-999, '/b');
+    const [noAuth, unnamed, ...rest] = logger.texts('error');
+    expect(noAuth).to.match(/^ZooKeeper refuses a request on \/a\/0: NO_AUTH\. Rights are missing: /);
+    expect(unnamed).to.equal('ZooKeeper refuses a request on /b: code -999');
+    expect(rest).to.deep.equal([]);
+    await wellFor(client, 60_000);
+    const write = session.multi(
+      ['/a', '/b', '/b', '/c', '/d', '/e'].map((path) => ({ kind: 'check', path, version: 0 })),
+    );
+    client.answer(null, NO_AUTH);
+    await outcomeOf(write);
+    expect(logger.texts('error').at(-1)).to.contain(' on /a, /b, /c and 2 more: NO_AUTH');
+    expect(logger.texts('error')).to.have.lengthOf(3);
   });
 
   it('at most 256 are under way, the others wait in order (H13)', async () => {
