@@ -234,8 +234,8 @@ export const CONFIG_TABLE = {
     servers: addresses({ default: ['127.0.0.1:2181'], doc: 'Servers of the ensemble.' }),
     chroot: text({
       default: '/caskade',
-      pattern: /^(?:\/[\w.-]+)+$/,
-      allowed: 'a path such as /caskade',
+      pattern: /^(?:\/(?!\.{1,2}(?:\/|$))[\w.-]+)+$/,
+      allowed: 'a path such as /caskade, without . and .. in it',
       doc: 'All znodes lie under this path.',
     }),
     sessionTimeoutMs: duration({

@@ -70,6 +70,16 @@ describe('configuration', () => {
     ]);
   });
 
+  it('takes no chroot that ZooKeeper would not take for a path', () => {
+    const problems = (chroot: string) => problemsOf({ flags: [flag('zookeeper.chroot', chroot)] });
+    for (const chroot of ['/a', '/a/b.c', '/.a', '/a..', '/...', '/..a/b'])
+      expect(problems(chroot), chroot).to.deep.equal([]);
+    for (const chroot of ['/.', '/..', '/a/.', '/a/../b', '/./a', 'a', '/a/', '/'])
+      expect(problems(chroot), chroot).to.deep.equal([
+        `flag --zookeeper.chroot: zookeeper.chroot: "${chroot}" is not allowed; allowed: a path such as /caskade, without . and .. in it`,
+      ]);
+  });
+
   it('that is refused ends with the exit code of a configuration error', () => {
     expect(() => loadConfig(file('x: 1'))).to.throw(ConfigError);
     try {

@@ -195,7 +195,7 @@ export class SessionLink {
     this.#unserved.forget();
     this.#queue.open();
     clock.atTurnEnd(() => {
-      if (this.#closing === null) void this.#enter();
+      if (this.#closing === null) this.#enter();
       else this.#client?.sendClose();
     });
   }
@@ -207,13 +207,26 @@ export class SessionLink {
     this.#logger.warn({ asked, granted }, text);
   }
 
-  /** The first connection is announced when the chroot is there and the session was saved. */
-  async #enter(): Promise<void> {
+  /** The first connection is announced when the chroot is there and the session was saved; tried again at each tick. */
+  #enter(): void {
+    this.#enterOnce().catch((error: unknown) => {
+      this.#errors.tell(
+        'enter',
+        { err: error },
+        'the session at ZooKeeper cannot be entered; it is tried again',
+      );
+    });
+  }
+
+  async #enterOnce(): Promise<void> {
     if (!this.#isPrepared) {
       if (this.#isPreparing) return;
       this.#isPreparing = true;
-      this.#isPrepared = await this.#prepare();
-      this.#isPreparing = false;
+      try {
+        this.#isPrepared = await this.#prepare();
+      } finally {
+        this.#isPreparing = false;
+      }
     }
     if (!this.#isPrepared || !this.#queue.isOpen || this.#closing !== null) return;
     this.#become('connected');
@@ -281,7 +294,7 @@ export class SessionLink {
     if (actions.has('dropWedged')) this.#drop(client, 'the ZooKeeper server does not answer our connect');
     if (actions.has('beat')) void this.#beat(client);
     if (actions.has('abandon') || client.isHopeless) this.#abandon();
-    else if (client.isConnected && !this.#isPrepared) void this.#enter();
+    else if (client.isConnected && !this.#isPrepared) this.#enter();
   }
 
   #vitals(client: ZooKeeperClient, nowMs: MonotonicMillis, isOurStall: boolean): Vitals {
@@ -338,7 +351,8 @@ export class SessionLink {
   #become(state: SessionState): void {
     if (this.#state === state || this.#state === 'lost') return;
     const fields = { session: this.#sessionName, server: this.server };
-    if (state === 'suspended') this.#logger.warn(fields, 'ZooKeeper is out of reach');
+    if (state === 'suspended' && this.#closing === null)
+      this.#logger.warn(fields, 'ZooKeeper is out of reach');
     if (state === 'connected') this.#logger.info(fields, 'connected to ZooKeeper');
     this.#state = state;
     this.#hooks.changed(state);

@@ -27,11 +27,11 @@ describe('the states of a ZooKeeper session', () => {
   let fileSystem: MemoryFileSystem;
   let logger: CollectingLogger;
 
-  const start = (): ZooKeeperCoordinator =>
+  const start = (chroot = ''): ZooKeeperCoordinator =>
     new ZooKeeperCoordinator(
       {
         servers: ['a:1', 'b:1', 'c:1'],
-        chroot: '',
+        chroot,
         sessionTimeoutMs: SESSION_MS,
         auth: '',
         dataDirectory: '/n',
@@ -235,6 +235,35 @@ describe('the states of a ZooKeeper session', () => {
     client.answer(null, THROTTLED);
     expect(await outcomeOf(write)).to.deep.equal(UNKNOWN);
     expect(logger.texts('error')).to.deep.equal(['ZooKeeper refuses a request on /a: THROTTLED_OP']);
+  });
+
+  it('what goes wrong at the entry is logged, and tried again', async () => {
+    coordinator = start('/a');
+    const client = await opened();
+    const original = client.stat.bind(client);
+    client.stat = () => {
+      throw new Error('no such path');
+    };
+    client.grant();
+    await clock.advance(SESSION_MS);
+    expect(session.state).to.equal('connecting');
+    expect(logger.texts('error')).to.deep.equal([
+      'the session at ZooKeeper cannot be entered; it is tried again',
+    ]);
+    client.stat = original;
+    await wellFor(client, SESSION_MS);
+    expect(states).to.deep.equal(['connected']);
+  });
+
+  it('an end on purpose is no warning', async () => {
+    const client = await granted();
+    const closing = session.close();
+    await clock.settle();
+    expect(client.closesSent).to.equal(1);
+    client.end();
+    await closing;
+    expect(session.state).to.equal('lost');
+    expect(logger.texts('warn')).to.deep.equal([]);
   });
 
   it('what is refused again and again is logged once a minute for each code, in words', async () => {
