@@ -83,7 +83,7 @@ export const LIMITS = {
   deferredRepliesMax: 4096,
   /** Bytes of their requests. */
   deferredBytesMax: 16 * MiB,
-  /** So many bytes of replies to its reads may be expected at a time, by the largest of late. */
+  /** So many bytes of replies to its reads may lie unsent or be expected at a time, by the largest of late. */
   deferredReplyBytes: 8 * MiB,
   /** A leader runs no further forwarded reads while so many bytes of replies wait to be sent to their forwarder. */
   forwardedRepliesPauseBytes: 16 * MiB,

@@ -118,8 +118,7 @@ export class Connection implements SessionOwner, TurnTask {
 
   /** Closes at once, whatever is unanswered. */
   destroy(): void {
-    this.#closed = true;
-    this.#deferred.close();
+    this.#forget();
     this.#halt = Halt.done;
     this.#socket.destroy();
   }
@@ -253,8 +252,9 @@ export class Connection implements SessionOwner, TurnTask {
 
   #deferredAnswered(): void {
     if (this.#halt === Halt.deferred && !this.#deferred.isFull) this.#halt = Halt.turn;
-    if (this.#reply.filledBytes > this.#host.limits.outputBytesMax) this.#overflow();
     this.#enqueue();
+    this.#tellUnsent();
+    if (this.#reply.filledBytes > this.#host.limits.outputBytesMax) this.#overflow();
   }
 
   /** Replies to commands that ran long ago cannot be made to wait. */
@@ -368,6 +368,7 @@ export class Connection implements SessionOwner, TurnTask {
     const reply = this.#reply;
     const released = this.#holds.release(reply.position);
     if (released > reply.sent) this.#write(released);
+    this.#tellUnsent();
     if (this.#halt === Halt.output && this.#pendingBytes() <= this.#host.limits.outputPauseBytes / 2) {
       this.#halt = Halt.turn;
       this.#enqueue();
@@ -403,6 +404,11 @@ export class Connection implements SessionOwner, TurnTask {
     }
   }
 
+  /** What others run for this client goes on as it takes the answers. */
+  #tellUnsent(): void {
+    this.session.forwarded?.unsent(this.#reply.filledBytes, this.#blocked || this.#queued);
+  }
+
   #written(error: Error | null | undefined): void {
     if (!this.#blocked || this.#socket.writableLength > 0 || error) return;
     this.#blocked = false;
@@ -418,9 +424,15 @@ export class Connection implements SessionOwner, TurnTask {
   }
 
   #gone(): void {
+    this.#forget();
+    this.#host.closed(this);
+  }
+
+  /** What others are to answer is of no use any more. */
+  #forget(): void {
     this.#closed = true;
     this.#deferred.close();
-    this.#host.closed(this);
+    this.session.forwarded?.close();
   }
 
   #describe(): { component: string; client: number; address: string; command: string } {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { ForwardedCommand } from '../../src/cluster/index.ts';
+import type { ForwardAnswer, ForwardedCommand } from '../../src/cluster/index.ts';
 import { ForwardedOrder } from '../../src/commands/forwarding/forwarded-order.ts';
 import type { ErrorCode } from '../../src/model/errors.ts';
 import {
@@ -16,10 +16,12 @@ describe('the commands of a session that run elsewhere (R11)', () => {
   let sent: ForwardedCommand[];
   let order: ForwardedOrder;
   let nowMs: number;
+  let answers: ForwardAnswer[];
 
   beforeEach(() => {
     sent = [];
     nowMs = 1000;
+    answers = [];
     const clock = { monotonicMs: () => asMonotonicMillis(nowMs) };
     order = new ForwardedOrder({ forward: (command) => void sent.push(command) }, clock);
   });
@@ -33,7 +35,7 @@ describe('the commands of a session that run elsewhere (R11)', () => {
       client: { id: 1, address: '', name: '' },
       command: new Uint8Array(0),
       patienceMs: 100,
-      answered: () => undefined,
+      answered: (answer) => void answers.push(answer),
     });
   }
 
@@ -152,6 +154,81 @@ describe('the commands of a session that run elsewhere (R11)', () => {
     answer(1);
     await Promise.resolve();
     expect(told).deep.equal(['0', 'all']);
+  });
+
+  it('are read no further while the client takes nothing of what was answered', () => {
+    for (let count = 0; count < 40; count += 1) forward('read', count % 3);
+    for (let index = 0; index < 40; index += 1) answer(index, MiB);
+    order.unsent(8 * MiB, true);
+    forward('write', 0);
+    for (let count = 0; count < 30; count += 1) forward('read', count % 3);
+    expect(sent.length, 'a write has no reply to speak of').equal(41);
+    answer(40);
+    expect(sent.length).equal(41);
+    nowMs = 5000;
+    order.unsent(7 * MiB, true);
+    expect(sent.length).equal(42);
+    order.unsent(4 * MiB, true);
+    expect(sent.length).equal(45);
+    expect(sent.at(-1)?.deadlineMs, 'nobody made it wait but its own client').equal(5100);
+    order.unsent(0, false);
+    for (let index = 41; index < sent.length; index += 1) answer(index, MiB);
+    expect(sent.length).equal(71);
+    expect(order.isIdle).equal(true);
+  });
+
+  it('go on one by one, the oldest first, where what was answered waits for them', () => {
+    forward('write', 0);
+    forward('read', 0);
+    forward('read', 1);
+    forward('read', 2);
+    order.unsent(9 * MiB, false);
+    for (const partition of [2, 1, 0]) forward('read', partition);
+    expect(sent.length).equal(3);
+    answer(1);
+    answer(2);
+    expect(sent.length).equal(3);
+    answer(0);
+    const partitions = [];
+    for (let index = 3; index < 7; index += 1) {
+      expect(sent.length).equal(index + 1);
+      partitions.push(sent[index]?.partition);
+      answer(index);
+    }
+    expect(partitions).deep.equal([0, 2, 1, 0]);
+    expect(order.isIdle).equal(true);
+  });
+
+  it('are read no more once the client has gone; its writes run', async () => {
+    forward('write');
+    for (const kind of ['read', 'read', 'write', 'read', 'write'] as const) forward(kind);
+    const idle = order.whenAllAnswered();
+    order.close();
+    expect(answers.map(({ kind }) => kind)).deep.equal(['refused', 'refused', 'refused']);
+    expect(kinds()).equal('www');
+    for (const index of [0, 1, 2]) answer(index);
+    expect(kinds()).equal('www');
+    expect(order.isIdle).equal(true);
+    await idle;
+    order.close();
+    expect(answers.length).equal(6);
+  });
+
+  it('wait no more behind reads of a client that has gone', async () => {
+    forward('write', 0);
+    forward('read', 0);
+    // As many as find room: those of other partitions wait for them.
+    for (let before = 0; sent.length > before; ) {
+      before = sent.length;
+      forward('read', 1);
+    }
+    forward('read', 2);
+    forward('write', 2);
+    nowMs = 1090;
+    order.close();
+    expect(sent.at(-1)).include({ partition: 2, isWrite: true, deadlineMs: 1190 });
+    for (let index = 0; index < sent.length; index += 1) answer(index);
+    expect(order.isIdle).equal(true);
   });
 
   it('are read so many at a time as their replies find room, by the largest of late', () => {

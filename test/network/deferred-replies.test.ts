@@ -1,9 +1,12 @@
 import { expect } from 'chai';
+import type { ForwardedCommand } from '../../src/cluster/index.ts';
 import type { CommandContext } from '../../src/commands/context.ts';
 import { DeferredReply } from '../../src/commands/deferred-reply.ts';
+import { ForwardedOrder } from '../../src/commands/forwarding/forwarded-order.ts';
 import { Placed, type Placement } from '../../src/commands/placement.ts';
 import type { CommandEntry } from '../../src/commands/table.ts';
 import { LIMITS } from '../../src/model/limits.ts';
+import { asDatabaseId, asLeaderEpoch, asOffset, asPartitionId } from '../../src/model/numbers.ts';
 import { Fixture, until } from './fixture.ts';
 
 /** Every GET is answered by the test. */
@@ -23,6 +26,46 @@ class ElsewhereGets implements Placement {
 
   answer(index: number, text = `answer ${index}`): void {
     this.deferred[index]?.answer(Buffer.from(`$${text.length}\r\n${text}\r\n`));
+  }
+}
+
+/** Every GET and SET is forwarded, in order. */
+class ForwardedCommands implements Placement {
+  readonly sent: ForwardedCommand[] = [];
+  readonly errors: string[] = [];
+  #answeredCount = 0;
+
+  place({ spec, isWrite }: CommandEntry, context: CommandContext): Placed {
+    if (spec.name !== 'get' && spec.name !== 'set') return Placed.here;
+    const { session, clock } = context;
+    const deferred = new DeferredReply(100);
+    session.forwarded ??= new ForwardedOrder({ forward: (command) => void this.sent.push(command) }, clock);
+    session.forwarded.forward({
+      partition: asPartitionId(0),
+      isWrite,
+      database: asDatabaseId(0),
+      respVersion: 2,
+      client: { id: 1, address: '', name: '' },
+      command: new Uint8Array(0),
+      patienceMs: 1000,
+      answered: (answer) => {
+        if (answer.kind === 'refused') this.errors.push(answer.error.message);
+        deferred.answer((answer.kind === 'done' && answer.reply) || Buffer.from('-ERR\r\n'));
+      },
+    });
+    context.deferred = deferred;
+    return Placed.deferred;
+  }
+
+  /** All that is under way. */
+  answer(reply: Uint8Array): void {
+    for (; this.#answeredCount < this.sent.length; this.#answeredCount += 1)
+      this.sent[this.#answeredCount]?.answered({
+        kind: 'done',
+        reply,
+        leaderEpoch: asLeaderEpoch(1),
+        offset: asOffset(1),
+      });
   }
 }
 
@@ -138,5 +181,66 @@ describe('replies that somebody else gives', () => {
     const other = await fixture.client();
     other.send('PING');
     expect(await other.next()).equal('PONG');
+  });
+});
+
+describe('commands that others run for a connection', () => {
+  const MiB = 1024 * 1024;
+  const LARGE = Buffer.from(`$${MiB}\r\n${'x'.repeat(MiB)}\r\n`);
+  const OK = Buffer.from('+OK\r\n');
+  let forwarded: ForwardedCommands;
+  let fixture: Fixture;
+
+  beforeEach(async () => {
+    forwarded = new ForwardedCommands();
+    fixture = await new Fixture({
+      placement: forwarded,
+      limits: { outputBytesMax: 32 * MiB },
+    }).start();
+  });
+
+  afterEach(() => fixture.dispose());
+
+  it('are fetched as the client takes them, not as they come', async () => {
+    const client = await fixture.client();
+    const gets = (count: number): string[] => Array.from({ length: count }, () => 'GET k');
+    client.send(...gets(20));
+    await until(() => forwarded.sent.length === 20, 'all are under way');
+    forwarded.answer(LARGE);
+    await client.take(20);
+    client.socket.pause();
+    client.send(...gets(100));
+    for (let before = 0; before < forwarded.sent.length; ) {
+      before = forwarded.sent.length;
+      for (let turn = 0; turn < 10; turn += 1) {
+        forwarded.answer(LARGE);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    }
+    // Some lie in the buffers of the system.
+    expect(forwarded.sent.length).within(24, 75);
+    expect(fixture.logger.events).deep.equal([]);
+    client.socket.resume();
+    const replies = client.take(100);
+    await until(() => {
+      forwarded.answer(LARGE);
+      return forwarded.sent.length === 120;
+    }, 'all were fetched');
+    forwarded.answer(LARGE);
+    expect(new Set(await replies)).deep.equal(new Set([`${MiB} bytes`]));
+  });
+
+  it('are read no more when the client has gone, but written', async () => {
+    const client = await fixture.client();
+    client.send('SET k v', 'GET k', 'GET k', 'SET k w');
+    await until(() => forwarded.sent.length === 1, 'the first is under way');
+    const other = await fixture.client();
+    other.send('PING');
+    await other.next();
+    client.socket.resetAndDestroy();
+    await until(() => fixture.registry.connectedClients === 1, 'it has gone');
+    for (let turn = 0; turn < 3; turn += 1) forwarded.answer(OK);
+    expect(forwarded.sent.map(({ isWrite }) => isWrite)).deep.equal([true, true]);
+    expect(forwarded.errors).deep.equal(['the client has gone', 'the client has gone']);
   });
 });

@@ -21,7 +21,7 @@ interface WaitingCommand {
 
 /** What one session has under way to one partition, and what waits behind it. */
 class PartitionOrder {
-  readonly waiting: WaitingCommand[] = [];
+  waiting: WaitingCommand[] = [];
   reads = 0;
   writes = 0;
   /** What waits has lost none of its time before: it was behind what was served, or had no room. */
@@ -36,6 +36,13 @@ class PartitionOrder {
   /** Writes run in the order in which they were sent, reads too; of each other neither waits for itself (R11). */
   mayGo(isWrite: boolean): boolean {
     return isWrite ? this.reads === 0 : this.writes === 0;
+  }
+
+  /** Those that wait, which do so no more. */
+  takeReads(): WaitingCommand[] {
+    const reads = this.waiting.filter(({ command }) => !command.isWrite);
+    this.waiting = this.waiting.filter(({ command }) => command.isWrite);
+    return reads;
   }
 
   answered(answer: ForwardAnswer, nowMs: MonotonicMillis): void {
@@ -61,6 +68,8 @@ function isServed(answer: ForwardAnswer): boolean {
   return code !== 'tryAgain' && code !== 'overloaded' && !isOfChangingLeader(code);
 }
 
+const CLIENT_GONE = { code: 'tryAgain', message: 'the client has gone' } as const;
+
 /** How large a reply is taken to be before any has come. */
 const REPLY_BYTES_AT_FIRST = 64 * 1024;
 /** Of the largest reply, what is remembered of it with each that follows. */
@@ -69,8 +78,8 @@ const REMEMBERED = 0.95;
 /**
  * The commands of one session that run elsewhere, in order by partition (R11): a read goes when the session's writes
  * before it are answered, a write when the reads before it are. Writes follow each other without a wait, and so do
- * reads, as many at a time as their replies find room: nobody can say beforehand how large they are, so it goes by the
- * largest of late. Other partitions are no concern.
+ * reads, as many at a time as their replies find room besides those that the client has not taken yet: nobody can say
+ * beforehand how large they are, so it goes by the largest of late. Other partitions are no concern.
  *
  * A command's time begins when something before it was last served: in a long pipeline of reads and writes each waits
  * for those before it, and nothing is wrong. What waited behind one that was not served has lost that time: a pipeline to
@@ -81,9 +90,13 @@ export class ForwardedOrder {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   readonly #partitions = new Map<PartitionId, PartitionOrder>();
   readonly #written = new Set<PartitionId>();
+  /** Oldest first. */
+  readonly #unanswered = new Set<SessionCommand>();
   #readCount = 0;
   #waitingCount = 0;
   #replyBytes = REPLY_BYTES_AT_FIRST;
+  #unsentBytes = 0;
+  #isBlocked = false;
   #waiters: { readonly partition: PartitionId | null; readonly resolve: () => void }[] = [];
 
   constructor(port: ForwardPort, clock: Pick<Clock, 'monotonicMs'>) {
@@ -115,7 +128,8 @@ export class ForwardedOrder {
       this.#partitions.set(partition, order);
     }
     if (isWrite) this.#written.add(partition);
-    if (order.waiting.length === 0 && this.#mayGo(order, isWrite)) {
+    this.#unanswered.add(command);
+    if (order.waiting.length === 0 && this.#mayGo(order, command)) {
       this.#go(order, command, arrivedMs);
       return;
     }
@@ -123,7 +137,30 @@ export class ForwardedOrder {
     this.#waitingCount += 1;
   }
 
-  /** Resolves once nothing of this partition is unanswered. */
+  /**
+   * So many bytes of answers have not left: as long as they leave no room, nothing more is read. `isBlocked`: for the
+   * client does not take them, as far as is known; else they wait for what is before them.
+   */
+  unsent(bytes: number, isBlocked: boolean): void {
+    const isRoomMade = bytes < this.#unsentBytes || (this.#isBlocked && !isBlocked);
+    this.#unsentBytes = bytes;
+    this.#isBlocked = isBlocked;
+    if (isRoomMade && this.#waitingCount > 0) this.#roomMade(this.#clock.monotonicMs());
+  }
+
+  /** The client has gone: what it wanted to read is fetched no more. What it wrote runs. */
+  close(): void {
+    if (this.#waitingCount === 0) return;
+    for (const order of this.#partitions.values())
+      for (const { command } of order.takeReads()) {
+        this.#waitingCount -= 1;
+        this.#unanswered.delete(command);
+        command.answered({ kind: 'refused', error: CLIENT_GONE });
+      }
+    this.#roomMade(this.#clock.monotonicMs());
+    if (this.#waiters.length > 0) this.#wake();
+  }
+
   whenAnswered(partition: PartitionId): Promise<void> {
     return this.#wait(partition);
   }
@@ -148,12 +185,21 @@ export class ForwardedOrder {
     this.#port.forward(new OrderedCommand(command, deadlineMs, then));
   }
 
-  #mayGo(order: PartitionOrder, isWrite: boolean): boolean {
-    if (!order.mayGo(isWrite)) return false;
-    return isWrite || this.#readCount === 0 || this.#readCount * this.#replyBytes < LIMITS.deferredReplyBytes;
+  #mayGo(order: PartitionOrder, command: SessionCommand): boolean {
+    if (!order.mayGo(command.isWrite)) return false;
+    if (command.isWrite || this.#readCount * this.#replyBytes < this.#roomBytes) return true;
+    // Replies leave in order: those that lie there may be waiting for this one.
+    return !this.#isBlocked && this.#unanswered.values().next().value === command;
   }
 
-  #answered(order: PartitionOrder, { partition, isWrite }: SessionCommand, answer: ForwardAnswer): void {
+  /** For replies that are expected. */
+  get #roomBytes(): number {
+    return LIMITS.deferredReplyBytes - this.#unsentBytes;
+  }
+
+  #answered(order: PartitionOrder, command: SessionCommand, answer: ForwardAnswer): void {
+    const { partition, isWrite } = command;
+    this.#unanswered.delete(command);
     const nowMs = this.#clock.monotonicMs();
     order.answered(answer, nowMs);
     if (isWrite) order.writes -= 1;
@@ -164,8 +210,8 @@ export class ForwardedOrder {
       this.#replyBytes = Math.max(bytes, 1, this.#replyBytes * REMEMBERED);
     }
     this.#goOn(partition, order);
-    // A read that is answered makes room for those of all partitions.
-    if (this.#waitingCount > 0 && !isWrite) this.#roomMade(nowMs);
+    // A read that is answered makes room for those of all partitions; where there is none another one is the oldest now.
+    if (this.#waitingCount > 0 && (!isWrite || this.#roomBytes <= 0)) this.#roomMade(nowMs);
     if (this.#waiters.length > 0) this.#wake();
   }
 
@@ -178,7 +224,7 @@ export class ForwardedOrder {
 
   #goOn(partition: PartitionId, order: PartitionOrder): void {
     let next = order.waiting[0];
-    while (next !== undefined && this.#mayGo(order, next.command.isWrite)) {
+    while (next !== undefined && this.#mayGo(order, next.command)) {
       order.waiting.shift();
       this.#waitingCount -= 1;
       this.#go(order, next.command, order.sinceMs(next.arrivedMs));
