@@ -1,6 +1,7 @@
 import type { CoordinatorSession, Outcome } from '../coordination/coordinator.ts';
 import {
   decodeCluster,
+  decodeControllerEpoch,
   encodeCluster,
   encodeControllerEpoch,
   encodePartition,
@@ -118,6 +119,12 @@ async function createPartitions(
   const existing = await session.list(PARTITIONS_PATH);
   if (!existing.ok) return failed(`${PARTITIONS_PATH} not read: ${existing.failure}`);
   if (ids.every((id) => existing.value.includes(String(id)))) return { ok: true, facts };
+  // They were all there before anybody could reign: one that is missing now was lost, and has its data on the nodes.
+  const reigned = await hasReigned(session);
+  if (reigned !== false) {
+    const missing = ids.filter((id) => !existing.value.includes(String(id)));
+    return failed(reigned ?? `partitions ${missing.join(', ')} are missing; restore the coordinator's data`);
+  }
   const { replicationFactor } = facts;
   const nodes = await nodesFor(session, { ...plan, replicationFactor });
   if (typeof nodes === 'string') return failed(nodes);
@@ -130,6 +137,15 @@ async function createPartitions(
       return failed(`${path} not created`);
   }
   return { ok: true, facts };
+}
+
+/** Somebody was controller of this cluster. A text: that cannot be known now. */
+async function hasReigned(session: CoordinatorSession): Promise<null | false | string> {
+  const read = await session.read(CONTROLLER_EPOCH_PATH);
+  if (!read.ok) return `${CONTROLLER_EPOCH_PATH} not read: ${read.failure}`;
+  const epoch = decodeControllerEpoch(read.value.data);
+  if (!epoch.ok) return epoch.reason;
+  return epoch.value > 0 ? null : false;
 }
 
 const failed = (reason: string): BootstrapResult => ({ ok: false, reason });

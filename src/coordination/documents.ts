@@ -69,11 +69,13 @@ const NODE = z.looseObject({
   incarnation: count.transform(asIncarnation),
   addresses: z.record(z.string(), z.string()).readonly(),
   rack: z.string(),
+  directory: z.string().optional(),
 });
 
 const LIVES = z.looseObject({
   format: z.literal(DOCUMENT_FORMAT),
   incarnations: z.record(z.string(), count.transform(asIncarnation)),
+  processes: z.record(z.string(), z.string()).default({}),
 });
 
 const CONTROLLER = z.looseObject({
@@ -159,25 +161,37 @@ export function decodeNode(node: NodeId, data: unknown): Decoded<NodeRegistratio
   return { ...decoded, value: { nodeId: node, incarnation, addresses, rack } };
 }
 
-export function encodeNode(registration: NodeRegistration): unknown {
+/** `directory`: of the node's data directory, a random word; it tells lives of one directory from those of another. */
+export function encodeNode(registration: NodeRegistration, directory = ''): unknown {
   const { nodeId: _nodeId, ...fields } = registration;
-  return { format: DOCUMENT_FORMAT, ...fields };
+  return { format: DOCUMENT_FORMAT, ...fields, ...(directory === '' ? {} : { directory }) };
 }
 
-/** Of each node, the highest incarnation that ever registered. */
-export type LastLives = Readonly<Record<number, Incarnation>>;
+/** Of which data directory a registration is; empty: it does not say. */
+export function directoryOfNode(node: NodeId, data: unknown): string {
+  const decoded = decode(NODE, `/nodes/${node}`, data);
+  return decoded.ok ? (decoded.value.directory ?? '') : '';
+}
+
+/** Of each node, the highest incarnation that ever registered, and the process (a random word) that did. */
+export interface LastLives {
+  readonly incarnations: Readonly<Record<number, Incarnation>>;
+  readonly processes: Readonly<Record<number, string>>;
+}
 
 /** `/nodes` itself; null before the first node has registered. */
 export function decodeLastLives(data: unknown): Decoded<LastLives> {
-  if (data === null) return { ok: true, value: {}, unknown: {} };
+  if (data === null) return { ok: true, value: { incarnations: {}, processes: {} }, unknown: {} };
   const decoded = decode(LIVES, '/nodes', data);
-  return decoded.ok ? { ...decoded, value: decoded.value.incarnations } : decoded;
+  if (!decoded.ok) return decoded;
+  const { incarnations, processes } = decoded.value;
+  return { ...decoded, value: { incarnations, processes } };
 }
 
-export const encodeLastLives = (incarnations: LastLives, unknown: UnknownFields = {}): unknown => ({
+export const encodeLastLives = (lives: LastLives, unknown: UnknownFields = {}): unknown => ({
   ...unknown,
   format: DOCUMENT_FORMAT,
-  incarnations,
+  ...lives,
 });
 
 /** `/controller`. */

@@ -1,11 +1,11 @@
 import type { Clock, Timer } from '../env/clock.ts';
 import type { Logger } from '../env/logger.ts';
 import { CaskadeError } from '../model/errors.ts';
-import type { Incarnation, MonotonicMillis, NodeId } from '../model/numbers.ts';
+import { asIncarnation, type Incarnation, type MonotonicMillis, type NodeId } from '../model/numbers.ts';
 import type { NodeRegistration } from '../model/partition-state.ts';
 import { CoalescedWork } from './coalesced-work.ts';
 import type { CoordinatorFactory, CoordinatorSession, Operation, ReadNode } from './coordinator.ts';
-import { decodeLastLives, decodeNode, encodeLastLives, encodeNode } from './documents.ts';
+import { decodeLastLives, decodeNode, directoryOfNode, encodeLastLives, encodeNode } from './documents.ts';
 import { readLiveNodes } from './live-nodes.ts';
 import { NODES_PATH, nodePath } from './paths.ts';
 
@@ -13,6 +13,10 @@ export interface RegistrationSettings {
   readonly nodeId: NodeId;
   readonly addresses: Readonly<Record<string, string>>;
   readonly rack: string;
+  /** A random word for this process: two processes never live the same life. */
+  readonly process: string;
+  /** A random word for the data directory. */
+  readonly directory: string;
   /** Between two attempts of anything that failed. */
   readonly retryMs: number;
   /**
@@ -30,8 +34,8 @@ export interface RegistrationDoors {
 
 /** What the node around the registration does. */
 export interface RegistrationHost {
-  /** Was this a life of the same data directory? (W9: then its registration may be removed.) */
-  isEarlierLife(incarnation: Incarnation): boolean;
+  /** False: it is not certain yet that this node belongs into the cluster. `Registration.lookAgain` when that changes. */
+  mayRegister?(): boolean;
   /**
    * The session is over. Ends everything that stood on it (controller first) and resolves to the next incarnation,
    * durable, above `above` and above all that the node knows of. Rejects with `foreignDirectory` where the directory is
@@ -98,6 +102,11 @@ export class Registration {
   /** Opens the first session, for this life. */
   start(incarnation: Incarnation): void {
     if (!this.#isStopped) this.#open(incarnation);
+  }
+
+  /** What stood in the way of registering may be gone. */
+  lookAgain(): void {
+    this.#look();
   }
 
   /**
@@ -185,13 +194,14 @@ export class Registration {
 
   /** W9. True: this life stands there. */
   async #tryRegister(life: Life): Promise<boolean> {
-    const { nodeId, addresses, rack } = this.#settings;
+    if (this.#host.mayRegister?.() === false) return false;
+    const { nodeId, addresses, rack, directory } = this.#settings;
     const { session, incarnation } = life;
     const path = nodePath(nodeId);
     const read = await session.read(path);
     if (!read.ok && read.failure !== 'noNode') return false;
     if (read.ok && !(await this.#clear(life, read.value))) return read.value.isMine;
-    const data = encodeNode({ nodeId, incarnation, addresses, rack });
+    const data = encodeNode({ nodeId, incarnation, addresses, rack }, directory);
     const isCreated = await this.#create(life, { kind: 'create', path, data, ephemeral: true });
     if (isCreated) this.#logger.info({ incarnation }, `node ${nodeId} is registered in life ${incarnation}`);
     // Anything else, a lost reply too (KAFKA-7165): the next look reads who stands there.
@@ -204,18 +214,27 @@ export class Registration {
    * is over. So it begins another one, above the highest.
    */
   async #create(life: Life, create: Operation): Promise<boolean> {
-    const { nodeId } = this.#settings;
+    const { nodeId, process } = this.#settings;
     const { session, incarnation } = life;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       const read = await session.read(NODES_PATH);
       const lives = read.ok ? decodeLastLives(read.value.data) : null;
       if (!read.ok || lives?.ok !== true) return false;
-      const last = lives.value[nodeId];
-      if (last !== undefined && last > incarnation) {
-        this.#onOvertaken(life, last);
+      const { incarnations, processes } = lives.value;
+      const last = incarnations[nodeId];
+      // Another process in our own life: a copy of our directory, or one that began in the same millisecond.
+      const isShared = last === incarnation && (processes[nodeId] ?? process) !== process;
+      if (last !== undefined && (last > incarnation || isShared)) {
+        this.#onOvertaken(life, isShared ? asIncarnation(last + 1) : last);
         return false;
       }
-      const data = encodeLastLives({ ...lives.value, [nodeId]: incarnation }, lives.unknown);
+      const data = encodeLastLives(
+        {
+          incarnations: { ...incarnations, [nodeId]: incarnation },
+          processes: { ...processes, [nodeId]: process },
+        },
+        lives.unknown,
+      );
       const created = await session.multi([
         { kind: 'set', path: NODES_PATH, data, version: read.value.version },
         create,
@@ -245,8 +264,10 @@ export class Registration {
       life.foreignSince = null;
       return false;
     }
-    const decoded = decodeNode(this.#settings.nodeId, node.data);
-    if (!decoded.ok || !this.#host.isEarlierLife(decoded.value.incarnation)) {
+    const { nodeId, directory } = this.#settings;
+    const decoded = decodeNode(nodeId, node.data);
+    const isOurs = directory !== '' && directoryOfNode(nodeId, node.data) === directory;
+    if (!decoded.ok || !isOurs || decoded.value.incarnation >= life.incarnation) {
       this.#onForeign(life, decoded.ok ? decoded.value.incarnation : null);
       return false;
     }

@@ -27,6 +27,8 @@ export interface ClusterEntryOptions {
   /** Between two attempts. */
   readonly retryMs: number;
   readonly fatal: (error: CaskadeError) => void;
+  /** The node may register from now on (`mayRegister`). */
+  readonly welcome?: () => void;
 }
 
 /**
@@ -36,6 +38,7 @@ export interface ClusterEntryOptions {
 export class ClusterEntry {
   readonly #options: ClusterEntryOptions;
   #facts: ClusterFacts | null = null;
+  #mayRegister = false;
 
   constructor(options: ClusterEntryOptions) {
     this.#options = options;
@@ -44,6 +47,14 @@ export class ClusterEntry {
   /** Of the cluster that this node is a member of, as they were when that became certain; null: it is not yet. */
   get facts(): ClusterFacts | null {
     return this.#facts;
+  }
+
+  /**
+   * It is a member; or there is no cluster yet, and it is one of those that a new one is made of. Whoever registers
+   * without belonging here writes a life of its own over that of the node that does.
+   */
+  get mayRegister(): boolean {
+    return this.#mayRegister;
   }
 
   /** True: this node is a member. False: it is not wanted any more, or the node cannot go on, and `fatal` was told why. */
@@ -69,13 +80,16 @@ export class ClusterEntry {
   async #bootstrap(session: CoordinatorSession): Promise<BootstrapResult | null> {
     const { rules, plan, random, nodeState } = this.#options;
     if (session.state !== 'connected') return { ok: false, reason: 'not connected to the coordinator' };
-    if (nodeState.clusterId !== '') {
-      // A coordinator that has forgotten the cluster would have its data given up for a new, empty one.
-      const cluster = await session.read(CLUSTER_PATH);
-      if (!cluster.ok && cluster.failure === 'noNode')
-        return this.#refuse('foreignDirectory', noClusterText(nodeState.clusterId));
-      if (!cluster.ok) return { ok: false, reason: `${CLUSTER_PATH} not read: ${cluster.failure}` };
-    }
+    // A server of the ensemble may be behind.
+    if (!(await session.barrier()).ok) return { ok: false, reason: 'not connected to the coordinator' };
+    const cluster = await session.read(CLUSTER_PATH);
+    const isAbsent = !cluster.ok && cluster.failure === 'noNode';
+    if (!cluster.ok && !isAbsent)
+      return { ok: false, reason: `${CLUSTER_PATH} not read: ${cluster.failure}` };
+    // A coordinator that has forgotten the cluster would have its data given up for a new, empty one.
+    if (isAbsent && nodeState.clusterId !== '')
+      return this.#refuse('foreignDirectory', noClusterText(nodeState.clusterId));
+    if (isAbsent) this.#welcome();
     return bootstrap(rules, session, plan, random);
   }
 
@@ -99,7 +113,14 @@ export class ClusterEntry {
       return `which cluster this directory belongs to is not on disk: ${String(error)}`;
     }
     this.#facts = facts;
+    this.#welcome();
     return MEMBER;
+  }
+
+  #welcome(): void {
+    if (this.#mayRegister) return;
+    this.#mayRegister = true;
+    this.#options.welcome?.();
   }
 
   #refuse(code: 'foreignDirectory' | 'configurationInvalid', text: string): null {

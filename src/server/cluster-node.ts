@@ -26,7 +26,6 @@ import { BatchedVersionCheck } from './batched-version-check.ts';
 import { ClusterEntry } from './cluster-entry.ts';
 import { ControlledShutdown } from './controlled-shutdown.ts';
 import { CoordinatorReader } from './coordinator-reader.ts';
-import { isEarlierLife } from './earlier-life.ts';
 
 /** Carries messages to other nodes, or loses them without a word. */
 export interface NodeTransport {
@@ -45,6 +44,8 @@ export interface ClusterNodeDoors {
   readonly fatal: (error: CaskadeError) => void;
   /** This life stands in the coordinator, and what is configured agrees with the cluster. May be told more than once. */
   readonly joined?: (facts: ClusterFacts, incarnation: Incarnation) => void;
+  /** The life is over: nothing goes out under the next one before it has `joined`. */
+  readonly left?: () => void;
 }
 
 export interface ClusterNodeSettings {
@@ -73,6 +74,10 @@ interface SessionParts {
   readonly controller: Controller;
   readonly campaign: Campaign;
   readonly reader: CoordinatorReader;
+  /** It is the right cluster. */
+  hasEntered: boolean;
+  /** It stands for controller. */
+  isStanding: boolean;
 }
 
 /**
@@ -95,6 +100,8 @@ export class ClusterNode {
   /** The life that stands in the coordinator. */
   #registered: Incarnation | null = null;
   #isStopped = false;
+  /** It cannot go on. */
+  #hasFailed = false;
   /** Resolves when the last change of lives is through, well or not. */
   #nextLife: Promise<void> = Promise.resolve();
 
@@ -115,6 +122,8 @@ export class ClusterNode {
       nodeId: settings.replicas.nodeId,
       retryMs: settings.retryMs,
       ...doors,
+      fatal: (error) => this.#fail(error),
+      welcome: () => this.#registration?.lookAgain(),
     });
   }
 
@@ -131,11 +140,11 @@ export class ClusterNode {
       clock,
       random,
       logger,
-      // W9: before it was ever registered it may be another process with the id of a node that is alive. Others would
-      // take its word for that node's, and that node, whose life is the older one, for gone.
+      // W9: before it is registered it may be another process with the id, and the life, of a node that is alive. Others
+      // would take its word for that node's.
       peers: {
         send: (to, message) => {
-          if (links.node?.wasRegistered === true) doors.transport.sendPeer(to, message);
+          if (links.node?.isRegistered === true) doors.transport.sendPeer(to, message);
         },
       },
       controller: { send: (message) => links.node?.sendToController(message) },
@@ -151,7 +160,9 @@ export class ClusterNode {
   start(addresses: Readonly<Record<string, string>>): void {
     const { coordinator: factory, clock, logger } = this.#doors;
     const { rack, retryMs, foreignMsMax } = this.#settings;
-    const settings = { nodeId: this.nodeId, addresses, rack, retryMs, foreignMsMax };
+    const { directory } = this.replicas.nodeState;
+    const process = this.#doors.random.uuid();
+    const settings = { nodeId: this.nodeId, addresses, rack, retryMs, foreignMsMax, process, directory };
     this.#registration = new Registration(settings, { factory, clock, logger }, this.#registrationHost());
     this.#registration.start(this.replicas.incarnation);
   }
@@ -161,9 +172,9 @@ export class ClusterNode {
     return this.#parts?.session ?? null;
   }
 
-  /** The coordinator has known this process as the node that it says it is. */
-  get wasRegistered(): boolean {
-    return this.#registered !== null;
+  /** The coordinator knows this process as the node that it says it is, in the life that it is in. */
+  get isRegistered(): boolean {
+    return this.#registered === this.replicas.incarnation;
   }
 
   get nodeId(): NodeId {
@@ -241,8 +252,8 @@ export class ClusterNode {
 
   /** `relieve`, then closes its replicas, and at last leaves the cluster. */
   async stop(): Promise<void> {
-    // Who was never registered has nothing to hand over, and must not speak for whom it was taken for.
-    if (this.#entry.facts !== null && this.wasRegistered) await this.relieve();
+    // Who is not registered has nothing to hand over, and must not speak for whom it was taken for.
+    if (this.#entry.facts !== null && this.isRegistered && !this.#hasFailed) await this.relieve();
     this.#isStopped = true;
     this.#registration?.openNoFurther();
     await this.#endParts();
@@ -267,22 +278,23 @@ export class ClusterNode {
 
   #registrationHost(): RegistrationHost {
     return {
-      isEarlierLife: (incarnation) => isEarlierLife(this.replicas.incarnation, incarnation),
+      mayRegister: () => this.#entry.mayRegister,
       sessionLost: (above) => this.#sessionLost(above),
       sessionOpened: (session, incarnation) => this.#sessionOpened(session, incarnation),
       registered: (incarnation) => {
         this.#registered = incarnation;
         this.readAgain();
-        this.#tellJoined();
+        this.#stand();
       },
       nodesChanged: () => {},
-      refused: (error) => this.#doors.fatal(error),
+      refused: (error) => this.#fail(error),
     };
   }
 
   /** The controller resigns first: the next session is not opened before (2.2). Every leadership ends in the same turn (L8). */
   async #sessionLost(above: Incarnation): Promise<Incarnation> {
     this.#refuseOlderCopy(above);
+    this.#doors.left?.();
     const next = asIncarnation(Math.max(above, this.replicas.incarnation) + 1);
     const ended = this.#endParts();
     const begun = this.replicas.reincarnate(next);
@@ -300,7 +312,7 @@ export class ClusterNode {
   #refuseOlderCopy(above: Incarnation): void {
     const { incarnation, nodeState } = this.replicas;
     if (above <= incarnation || nodeState.lastIncarnation === null) return;
-    const text = `the data directory is an older copy: it is in life ${incarnation}, and life ${above} of node ${this.nodeId} was here before; empty the directory, and it is filled by the other nodes`;
+    const text = `life ${above} of node ${this.nodeId} was here before, and this data directory is in life ${incarnation}: it is an older copy, or another directory has been node ${this.nodeId} since; start the one that was used last, or node ${this.nodeId} with an empty directory, which the other nodes fill`;
     throw new CaskadeError('foreignDirectory', text);
   }
 
@@ -322,11 +334,16 @@ export class ClusterNode {
     const { refusedMsMax } = settings;
     const shared = { session, nodeId, clock, logger, retryMs, refusedMsMax };
     const campaign = new Campaign({ ...shared, incarnation, epochKnown, host });
-    const onRead = (read: CoordinatorRead): void => {
-      if (this.#isMember) this.replicas.stateRead(read);
-    };
+    const onRead = (read: CoordinatorRead): void => this.#stateRead(read);
     const reader = new CoordinatorReader({ session, clock, logger, retryMs, epochKnown, onRead });
-    const parts = { session, controller, campaign, reader };
+    const parts: SessionParts = {
+      session,
+      controller,
+      campaign,
+      reader,
+      hasEntered: false,
+      isStanding: false,
+    };
     this.#parts = parts;
     void this.#enterCluster(parts);
   }
@@ -347,15 +364,41 @@ export class ClusterNode {
   async #enterCluster(parts: SessionParts): Promise<void> {
     const isWanted = (): boolean => this.#parts === parts && parts.session.state !== 'lost';
     if (!(await this.#entry.enter(parts.session, isWanted))) return;
-    parts.campaign.start();
+    parts.hasEntered = true;
     parts.reader.readSoon();
-    this.#tellJoined();
+    this.#stand();
   }
 
-  #tellJoined(): void {
+  /**
+   * A member, and registered as one: it stands for controller, and others hear of it. Not before: somebody else may live
+   * under this id.
+   */
+  #stand(): void {
     const { facts } = this.#entry;
-    if (facts !== null && this.#registered === this.replicas.incarnation)
-      this.#doors.joined?.(facts, this.#registered);
+    const parts = this.#parts;
+    if (facts === null || parts?.hasEntered !== true || !this.isRegistered) return;
+    if (!parts.isStanding) {
+      parts.isStanding = true;
+      parts.campaign.start();
+    }
+    this.#doors.joined?.(facts, this.replicas.incarnation);
+  }
+
+  /** What is read may be of another cluster: somebody has emptied the chroot, and others have begun anew there. */
+  #stateRead(read: CoordinatorRead): void {
+    if (!this.#isMember) return;
+    const { clusterId } = read.facts;
+    if (clusterId === this.clusterId) {
+      this.replicas.stateRead(read);
+      return;
+    }
+    const text = `cluster ${clusterId} lies under zookeeper.chroot, where cluster ${this.clusterId} was, to which this node belongs; restore the coordinator's data`;
+    this.#fail(new CaskadeError('foreignDirectory', text));
+  }
+
+  #fail(error: CaskadeError): void {
+    this.#hasFailed = true;
+    this.#doors.fatal(error);
   }
 
   async #endParts(): Promise<void> {
@@ -378,8 +421,9 @@ export class ClusterNode {
 
   /** To itself as to others: never within the call. */
   #sendControl(to: NodeId, message: ControlMessage): void {
-    if (to !== this.nodeId) this.#doors.transport.sendControl(to, message);
-    else this.#doors.clock.atTurnEnd(() => this.receiveControl(message));
+    if (to !== this.nodeId) {
+      if (this.isRegistered) this.#doors.transport.sendControl(to, message);
+    } else this.#doors.clock.atTurnEnd(() => this.receiveControl(message));
   }
 }
 

@@ -117,6 +117,7 @@ class Member implements ClusterServer {
       coordinator: coordinatorOf(config, this.#doors),
       transport: this.#peers,
       joined: (facts, incarnation) => this.#onJoined(facts, incarnation),
+      left: () => this.#peers.left(),
       fatal: (error) => this.#onFatal(error),
     });
     const doors = this.#doors;

@@ -90,8 +90,7 @@ export class PeerSide implements NodeTransport {
     metadata.onChange(() => {
       if (metadata.nodes === this.#nodes) return;
       this.#nodes = metadata.nodes;
-      const peers = peersOf(this.#nodes);
-      for (const follower of this.#followers) follower.setPeers(peers);
+      this.#meetPeers();
     });
   }
 
@@ -105,9 +104,22 @@ export class PeerSide implements NodeTransport {
 
   /** A life of the node has begun: it stands in the coordinator. */
   joined(): void {
-    if (this.#isIntroduced) for (const follower of this.#followers) follower.identityChanged();
     this.#isIntroduced = true;
+    for (const follower of this.#followers) follower.identityChanged();
+    this.#meetPeers();
     this.#server?.setServing(true);
+  }
+
+  /** That life is over. Nothing is sent under the next one before it has joined: another process may live it (W9). */
+  left(): void {
+    this.#isIntroduced = false;
+    this.#meetPeers();
+    this.#server?.setServing(false);
+  }
+
+  #meetPeers(): void {
+    const peers = this.#isIntroduced ? peersOf(this.#nodes) : [];
+    for (const follower of this.#followers) follower.setPeers(peers);
   }
 
   async stop(): Promise<void> {

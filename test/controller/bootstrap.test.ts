@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { bootstrap, disagreements } from '../../src/controller/bootstrap.ts';
 import { CONTROLLER_RULES } from '../../src/controller/rules/rules.ts';
+import { encodeControllerEpoch } from '../../src/coordination/documents.ts';
+import { asControllerEpoch } from '../../src/model/numbers.ts';
 import { ControlledCluster } from '../support/controlled-cluster.ts';
 import { MemoryCoordinator } from '../support/memory-coordinator.ts';
 import { CLUSTER_FACTS, node, nodes } from '../support/partition-states.ts';
@@ -67,6 +69,20 @@ describe('bootstrap', () => {
         expect(coordinator.tree.children('/partitions')).to.have.length(6);
       }
     }
+  });
+
+  it('makes no partition anew that was lost once somebody has reigned', async () => {
+    const coordinator = new MemoryCoordinator();
+    const session = await openSession(coordinator);
+    await bootstrap(CONTROLLER_RULES, session, plan, new SeededRandom(1));
+    await session.set('/controller_epoch', encodeControllerEpoch(asControllerEpoch(1)), -1);
+    await session.remove('/partitions/3', -1);
+    const result = await bootstrap(CONTROLLER_RULES, session, plan, new SeededRandom(2));
+    expect(result).to.deep.equal({
+      ok: false,
+      reason: "partitions 3 are missing; restore the coordinator's data",
+    });
+    expect(coordinator.tree.children('/partitions')).to.have.length(5);
   });
 
   it('two at once end with one cluster', async () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { encodeNode } from '../../src/coordination/documents.ts';
+import { encodeLastLives, encodeNode } from '../../src/coordination/documents.ts';
 import { asIncarnation } from '../../src/model/numbers.ts';
 import { ControlledCluster, type ScriptedNode } from '../support/controlled-cluster.ts';
 import { node, nodes } from '../support/partition-states.ts';
@@ -13,11 +13,11 @@ async function prepared(): Promise<ControlledCluster> {
 }
 
 /** A registration that somebody else left, under a session of its own. */
-async function leaveBehind(cluster: ControlledCluster, incarnation: number): Promise<number> {
+async function leaveBehind(cluster: ControlledCluster, incarnation: number, directory = ''): Promise<number> {
   const session = cluster.coordinator.open();
   await cluster.clock.settle();
   const registration = { nodeId: node(1), incarnation: asIncarnation(incarnation), addresses: {}, rack: '' };
-  await cluster.clock.until(session.create(PATH, encodeNode(registration), { ephemeral: true }));
+  await cluster.clock.until(session.create(PATH, encodeNode(registration, directory), { ephemeral: true }));
   return session.id;
 }
 
@@ -78,7 +78,7 @@ describe('Registration', () => {
 
   it('W9: what an earlier life of this directory left is removed at once', async () => {
     const cluster = await prepared();
-    await leaveBehind(cluster, 999);
+    await leaveBehind(cluster, 999, 'directory-1');
     const only = await start(cluster);
     expect(registeredLife(cluster)).to.equal(1_000);
     expect(only.fatal).to.deep.equal([]);
@@ -94,6 +94,26 @@ describe('Registration', () => {
     expect(only.fatal.map(({ code }) => code)).to.deep.equal(['foreignDirectory']);
     expect(registeredLife(cluster)).to.equal(5);
     expect(only.registeredCount).to.equal(0);
+  });
+
+  it('W9: a life whose number is near, of another directory, is a foreign one', async () => {
+    const cluster = await prepared();
+    await leaveBehind(cluster, 999, 'directory-of-somebody-else');
+    const only = await start(cluster);
+    expect(registeredLife(cluster)).to.equal(999);
+    await cluster.clock.advance(10_000);
+    expect(only.fatal.map(({ code }) => code)).to.deep.equal(['foreignDirectory']);
+  });
+
+  it('W9: of two processes that live the same life one begins another', async () => {
+    const cluster = await prepared();
+    const session = cluster.coordinator.open();
+    await cluster.clock.settle();
+    const lives = { incarnations: { 1: asIncarnation(1_000) }, processes: { 1: 'another process' } };
+    await cluster.clock.until(session.set('/nodes', encodeLastLives(lives), -1));
+    const only = await start(cluster);
+    expect(only.incarnation).to.be.greaterThan(1_000);
+    expect(registeredLife(cluster)).to.equal(only.incarnation);
   });
 
   it('R5: a node with a new directory waits for the session of its old life to end', async () => {

@@ -114,6 +114,10 @@ describe('entering a cluster', () => {
     const other = new Candidate('another-cluster', { ...PLAN, replicationFactor: 1 });
     expect(await other.entry.enter(session, () => true)).to.equal(false);
     expect(other.fatal.map(({ code }) => code)).to.deep.equal(['foreignDirectory']);
+    expect(
+      other.entry.mayRegister,
+      'it would write its life over that of the node that belongs here',
+    ).to.equal(false);
     expect(other.fatal[0]?.message).to.contain('another-cluster').and.to.contain(first.clusterId);
     expect(coordinator.tree.snapshot()).to.deep.equal(before);
   });

@@ -61,12 +61,19 @@ export class ScriptedNode {
     this.incarnation = incarnation;
     const { clock, logger, coordinator } = cluster;
     const address = { client: `node-${nodeId}:6379` };
-    const settings = { nodeId, addresses: address, rack: '', retryMs: RETRY_MS, foreignMsMax: 10_000 };
+    const settings = {
+      nodeId,
+      addresses: address,
+      rack: '',
+      retryMs: RETRY_MS,
+      foreignMsMax: 10_000,
+      process: cluster.random.uuid(),
+      directory: `directory-${nodeId}`,
+    };
     this.registration = new Registration(
       settings,
       { factory: coordinator, clock, logger },
       {
-        isEarlierLife: (other) => other < this.incarnation && other > this.incarnation - 50,
         sessionLost: () => this.#beginNextLife(),
         sessionOpened: (session, life) => this.#onSession(session, life),
         registered: () => {

@@ -34,6 +34,8 @@ interface Content {
   /** Absent: this directory has not been part of a cluster yet. */
   readonly clusterId?: string;
   readonly nodeId?: number;
+  /** A random word that tells this data directory from all others. Absent: it was made by an earlier version. */
+  readonly directory?: string;
   readonly incarnation: number;
   readonly controllerEpochMax: number;
   readonly promiseMsMax: number;
@@ -81,6 +83,7 @@ export class NodeState {
     directory: string,
     clock: Clock,
     nodeId?: NodeId,
+    newDirectory = '',
   ): Promise<NodeState> {
     const path = join(directory, NODE_STATE_NAME);
     const stored = (await readDocument(fileSystem, path, FORMAT)) as Content | null;
@@ -95,7 +98,13 @@ export class NodeState {
         `${path} is missing, but ${join(directory, 'partitions')} is there; restore ${NODE_STATE_NAME} from a backup, or empty the directory`,
       );
     }
-    const state = new NodeState(fileSystem, path, stored ?? emptyContent());
+    const content = stored ?? emptyContent();
+    const isNamed = content.directory !== undefined || newDirectory === '';
+    const state = new NodeState(
+      fileSystem,
+      path,
+      isNamed ? content : { ...content, directory: newDirectory },
+    );
     const twice = heldTwice(Object.values(state.#content.partitions));
     if (twice !== null)
       throw new CaskadeError('corruptMetadata', `${path}: ${twice} (I8); restore it from a backup`);
@@ -106,6 +115,11 @@ export class NodeState {
 
   get incarnation(): Incarnation {
     return asIncarnation(this.#content.incarnation);
+  }
+
+  /** A random word for this data directory; empty: it has none. */
+  get directory(): string {
+    return this.#content.directory ?? '';
   }
 
   /** The cluster that this directory belongs to; empty: none yet. */

@@ -143,6 +143,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
       settings.directory,
       doors.clock,
       settings.nodeId,
+      doors.random.uuid().replaceAll('-', ''),
     );
     const closedCleanly = await marker.take(nodeState.lastIncarnation);
     const manager = new ReplicaManager(
