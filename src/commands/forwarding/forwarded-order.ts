@@ -161,6 +161,7 @@ export class ForwardedOrder {
     if (this.#waiters.length > 0) this.#wake();
   }
 
+  /** Resolves once nothing of this partition is unanswered. */
   whenAnswered(partition: PartitionId): Promise<void> {
     return this.#wait(partition);
   }
