@@ -6,7 +6,15 @@ import { ForwardInbox } from '../../src/commands/forwarded/forward-inbox.ts';
 import type { ServerPorts } from '../../src/commands/ports.ts';
 import { CaskadeError } from '../../src/model/errors.ts';
 import { LIMITS } from '../../src/model/limits.ts';
-import { asIncarnation, asNodeId, asPartitionId, type NodeId, SLOT_COUNT } from '../../src/model/numbers.ts';
+import {
+  asDatabaseId,
+  asIncarnation,
+  asNodeId,
+  asPartitionId,
+  NO_EXPIRY,
+  type NodeId,
+  SLOT_COUNT,
+} from '../../src/model/numbers.ts';
 import type { PartitionState } from '../../src/model/partition-state.ts';
 import { Harness } from '../commands/harness.ts';
 import { CollectingLogger } from './collecting-logger.ts';
@@ -85,6 +93,8 @@ export class ForwardWorld {
   readonly deposed: { readonly node: WorldNode; readonly partition: ProducingPartition }[] = [];
   state: PartitionState;
   leader: ProducingPartition;
+  /** Elected, and its role has not begun: everybody may know, and it serves nothing. */
+  #appointed: WorldNode | null = null;
   /** Of the node that forwards: it may begin another one in the same process (W5). */
   life = 1;
 
@@ -155,6 +165,14 @@ export class ForwardWorld {
 
   // Leaders
 
+  /** By a client of the leader. */
+  write(key: string, text: string): void {
+    const bytes = Buffer.from(key);
+    const value = Buffer.from(text);
+    const view = { bytes, start: 0, end: bytes.length, hash: 0 };
+    this.leader.put(asDatabaseId(0), view, value, 0, value.length, NO_EXPIRY);
+  }
+
   /** Some of what was appended and not committed. */
   commit(share: number): void {
     const { highWatermark, logEndOffset } = this.leader;
@@ -164,8 +182,10 @@ export class ForwardWorld {
   /**
    * `kept`: of what is not committed, the share that the next leader has. `how`: the old one learns of it at once, and
    * says that what it had is in doubt, or refused (R22: then nothing of it is anywhere); or it does not know it yet.
+   * `isBegun` false: the next one's role begins later (`beginRole`).
    */
-  elect(id: number, kept: number, how: 'inDoubt' | 'refused' | 'unaware'): void {
+  elect(id: number, kept: number, how: 'inDoubt' | 'refused' | 'unaware', isBegun = true): void {
+    this.beginRole();
     const old = this.leader;
     const oldNode = this.nodes.find(({ leading }) => leading === old) as WorldNode;
     const share = how === 'refused' ? 0 : kept;
@@ -179,8 +199,15 @@ export class ForwardWorld {
     next.commitTo(old.highWatermark);
     this.leader = next;
     for (const other of this.deposed.filter(({ node }) => node.id === id)) this.#learn(other);
-    this.#lead(id, next);
+    this.#appointed = this.node(id);
+    if (isBegun) this.beginRole();
     this.state = { ...this.state, leader: asNodeId(id), leaderEpoch: next.leaderEpoch };
+  }
+
+  /** Of the leader that was elected. */
+  beginRole(): void {
+    if (this.#appointed !== null) this.#lead(this.#appointed.id, this.leader);
+    this.#appointed = null;
   }
 
   /** A leader that was replaced hears of it. */
@@ -204,6 +231,7 @@ export class ForwardWorld {
   /** Everything is well from now on, until nothing is under way. */
   async heal(): Promise<void> {
     for (const deposed of [...this.deposed]) this.#learn(deposed);
+    this.beginRole();
     this.leader.refuseWrites = null;
     for (let round = 0; round < 200 && (this.forwarder.size > 0 || round < 3); round += 1) {
       for (const id of [1, 2, 3]) {

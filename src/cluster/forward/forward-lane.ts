@@ -7,6 +7,7 @@ import {
   type MonotonicMillis,
   type NodeId,
   type PartitionId,
+  type ProducerSequence,
 } from '../../model/numbers.ts';
 import { ForwardItem } from './forward-item.ts';
 import {
@@ -16,6 +17,7 @@ import {
   isOfChangingLeader,
 } from './forwarded-command.ts';
 import type { ForwardError, ForwardReply, ForwardRequest } from './messages.ts';
+import { ReadQueue } from './read-queue.ts';
 
 /** What a lane asks of the node. */
 export interface ForwardLaneHost {
@@ -54,7 +56,7 @@ const NOT_IN_TIME: ForwardError = {
  *
  * A round is one uninterrupted sending to one leader in one epoch. It ends with a break, with another leader, or when
  * something was refused and all that was sent is answered; then everything unanswered is sent again, in order. A copy of
- * an older round that arrives later is not run.
+ * an older round that arrives later is not run. Reads have rounds of their own (`ReadQueue`).
  *
  * A write whose deadline is over and that may have run keeps its place, without its command: the number must be filled
  * before the next can run (R14). What was executed is found by its number; what was not will not be.
@@ -64,10 +66,7 @@ export class ForwardLane {
   readonly #host: ForwardLaneHost;
   readonly #limits: ForwardLaneLimits;
   readonly #writes: ForwardItem[] = [];
-  /** In the order in which they came. */
-  readonly #reads = new Map<number, ForwardItem>();
-  /** Those that are to be sent; some may be answered meanwhile. */
-  #unsentReads: ForwardItem[] = [];
+  readonly #reads = new ReadQueue();
   readonly #items = new Map<number, ForwardItem>();
   #incarnation: Incarnation;
   /** Number of the first in the queue. */
@@ -127,10 +126,7 @@ export class ForwardLane {
     const item = new ForwardItem(this.#host.nextId(), command);
     this.#items.set(item.id, item);
     if (command.isWrite) this.#writes.push(item);
-    else {
-      this.#reads.set(item.id, item);
-      this.#unsentReads.push(item);
-    }
+    else this.#reads.add(item);
     this.#pump(nowMs);
   }
 
@@ -146,7 +142,7 @@ export class ForwardLane {
     if (target !== null) this.#leaderEpochMax = target.leaderEpoch;
     this.#isProbing = true;
     this.#retryAtMs = Number.NEGATIVE_INFINITY;
-    this.#beginRound();
+    this.#beginRounds();
     this.#pump(nowMs);
   }
 
@@ -158,17 +154,17 @@ export class ForwardLane {
 
   broken(node: NodeId, nowMs: MonotonicMillis): void {
     if (this.#target?.node !== node) return;
-    this.#beginRound();
+    this.#beginRounds();
     this.#retryLater(nowMs);
   }
 
   replied(reply: ForwardReply, nowMs: MonotonicMillis): void {
     const item = this.#items.get(reply.id);
     if (item === undefined) return;
-    if (reply.outcome === 'done') this.#done(item, reply);
+    if (!item.command.isWrite) this.#readReplied(item, reply, nowMs);
+    else if (reply.outcome === 'done') this.#done(item, reply);
     else if (reply.round === this.#round && item.isSent) {
-      if (!item.command.isWrite) this.#readRefused(item, reply, nowMs);
-      else if (reply.outcome === 'refused') this.#refused(item, reply, nowMs);
+      if (reply.outcome === 'refused') this.#refused(item, reply, nowMs);
       else this.#doubted(item, reply, nowMs);
     }
     this.#lookWhetherRoundIsOver();
@@ -183,25 +179,21 @@ export class ForwardLane {
 
   /** The node stops: everything is answered as it stands. */
   stop(): void {
-    for (const item of this.#reads.values()) this.#refuse(item);
+    for (const item of this.#reads) this.#refuse(item);
     for (const item of this.#writes) if (!item.isGivenUp && !item.isDone) this.#tell(item);
     this.#writes.length = 0;
     this.#reads.clear();
-    this.#unsentReads = [];
     this.#items.clear();
   }
 
   // Answers
 
+  /** What has run, has, in whatever round. */
   #done(item: ForwardItem, { reply, leaderEpoch, offset }: ForwardReply): void {
     if (item.isDone) return;
     if (item.isSent) this.#unsend(item);
     this.#isProbing = false;
     if (!item.isGivenUp) this.#host.answered(item.command, { kind: 'done', reply, leaderEpoch, offset });
-    if (!item.command.isWrite) {
-      this.#forget(item);
-      return;
-    }
     item.isDone = true;
     item.bytes = NOTHING;
     while (this.#writes[0]?.isDone === true) {
@@ -212,16 +204,21 @@ export class ForwardLane {
     }
   }
 
-  #readRefused(item: ForwardItem, { error }: ForwardReply, nowMs: MonotonicMillis): void {
-    this.#unsend(item);
+  /** One that has to go again takes those behind it along: they would be answered before it. */
+  #readReplied(item: ForwardItem, said: ForwardReply, nowMs: MonotonicMillis): void {
+    if (said.round !== this.#reads.round || !item.isSent) return;
+    const { reply, leaderEpoch, offset, error } = said;
     item.lastError = error;
     if (error !== null && isOfChangingLeader(error.code)) {
-      this.#unsentReads.push(item);
+      this.#reads.beginRound();
       this.#retryLater(nowMs);
       return;
     }
     this.#forget(item);
-    this.#refuse(item);
+    if (said.outcome === 'done') {
+      this.#isProbing = false;
+      this.#host.answered(item.command, { kind: 'done', reply, leaderEpoch, offset });
+    } else this.#refuse(item);
   }
 
   #refused(item: ForwardItem, reply: ForwardReply, nowMs: MonotonicMillis): void {
@@ -273,7 +270,7 @@ export class ForwardLane {
       this.#incarnation = incarnation;
       this.#base = 1;
     }
-    this.#beginRound();
+    this.#beginRounds();
   }
 
   /** Its client is told, if it was not, and its place goes to the next. */
@@ -329,9 +326,9 @@ export class ForwardLane {
     return this.#target === null ? NO_LEADER : NOT_IN_TIME;
   }
 
+  /** A read is answered. */
   #forget(item: ForwardItem): void {
-    if (item.isSent) this.#unsend(item);
-    this.#reads.delete(item.id);
+    this.#reads.remove(item);
     this.#items.delete(item.id);
   }
 
@@ -349,10 +346,13 @@ export class ForwardLane {
     if (this.#isEnding && this.#unanswered === 0) this.#beginRound();
   }
 
+  #beginRounds(): void {
+    this.#reads.beginRound();
+    this.#beginRound();
+  }
+
   #beginRound(): void {
     this.#round += 1;
-    for (const item of this.#reads.values()) if (item.isSent) this.#unsend(item);
-    this.#unsentReads = [...this.#reads.values()];
     const isVoid = (item: ForwardItem): boolean => item.isGivenUp && !item.isInDoubt && !item.isDone;
     for (const item of this.#writes) {
       if (item.isSent && !item.isAbsent) item.isInDoubt = true;
@@ -370,7 +370,7 @@ export class ForwardLane {
   }
 
   #isSomethingWaiting(): boolean {
-    return this.#sentCount < this.#writes.length || this.#unsentReads.length > 0;
+    return this.#sentCount < this.#writes.length || this.#reads.isWaiting;
   }
 
   // Sending
@@ -379,7 +379,9 @@ export class ForwardLane {
     if (nowMs < this.#retryAtMs) return;
     this.#retryAtMs = Number.NEGATIVE_INFINITY;
     this.#expire(nowMs);
-    if (this.#target !== null && this.#pumpWrites(this.#target, nowMs)) this.#pumpReads(this.#target, nowMs);
+    const target = this.#target;
+    if (target === null || !this.#pumpWrites(target, nowMs)) return;
+    this.#reads.sendUpTo(this.#limits.forwardWindowBytes, (item) => this.#send(item, target, null, nowMs));
   }
 
   /** False: there is no stream. */
@@ -389,7 +391,11 @@ export class ForwardLane {
       const item = this.#writes[this.#sentCount] as ForwardItem;
       if (!item.isDone) {
         if (this.#unanswered > 0 && this.#isTooMuch(item)) return true;
-        if (!this.#send(item, target, this.#base + this.#sentCount, nowMs)) return false;
+        const sequence = asProducerSequence(this.#base + this.#sentCount);
+        if (!this.#send(item, target, sequence, nowMs)) return false;
+        item.isSent = true;
+        if (!item.isInDoubt) item.leaderEpoch = target.leaderEpoch;
+        this.#sentBytes += item.command.command.length;
         this.#unanswered += 1;
       }
       this.#sentCount += 1;
@@ -397,23 +403,16 @@ export class ForwardLane {
     return true;
   }
 
-  #pumpReads(target: ForwardTarget, nowMs: MonotonicMillis): void {
-    let sent = 0;
-    for (const item of this.#unsentReads) {
-      if (this.#reads.has(item.id)) {
-        if (this.#sentBytes > 0 && this.#isTooMuch(item)) break;
-        if (!this.#send(item, target, 0, nowMs)) break;
-      }
-      sent += 1;
-    }
-    this.#unsentReads.splice(0, sent);
-  }
-
   #isTooMuch(item: ForwardItem): boolean {
     return this.#sentBytes + item.bytes.length > this.#limits.forwardWindowBytes;
   }
 
-  #send(item: ForwardItem, target: ForwardTarget, sequence: number, nowMs: MonotonicMillis): boolean {
+  #send(
+    item: ForwardItem,
+    target: ForwardTarget,
+    sequence: ProducerSequence | null,
+    nowMs: MonotonicMillis,
+  ): boolean {
     const { command } = item;
     const request: ForwardRequest = {
       id: item.id,
@@ -421,28 +420,23 @@ export class ForwardLane {
       incarnation: this.#incarnation,
       partition: this.partition,
       leaderEpoch: target.leaderEpoch,
-      round: this.#round,
-      sequence: sequence === 0 ? null : asProducerSequence(sequence),
+      round: sequence === null ? this.#reads.round : this.#round,
+      sequence,
       timeoutMs: item.isGivenUp ? FILL_TIMEOUT_MS : Math.max(0, command.deadlineMs - nowMs),
       database: command.database,
       respVersion: command.respVersion,
       client: command.client,
       command: item.bytes,
     };
-    if (!this.#host.send(target.node, request)) {
-      this.#retryAtMs = nowMs + this.#limits.forwardRetryMs;
-      return false;
-    }
-    item.isSent = true;
-    if (!item.isInDoubt) item.leaderEpoch = target.leaderEpoch;
-    this.#sentBytes += item.command.command.length;
-    return true;
+    const isSent = this.#host.send(target.node, request);
+    if (!isSent) this.#retryAtMs = nowMs + this.#limits.forwardRetryMs;
+    return isSent;
   }
 
   /** What was sent of it in this round is answered, or counts no more. */
   #unsend(item: ForwardItem): void {
     item.isSent = false;
     this.#sentBytes -= item.command.command.length;
-    if (item.command.isWrite) this.#unanswered -= 1;
+    this.#unanswered -= 1;
   }
 }

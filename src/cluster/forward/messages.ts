@@ -32,7 +32,7 @@ export interface ForwardRequest {
   readonly partition: PartitionId;
   /** In which the forwarder believes the receiver to lead; a leader of another one refuses. */
   readonly leaderEpoch: LeaderEpoch;
-  /** Grows, by partition, each time the forwarder begins to send again what was not answered. */
+  /** Grows, by partition, each time the forwarder begins to send again what was not answered: of writes, or of reads. */
   readonly round: number;
   /** Of a write (R14); null: a read. */
   readonly sequence: ProducerSequence | null;

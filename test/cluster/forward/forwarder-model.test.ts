@@ -24,6 +24,8 @@ class Clients {
   readonly world = new ForwardWorld();
   readonly sent: Sent[] = [];
   #orders: ForwardedOrder[] = [];
+  /** What the last of the connection's reads has seen; at the end. */
+  readonly #seen = new Map<number, string>();
 
   constructor() {
     this.connect();
@@ -61,6 +63,7 @@ class Clients {
   check(): void {
     expect(this.world.forwarder.size, 'every number is filled').equal(0);
     const value = this.world.leader.valueOf('key') ?? '';
+    this.#seen.clear();
     const ran = [...value.matchAll(/<(\d+)>/g)].map(([, id]) => Number(id));
     expect(new Set(ran).size, `each at most once: ${value}`).equal(ran.length);
     for (const sent of this.sent) this.#checkAnswer(sent, value, ran);
@@ -86,10 +89,13 @@ class Clients {
     expect(Buffer.from(answer.reply ?? []).toString(), `reply to ${id}`).equal(`:${length}\r\n`);
   }
 
-  /** Of its own connection it sees what was done before it, and nothing that comes after it. */
+  /** Of its own connection it sees what was done before it, what reads before it saw, and nothing that comes after it. */
   #checkRead({ id, connection }: Sent, value: string, reply: Uint8Array | null): void {
     const seen = /^\$\d+\r\n([^\r]*)\r\n$/.exec(Buffer.from(reply ?? []).toString())?.[1] ?? '';
     expect(value.startsWith(seen), 'only what was committed is seen').equal(true);
+    const before = this.#seen.get(connection) ?? '';
+    expect(seen.startsWith(before), `${id} sees ${seen}, a read before it ${before}`).equal(true);
+    this.#seen.set(connection, seen);
     for (const other of this.sent) {
       if (other.connection !== connection || !other.isWrite) continue;
       if (other.id > id) expect(seen, `${id} does not see ${other.id}`).not.include(`<${other.id}>`);
@@ -109,6 +115,7 @@ const KINDS: readonly (readonly [
   run: (clients: Clients, first: number, second: number) => unknown,
 ])[] = [
   [20, (clients, first, second) => clients.send(first % CONNECTIONS, second % 4 > 0)],
+  [5, (clients, first) => [1, 2].map(() => clients.send(first % CONNECTIONS, false))],
   [14, ({ world }, first) => world.deliverRequest(1 + (first % 3))],
   [14, ({ world }) => [1, 2, 3].map((id) => world.deliverRequest(id))],
   [10, ({ world }, first) => world.deliverReply(1 + (first % 3))],
@@ -121,6 +128,24 @@ const KINDS: readonly (readonly [
   [3, ({ world }, first, second) => world.elect(1 + (first % 3), (second % 5) / 4, 'inDoubt')],
   [2, ({ world }, first) => world.elect(1 + (first % 3), 0, 'refused')],
   [3, ({ world }, first, second) => world.elect(1 + (first % 3), (second % 5) / 4, 'unaware')],
+  [3, ({ world }, first, second) => world.elect(1 + (first % 3), (second % 5) / 4, 'inDoubt', false)],
+  [
+    3,
+    ({ world }, first, second) => {
+      world.elect(1 + (first % 3), (second % 5) / 4, 'inDoubt', false);
+      world.tell(FORWARDER);
+    },
+  ],
+  [6, ({ world }) => world.beginRole()],
+  [
+    6,
+    ({ world }, first) => {
+      const id = world.state.leader ?? FORWARDER;
+      world.deliverRequest(id);
+      world.beginRole();
+      for (let count = 0; count < first % 3; count += 1) world.deliverRequest(id);
+    },
+  ],
   [3, ({ world }) => world.learnOne()],
   [5, ({ world }) => world.tell(FORWARDER)],
   [3, ({ world }, first) => world.tell(1 + (first % 3))],

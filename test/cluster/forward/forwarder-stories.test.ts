@@ -350,6 +350,47 @@ describe('a forwarded command', () => {
     expect(replyTo(told)).equal(':1\r\n');
   });
 
+  it('that reads goes again with those behind it: none sees an older state after a newer one', async () => {
+    world.elect(3, 1, 'inDoubt', false);
+    world.tell(FORWARDER);
+    const told = [send(['GET', 'key']), send(['GET', 'key'])];
+    world.deliverRequest(3);
+    // The role begins between the two.
+    world.beginRole();
+    world.deliverRequest(3);
+    while (world.deliverReply(3));
+    world.write('key', 'new');
+    world.commit(1);
+    await world.clock.advance(20);
+    await exchange(3);
+    expect(told.map(replyTo)).deep.equal(['$3\r\nnew\r\n', '$3\r\nnew\r\n']);
+  });
+
+  it('that reads is not answered by a leader of before, after the next one has been asked', async () => {
+    const told = [send(['GET', 'key']), send(['GET', 'key'])];
+    while (world.deliverRequest(2));
+    world.elect(3, 1, 'inDoubt');
+    world.write('key', 'new');
+    world.commit(1);
+    world.tell(FORWARDER);
+    world.deliverRequest(3);
+    world.deliverReply(3);
+    while (world.deliverReply(2));
+    await exchange(3);
+    expect(told.map(replyTo)).deep.equal(['$3\r\nnew\r\n', '$3\r\nnew\r\n']);
+  });
+
+  it('that reads does not wait for writes that are larger than the window', async () => {
+    const large = send(['SET', 'key', 'x'.repeat(9 * 1024 * 1024)]);
+    const told = send(['GET', 'other']);
+    world.deliverRequest(2);
+    world.deliverRequest(2);
+    await world.clock.settle();
+    while (world.deliverReply(2));
+    expect(replyTo(told)).equal('$-1\r\n');
+    expect(large.answer).equal(null);
+  });
+
   it('is refused where too much waits already', () => {
     const command = ['SET', 'key', 'x'.repeat(40 * 1024 * 1024)];
     const told = [send(command), send(command)];
