@@ -55,6 +55,8 @@ export class PeerLink {
   #peer: PeerAddress;
   #timer: Timer | null = null;
   #probe: Probe | null = null;
+  /** Streams that were opened, and of whose end nobody has been told. */
+  readonly #open = new Set<ChannelClass>();
   /** By a wall clock; null: the first of the streams is down. */
   #openedAtMs: EpochMillis | null = null;
   /** Attempts in a row after which a stream was down again without having been accepted. */
@@ -100,6 +102,7 @@ export class PeerLink {
   /** Ends a stream that is open and opens another: `broken` is told after this turn, and nothing is sent before. */
   breakOff(channel: ChannelClass): void {
     this.#lane(channel)?.stream.close();
+    this.#open.delete(channel);
     this.#parts.clock.atTurnEnd(() => {
       this.#host.broken(this.nodeId, channel);
       this.#lookAfter(0);
@@ -130,9 +133,8 @@ export class PeerLink {
 
   #closeAll(): void {
     for (const { channel, stream } of this.#lanes) {
-      const wasOpen = stream.isOpen;
       stream.close();
-      if (wasOpen) this.#host.broken(this.nodeId, channel);
+      if (this.#open.delete(channel)) this.#host.broken(this.nodeId, channel);
     }
   }
 
@@ -141,17 +143,15 @@ export class PeerLink {
   }
 
   #newStream(channel: ChannelClass, options: OutgoingOptions): OutgoingStream {
-    let wasOpen = false;
     return new OutgoingStream(options, this.#parts.clock, {
       opened: () => {
-        wasOpen = true;
+        this.#open.add(channel);
         this.#failures = 0;
         if (channel === this.#lanes[0]?.channel) this.#openedAtMs = this.#parts.clock.wallMs();
         this.#host.opened(this.nodeId, channel);
       },
       ended: (reason) => {
-        const hadBeenOpen = wasOpen;
-        wasOpen = false;
+        const hadBeenOpen = this.#open.delete(channel);
         if (hadBeenOpen) this.#host.broken(this.nodeId, channel);
         this.#ended(channel, hadBeenOpen, reason);
       },
