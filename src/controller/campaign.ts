@@ -54,6 +54,18 @@ interface Holder {
   readonly isMine: boolean;
 }
 
+/** An unbroken run of refused connections. */
+interface Refusals {
+  readonly incarnation: Incarnation;
+  /** Of the last one. */
+  readonly atMs: number;
+  /** Of the newest controller that was known when it began. */
+  readonly epochBefore: ControllerEpoch;
+}
+
+/** A process that is gone is told of more often. */
+const REFUSALS_APART_MS = 1_000;
+
 /**
  * Who reigns is decided by one multi: create ephemeral `/controller` and raise `/controller_epoch` (PROTOCOL 2.2). The
  * epoch is taken at one's own election only (KAFKA-1096); each reign has its own, also the second in a row of the same
@@ -70,7 +82,7 @@ export class Campaign {
    * Whose process refused a connection, in which life and when (R7). A later life, or one that reigns long after, is
    * not meant.
    */
-  readonly #refused = new Map<NodeId, { readonly incarnation: Incarnation; readonly atMs: number }>();
+  readonly #refused = new Map<NodeId, Refusals>();
   #isStopped = false;
   readonly #rounds: CoalescedWork;
   #retry: Timer | null = null;
@@ -120,7 +132,11 @@ export class Campaign {
    * place is taken without waiting for its session (R7).
    */
   peerRefused(node: NodeId, incarnation: Incarnation): void {
-    this.#refused.set(node, { incarnation, atMs: this.#options.clock.monotonicMs() });
+    const atMs = this.#options.clock.monotonicMs();
+    const before = this.#refused.get(node);
+    const goesOn = before?.incarnation === incarnation && atMs - before.atMs < REFUSALS_APART_MS;
+    const epochBefore = goesOn ? before.epochBefore : asControllerEpoch(this.#epochFloor);
+    this.#refused.set(node, { incarnation, atMs, epochBefore });
     this.#run();
   }
 
@@ -178,6 +194,8 @@ export class Campaign {
     if (controller.nodeId === nodeId) return controller.incarnation < incarnation;
     const refused = this.#refused.get(controller.nodeId);
     if (refused?.incarnation !== controller.incarnation) return false;
+    // It refused us before it began to reign: so it lives, and what refuses is the way there.
+    if (controller.controllerEpoch > refused.epochBefore) return false;
     return clock.monotonicMs() - refused.atMs < refusedMsMax;
   }
 

@@ -123,6 +123,20 @@ describe('Campaign', () => {
     expect(old.reign).to.equal(null);
   });
 
+  it('R7: two that cannot reach each other, though both live, do not take turns', async () => {
+    const cluster = await startCampaigns();
+    const old = cluster.reigning;
+    const epoch = old.reign?.controllerEpoch ?? 0;
+    const other = [...cluster.nodes.values()].find((node) => node !== old) ?? old;
+    for (let time = 0; time < 50; time += 1) {
+      other.campaign?.peerRefused(old.nodeId, old.incarnation);
+      old.campaign?.peerRefused(other.nodeId, other.incarnation);
+      await cluster.clock.advance(100);
+    }
+    expect(cluster.reigning).to.equal(other);
+    expect(other.reign?.controllerEpoch).to.equal(epoch + 1);
+  });
+
   it('R7: a refused connection of a node that does not reign changes nothing', async () => {
     const cluster = await startCampaigns();
     const { reigning } = cluster;
