@@ -3,7 +3,7 @@ import type { ForwardLink, ForwardLinkEvents } from '../cluster/forward/ports.ts
 import { LIMITS } from '../model/limits.ts';
 import type { NodeId } from '../model/numbers.ts';
 import { encodeForwardRequest, forwardReplyFrom } from './convert/forward.ts';
-import { FrameReader } from './frame-reader.ts';
+import { FrameError, FrameReader } from './frame-reader.ts';
 import { ChannelClass } from './generated/caskade/v1/common.ts';
 import type { NodeIdentity } from './hello.ts';
 import { FORWARD_CODEC, FORWARD_STREAM } from './methods.ts';
@@ -63,11 +63,18 @@ export class ForwardLinks implements ForwardLink {
     return this.#links.stop(withinMs);
   }
 
+  /** What is asked for would never be answered: the forwarder has to begin again. */
+  #failed(node: NodeId): never {
+    this.#links.get(node)?.breakOff(FORWARD);
+    throw new FrameError('a reply to a forwarded command cannot be understood');
+  }
+
   #optionsTo(node: NodeId): OutgoingOptions {
     const reader = new FrameReader(FORWARD_CODEC, ({ replies }) => {
       for (const wire of replies) {
         const reply: ForwardReply | null = forwardReplyFrom(wire);
-        if (reply !== null) this.#events.replied(node, reply);
+        if (reply === null) this.#failed(node);
+        this.#events.replied(node, reply);
       }
     });
     return { method: FORWARD_STREAM, queueBytesMax: this.#queueBytesMax, reader };

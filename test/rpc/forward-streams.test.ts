@@ -1,3 +1,4 @@
+import { Metadata } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import type { ForwardReply, ForwardRequest } from '../../src/cluster/forward/messages.ts';
 import type { ForwardStream } from '../../src/cluster/forward/ports.ts';
@@ -14,8 +15,11 @@ import {
 } from '../../src/model/numbers.ts';
 import { ForwardLinks } from '../../src/rpc/forward-links.ts';
 import { ForwardStreams } from '../../src/rpc/forward-streams.ts';
+import * as wire from '../../src/rpc/generated/caskade/v1/forward.ts';
 import type { NodeIdentity } from '../../src/rpc/hello.ts';
-import { RpcServer } from '../../src/rpc/rpc-server.ts';
+import type { ServerCall } from '../../src/rpc/incoming-stream.ts';
+import { FORWARD_STREAM } from '../../src/rpc/methods.ts';
+import { RpcServer, type RpcService } from '../../src/rpc/rpc-server.ts';
 import { CollectingLogger } from '../support/collecting-logger.ts';
 import { CLUSTER } from './rpc-nodes.ts';
 
@@ -81,6 +85,41 @@ class Inbox {
     },
     QUEUE_BYTES_MAX,
   );
+}
+
+/** Answers each frame of requests with three replies, of which the second has an outcome that nobody knows here. */
+class LaterVersion implements RpcService {
+  readonly name = 'caskade.v1.Forward';
+  readonly definition = { stream: FORWARD_STREAM };
+  readonly implementation = { stream: (call: ServerCall) => this.#begin(call) };
+  readonly #calls: ServerCall[] = [];
+
+  endStreams(): void {
+    for (const call of this.#calls) call.end();
+  }
+
+  #begin(call: ServerCall): void {
+    this.#calls.push(call);
+    call.sendMetadata(new Metadata());
+    call.on('error', () => {});
+    let isHello = true;
+    call.on('data', () => {
+      if (!isHello) call.write(this.#replies());
+      isHello = false;
+    });
+  }
+
+  #replies(): Buffer {
+    const fields = { partition: 0, round: 0, isAbsent: false, leaderEpoch: 0, offset: 0, error: undefined };
+    const replies = [1, 99, 1].map((outcome, at) => ({
+      id: at + 1,
+      ...fields,
+      outcome,
+      expectedSequence: 0,
+    }));
+    const frame = { hello: undefined, fragment: undefined, requests: [], replies };
+    return Buffer.from(wire.ForwardFrame.encode(frame).finish());
+  }
 }
 
 describe('the streams of forwarded commands', () => {
@@ -189,6 +228,19 @@ describe('the streams of forwarded commands', () => {
     links.send(TWO, request(5));
     await until(() => inbox.received.some(({ id }) => id === 5));
     expect(inbox.received.map(({ id }) => id)).to.deep.equal([5]);
+  });
+
+  it('break where a reply cannot be understood: what it was for is asked again', async () => {
+    await until(() => events.length > 0);
+    await server.stop(200);
+    const later = new LaterVersion();
+    server = new RpcServer({ host: '127.0.0.1', port }, [later], clock);
+    await server.listen();
+    await until(() => events.length === 3);
+    links.send(TWO, request(1));
+    await until(() => events.length === 5);
+    expect(events.slice(2)).to.deep.equal(['opened 2', 'broken 2', 'opened 2']);
+    expect(replies.map(({ id }) => id)).to.deep.equal([1]);
   });
 
   it('end when the forwarder lets replies pile up', async () => {

@@ -83,12 +83,11 @@ export class Forwarder implements ForwardLinkEvents {
     this.#run(() => {
       const slot = this.#slot(command.partition);
       const { length } = command.command;
-      const isTooMuch = this.#bytes > 0 && this.#bytes + length > this.#limits.forwardBytesMax;
       if (this.#isStopped) this.#later.push(() => command.answered(STOPPED));
-      else if (isTooMuch || slot.lane.size >= this.#limits.forwardQueueMax)
-        this.#later.push(() => command.answered(OVERLOADED));
+      else if (!this.#hasRoom(slot, length)) this.#later.push(() => command.answered(OVERLOADED));
       else {
         this.#bytes += length;
+        slot.bytes += length;
         slot.lane.submit(command, this.#parts.clock.monotonicMs());
         this.#arm(slot);
       }
@@ -122,6 +121,14 @@ export class Forwarder implements ForwardLinkEvents {
 
   // Inside
 
+  /** A partition has its share, and one command of any size, however much waits for others: one may have no leader. */
+  #hasRoom(slot: LaneSlot, length: number): boolean {
+    const { forwardBytesMax, forwardQueueMax } = this.#limits;
+    if (slot.lane.size >= forwardQueueMax) return false;
+    const shareMax = forwardBytesMax / Math.max(1, this.#parts.map.map.partitions.length);
+    return slot.bytes === 0 || slot.bytes + length <= shareMax || this.#bytes + length <= forwardBytesMax;
+  }
+
   #newHost(): ForwardLaneHost {
     const { self, link, service, incarnation } = this.#parts;
     return {
@@ -137,7 +144,9 @@ export class Forwarder implements ForwardLinkEvents {
         return true;
       },
       answered: (command, answer) => {
-        this.#bytes -= command.command.length;
+        const { length } = command.command;
+        this.#bytes -= length;
+        this.#slot(command.partition).bytes -= length;
         this.#later.push(() => command.answered(answer));
       },
     };
@@ -220,6 +229,8 @@ export class Forwarder implements ForwardLinkEvents {
 
 class LaneSlot {
   readonly lane: ForwardLane;
+  /** Of the commands that wait or are under way. */
+  bytes = 0;
   /** The newest leader that an answer named. */
   hint: (ForwardTarget & { readonly leaderEpoch: LeaderEpoch }) | null = null;
   timer: Timer | null = null;

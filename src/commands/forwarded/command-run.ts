@@ -63,6 +63,16 @@ export class CommandRun {
     this.#context = new CommandContext(args, this.#reply, this.#session, this.#scope, ports, clock);
   }
 
+  /** What is told of all that was appended here: one for each partition, whatever ran. */
+  get listener(): CommitListener {
+    return this.#session;
+  }
+
+  /** It was suspended, and has not ended. */
+  hasBegun(request: ForwardRequest): boolean {
+    return this.#request === request;
+  }
+
   /**
    * Runs the command, or runs it again after a suspension. `numbered`: admitted to be executed in this turn; null: it
    * has no number.

@@ -48,8 +48,9 @@ export class ForwardInbox implements ForwardService {
   received(stream: ForwardStream, request: ForwardRequest): void {
     const { clock } = this.#parts;
     const { timeoutMs } = request;
-    const untilMs = asMonotonicMillis(clock.monotonicMs() + timeoutMs - wayBackMs(timeoutMs));
-    const received = { stream, request, untilMs };
+    const endMs = asMonotonicMillis(clock.monotonicMs() + timeoutMs);
+    const untilMs = asMonotonicMillis(endMs - wayBackMs(timeoutMs));
+    const received = { stream, request, untilMs, endMs };
     if (request.sequence === null) this.#reads.received(received);
     else this.#lane(request).received(received);
   }

@@ -8,6 +8,7 @@ import type { Received } from './write-lane.ts';
 
 const NOT_LEADER = new CaskadeError('notLeader', 'this node does not lead the partition in that epoch');
 const TOO_LATE = new CaskadeError('tryAgain', 'the command did not begin in time');
+const TOO_LONG = new CaskadeError('tryAgain', 'the command took longer than its client waits');
 const SEEN_GIVEN_UP = new CaskadeError('tryAgain', 'the reply rested on a write that was not committed');
 
 /**
@@ -88,7 +89,8 @@ export class ReadLane {
     const { request } = received;
     const partition = ledFor(this.#router, request);
     if (partition === null) return this.#refuse(received, NOT_LEADER, run);
-    if (this.#clock.monotonicMs() >= received.untilMs) return this.#refuse(received, TOO_LATE, run);
+    const late = this.#lateness(received, run);
+    if (late !== null) return this.#refuse(received, late, run);
     const congestion = received.stream.congestion ?? null;
     if (congestion !== null) return congestion;
     const result = run.run(request, partition, null);
@@ -103,6 +105,13 @@ export class ReadLane {
         else this.#answerLater(received, partition, result.offset, result.reply);
         return null;
     }
+  }
+
+  /** What has begun goes on for as long as its forwarder waits: a walk over all keys runs in many slices. */
+  #lateness({ request, untilMs, endMs }: Received, run: CommandRun): CaskadeError | null {
+    const nowMs = this.#clock.monotonicMs();
+    if (run.hasBegun(request)) return nowMs >= endMs ? TOO_LONG : null;
+    return nowMs >= untilMs ? TOO_LATE : null;
   }
 
   #answer({ stream, request }: Received, partition: LeaderPartition, reply: Uint8Array): void {

@@ -11,11 +11,12 @@ import { asOffset, type MonotonicMillis, type Offset } from '../../model/numbers
 import type { CommandRun } from './command-run.ts';
 import { type InboxRouter, ledFor, replyTo } from './request-gate.ts';
 
-/** A request that has come, and until when it may begin. */
+/** A request that has come, until when it may begin, and until when its forwarder waits. */
 export interface Received {
   readonly stream: ForwardStream;
   readonly request: ForwardRequest;
   readonly untilMs: MonotonicMillis;
+  readonly endMs: MonotonicMillis;
 }
 
 /** Appended, and not resolved. */
@@ -182,7 +183,7 @@ export class WriteLane implements CommitListener {
     if (head.request.command.length === 0) {
       partition.beginCommand(numbered);
       const offset = partition.endCommand(NOTHING);
-      partition.listen(this);
+      partition.listen(this.#run.listener);
       this.#append(head, partition, offset, NOTHING);
       return null;
     }

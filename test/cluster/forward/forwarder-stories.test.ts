@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { ForwardAnswer, ForwardedCommand } from '../../../src/cluster/forward/forwarded-command.ts';
+import type { CommitListener } from '../../../src/cluster/index.ts';
 import { CaskadeError } from '../../../src/model/errors.ts';
 import { asDatabaseId, asMonotonicMillis, asNodeId } from '../../../src/model/numbers.ts';
 import { encodeRequest } from '../../../src/resp/request-encoder.ts';
@@ -389,6 +390,37 @@ describe('a forwarded command', () => {
     while (world.deliverReply(2));
     expect(replyTo(told)).equal('$-1\r\n');
     expect(large.answer).equal(null);
+  });
+
+  it('that reads and has begun goes on for as long as its client waits', async () => {
+    send(['SET', 'key', 'a']);
+    world.deliverRequest(2);
+    // What is inherited is not committed: the read waits for it, behind what says that it has begun.
+    world.elect(3, 1, 'inDoubt');
+    world.tell(FORWARDER);
+    const told = [send(['GET', 'key'], 1000), send(['GET', 'key'], 500)];
+    while (world.deliverRequest(3));
+    await world.clock.advance(900);
+    await exchange(3);
+    expect(replyTo(told[0] as Told)).equal('$1\r\na\r\n');
+    expect(told[1]?.answer).include({ kind: 'refused' });
+  });
+
+  it('is told of its commit by one listener at a partition, as a number that is filled is', async () => {
+    const listeners = new Set<CommitListener>();
+    const listen = world.leader.listen.bind(world.leader);
+    world.leader.listen = (listener) => {
+      listeners.add(listener);
+      listen(listener);
+    };
+    send(['APPEND', 'key', 'a'], 100);
+    world.break(2);
+    await world.clock.advance(150);
+    const next = send(['APPEND', 'key', 'b']);
+    world.open(2);
+    await exchange(2);
+    expect(replyTo(next)).equal(':1\r\n');
+    expect(listeners.size).equal(1);
   });
 
   it('is refused where too much waits already', () => {
