@@ -105,8 +105,12 @@ export class CoordinatorServer {
     if (session.isExpired) return;
     session.isExpired = true;
     this.#sessions.delete(session.id);
+    this.#removeOwned(session.id);
+  }
+
+  #removeOwned(id: number): void {
     const tree = new Map(this.#tree);
-    const gone = [...tree].filter(([, node]) => node.owner === session.id).map(([path]) => path);
+    const gone = [...tree].filter(([, node]) => node.owner === id).map(([path]) => path);
     for (const path of gone) tree.delete(path);
     if (gone.length > 0) this.#commit(tree, gone);
   }
@@ -175,7 +179,21 @@ export class CoordinatorServer {
     for (const session of this.#sessions.values()) {
       if (session.seen > this.#last) session.isRefused = true;
     }
+    this.#expireOrphans();
     return lost;
+  }
+
+  /** What a session that is over owned may be back: so is the session, and nobody is heard of it. */
+  #expireOrphans(): void {
+    const owners = new Set([...this.#tree.values()].map(({ owner }) => owner));
+    for (const id of owners)
+      if (id !== 0 && !this.#sessions.has(id))
+        this.#scheduler.after(this.#sessionMs, null, () => this.#bury(id));
+  }
+
+  #bury(id: number): void {
+    if (this.#isDown) this.#scheduler.after(this.#sessionMs / 4, null, () => this.#bury(id));
+    else this.#removeOwned(id);
   }
 
   get #last(): number {
