@@ -1,3 +1,4 @@
+import type { HostPort } from '../model/host-port.ts';
 import type { Incarnation, LeaderEpoch, NodeId, PartitionId, Slot } from '../model/numbers.ts';
 import { SLOT_COUNT } from '../model/numbers.ts';
 import {
@@ -10,11 +11,6 @@ import {
 /** Names under which a node registers where it listens: for other nodes, for plain clients, for cluster clients (R23). */
 export const AddressName = { rpc: 'rpc', plain: 'resp', cluster: 'cluster' } as const;
 export type AddressName = (typeof AddressName)[keyof typeof AddressName];
-
-export interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
 
 /** A node that is alive, as far as has been heard. */
 export interface NodeRoute {

@@ -16,7 +16,6 @@ export { ReadArrivals } from '../replication/read-arrivals.ts';
 export {
   AddressName,
   ClusterMap,
-  type HostPort,
   hostPort,
   type MapSource,
   type NodeRoute,

@@ -1,6 +1,6 @@
 import { CaskadeError } from '../model/errors.ts';
+import type { HostPort } from '../model/host-port.ts';
 import type { Slot } from '../model/numbers.ts';
-import type { HostPort } from './cluster-map.ts';
 
 /** Who leads a slot instead, worded as Redis Cluster does: an IPv6 address stands without brackets. */
 export class MovedError extends CaskadeError {

@@ -1,7 +1,6 @@
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+import type { HostPort } from '../model/host-port.ts';
+
+export type { HostPort as Address } from '../model/host-port.ts';
 
 export const PORT_MAX = 65_535;
 const IPV6 = /^[0-9a-f:.]*:[0-9a-f:.]*(?:%[\w.-]+)?$/i;
@@ -24,7 +23,7 @@ function parseHost(text: string): string | null {
 }
 
 /** `HOST:PORT`, `[IPv6]:PORT`; null if it does not parse. */
-export function parseAddress(text: string): Address | null {
+export function parseAddress(text: string): HostPort | null {
   const colon = text.lastIndexOf(':');
   const host = parseHost(text.slice(0, Math.max(colon, 0)));
   const digits = text.slice(colon + 1);
@@ -32,6 +31,4 @@ export function parseAddress(text: string): Address | null {
   return { host, port: Number(digits) };
 }
 
-export function formatAddress({ host, port }: Address): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
+export { formatAddress } from '../model/host-port.ts';

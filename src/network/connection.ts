@@ -5,6 +5,7 @@ import type { Executor } from '../commands/executor.ts';
 import type { ServerPorts } from '../commands/ports.ts';
 import type { Clock } from '../env/clock.ts';
 import { CaskadeError } from '../model/errors.ts';
+import { formatAddress } from '../model/host-port.ts';
 import { asOffset, type MonotonicMillis, type Offset } from '../model/numbers.ts';
 import type { OutputPool } from '../resp/output-pool.ts';
 import { ReplyBuffer } from '../resp/reply-buffer.ts';
@@ -78,8 +79,8 @@ export class Connection implements SessionOwner, TurnTask {
     this.#progressAtMs = host.coarseMs;
     this.session = new ClientSession(
       host.registry.nextId(),
-      addressText(socket.remoteAddress, socket.remotePort),
-      addressText(socket.localAddress, socket.localPort),
+      addressOf(socket.remoteAddress, socket.remotePort),
+      addressOf(socket.localAddress, socket.localPort),
       host.clock.wallMs(),
       this,
     );
@@ -446,12 +447,6 @@ export class Connection implements SessionOwner, TurnTask {
   }
 }
 
-/** As Redis prints it: an IPv6 address in brackets. */
-function addressText(address: string | undefined, port: number | undefined): string {
-  const host = address ?? '?';
-  return `${host.includes(':') ? `[${host}]` : host}:${port ?? 0}`;
-}
-
 const PILE_UP = 'closed a client whose replies pile up';
 /** A reply that comes later is a record at offset 0 of a log of its own. */
 const FIRST = asOffset(0);
@@ -462,3 +457,8 @@ const FIRST = asOffset(0);
  */
 const Halt = { none: 0, turn: 1, suspended: 2, output: 3, done: 4, deferred: 5 } as const;
 type Halt = (typeof Halt)[keyof typeof Halt];
+
+/** A socket that is gone already has none. */
+function addressOf(host = '?', port = 0): string {
+  return formatAddress({ host, port });
+}

@@ -10,8 +10,8 @@ import {
 } from '../cluster/index.ts';
 import type { Clock } from '../env/clock.ts';
 import { CaskadeError } from '../model/errors.ts';
+import { formatAddress } from '../model/host-port.ts';
 import { asDatabaseId, asOffset, type EpochMillis, type Offset } from '../model/numbers.ts';
-import { formatAddress } from './address.ts';
 import { AppendWait } from './append-wait.ts';
 import { Acks, Guarantee, type Version } from './generated/caskade/v1/kv.ts';
 import type { KeyValueCall } from './kv-call.ts';

@@ -10,8 +10,8 @@ import {
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Clock } from '../env/clock.ts';
+import { formatAddress } from '../model/host-port.ts';
 import { LIMITS } from '../model/limits.ts';
-import { formatAddress } from './address.ts';
 import { finishWithin } from './finish-within.ts';
 import { rpcListenError } from './listen-error.ts';
 import { reflectedPackage } from './reflected-package.ts';

@@ -4,6 +4,7 @@ import { CONTROLLER_RULES } from '../controller/rules/rules.ts';
 import type { DirectoryLock } from '../env/directory-lock.ts';
 import { CaskadeError } from '../model/errors.ts';
 import { ExitCode } from '../model/exit-codes.ts';
+import { formatAddress } from '../model/host-port.ts';
 import type { Incarnation } from '../model/numbers.ts';
 import type { ClusterFacts } from '../model/partition-state.ts';
 import { VERSION } from '../model/version.ts';
@@ -210,9 +211,9 @@ class Member implements ClusterServer {
   }
 }
 
-/** An IPv6 address in brackets. */
+/** Throws `usage` for one that cannot be read again. */
 function addressText(host: string, port: number): string {
-  const text = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  const text = formatAddress({ host, port });
   if (hostPort(text) === null)
     throw new CaskadeError('usage', `${text} is no address that others could be told`);
   return text;

@@ -1,8 +1,8 @@
 import { AddressName } from '../cluster/index.ts';
 import type { ClusterLink } from '../commands/ports.ts';
-import { formatAddress } from '../config/address.ts';
 import type { Config } from '../config/table.ts';
 import type { ControlMessage } from '../model/control-messages.ts';
+import { formatAddress } from '../model/host-port.ts';
 import { asIncarnation, asNodeId, type NodeId } from '../model/numbers.ts';
 import type { NodeRegistration } from '../model/partition-state.ts';
 import type { PeerMessage } from '../replication/messages.ts';

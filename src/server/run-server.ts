@@ -4,7 +4,6 @@ import { createLogger, type Logger, type LogLevel } from '../env/logger.ts';
 import { MemoryFileSystem } from '../env/memory-file-system.ts';
 import { NodeFileSystem } from '../env/node-file-system.ts';
 import { SystemRandom } from '../env/random.ts';
-import { startClusterServer } from './cluster-server.ts';
 import type { ServerDoors, ServerNotes } from './server-parts.ts';
 import { Signals } from './signals.ts';
 import { startStoreServer } from './store-server.ts';
@@ -41,6 +40,8 @@ async function runMember(
   doors: ServerDoors,
   signals: Signals,
 ): Promise<number> {
+  // Loaded here: a node alone needs neither gRPC nor ZooKeeper's client.
+  const { startClusterServer } = await import('./cluster-server.ts');
   const server = await startClusterServer(config, notes, doors, () => signals.stop());
   try {
     await Promise.race([server.joined, signals.stopped, server.failed]);

@@ -1,4 +1,5 @@
-import type { ClusterMap, HostPort, NodeRoute, PartitionRoute } from '../../cluster/index.ts';
+import type { ClusterMap, NodeRoute, PartitionRoute } from '../../cluster/index.ts';
+import type { HostPort } from '../../model/host-port.ts';
 import type { ClusterPort } from '../ports.ts';
 
 /** Neighbouring slots that one node leads, with the same replicas. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../../env/clock.ts';
 import type { Logger } from '../../env/logger.ts';
+import { Seldom } from '../../env/seldom.ts';
 import type { MonotonicMillis } from '../../model/numbers.ts';
 import type { Outcome, SessionState } from '../coordinator.ts';
 import { makeChroot } from './chroot.ts';
@@ -7,7 +8,6 @@ import type { LibraryServer } from './library-internals.ts';
 import { isConnectionLoss, isExpiry, SESSION_MOVED } from './outcomes.ts';
 import { pathsOf, refusalText } from './refusals.ts';
 import { RequestQueue } from './request-queue.ts';
-import { SeldomError } from './seldom-error.ts';
 import { UnservedSpan } from './unserved-span.ts';
 import { abandonMs, judge, type Vitals, Watchdog } from './watchdog.ts';
 import type {
@@ -44,6 +44,8 @@ export interface LinkHooks {
 
 /** How long an end on purpose may take before the connection is cut (W5). */
 const CLOSE_MS_MAX = 1_000;
+/** Of one kind of error there is a line once in so long. */
+const ERROR_INTERVAL_MS = 60_000;
 /** Between two clients for one session, when the library has given up. */
 const REPLACE_MS = 5_000;
 
@@ -57,7 +59,7 @@ export class SessionLink {
   readonly #doors: LinkDoors;
   readonly #hooks: LinkHooks;
   readonly #logger: Logger;
-  readonly #errors: SeldomError;
+  readonly #seldom: Seldom;
   readonly #queue: RequestQueue;
   readonly #watchdog: Watchdog;
   #client: ZooKeeperClient | null = null;
@@ -81,7 +83,7 @@ export class SessionLink {
     this.#hooks = hooks;
     this.#logger = doors.logger.child({ component: 'zookeeper' });
     const { clock } = doors;
-    this.#errors = new SeldomError(clock, this.#logger);
+    this.#seldom = new Seldom(clock, ERROR_INTERVAL_MS);
     this.#lastReplyMs = clock.monotonicMs();
     this.#queue = new RequestQueue(clock, () => (this.timeoutMs * 2) / 3, {
       replied: () => this.#onReply(),
@@ -210,11 +212,8 @@ export class SessionLink {
   /** The first connection is announced when the chroot is there and the session was saved; tried again at each tick. */
   #enter(): void {
     this.#enterOnce().catch((error: unknown) => {
-      this.#errors.tell(
-        'enter',
-        { err: error },
-        'the session at ZooKeeper cannot be entered; it is tried again',
-      );
+      const text = 'the session at ZooKeeper cannot be entered; it is tried again';
+      if (this.#seldom.isDue('enter')) this.#logger.error({ err: error }, text);
     });
   }
 
@@ -275,7 +274,8 @@ export class SessionLink {
 
   #onUnexpected(code: number, path: string): void {
     if (isConnectionLoss(code)) return;
-    this.#errors.tell(`code ${code}`, { code, path, server: this.server }, refusalText(code, path));
+    if (this.#seldom.isDue(`code ${code}`))
+      this.#logger.error({ code, path, server: this.server }, refusalText(code, path));
     if (isExpiry(code)) this.#lose();
     if (code !== SESSION_MOVED) return;
     // This connection is not the session's any more: another server has it (H8).
