@@ -8,6 +8,7 @@ import {
   asPartitionVersion,
 } from '../../src/model/numbers.ts';
 import { type FollowerHost, FollowerReplica } from '../../src/replication/follower/follower-replica.ts';
+import { WriteGroup } from '../../src/replication/follower/write-group.ts';
 import { RULES } from '../../src/replication/rules/rules.ts';
 import type { PartitionStore } from '../../src/storage/partition-store.ts';
 import { CollectingLogger } from '../support/collecting-logger.ts';
@@ -76,6 +77,7 @@ async function following() {
     clock: machine.clock,
     random: new SeededRandom(1),
     logger: new CollectingLogger(),
+    writes: new WriteGroup(machine.clock),
     host,
   });
   follower.start();

@@ -30,6 +30,12 @@ type ReplyEvent = Extract<FollowerEvent, { kind: 'reply' }>;
 /** What of the log is being changed now; one at a time. `failed`: nothing, for the rest of this role. */
 type Work = 'none' | 'append' | 'truncate' | 'open' | 'finish' | 'failed';
 
+/**
+ * After a reply of so many bytes the next fetch leaves before they are on disk, and what is on disk travels apart (R8): more
+ * waits at the leader, most likely. After a smaller one the leader seals nothing more before it is on disk here: one message says both.
+ */
+const EAGER_BYTES_MIN = 64 * 1024;
+
 /** A reply is waited for at most eight times as long as usual. */
 const PATIENCE_DOUBLINGS_MAX = 3;
 
@@ -225,7 +231,8 @@ export class FollowerCore {
       this.#waiting = piece;
       return effects;
     }
-    return [...effects, ...this.#append(piece), ...this.#fetch(log)];
+    const isMuch = bytes.length >= EAGER_BYTES_MIN;
+    return [...effects, ...this.#append(piece), ...(isMuch ? this.#fetch(log) : [])];
   }
 
   #askVersion({ partitionVersion: version, controllerEpoch }: DataOutcome): FollowerEffect[] {
@@ -240,7 +247,6 @@ export class FollowerCore {
     return [...effects, ...(this.#isRebuildComplete ? this.#finish() : this.#fetch(log))];
   }
 
-  /** The next fetch leaves before the piece is on disk: what is on disk travels apart (R8). */
   #append(piece: Piece): FollowerEffect[] {
     this.#work = 'append';
     return [{ kind: 'append', ...piece, deferSync: this.#rebuildId !== 0 }];
@@ -253,8 +259,7 @@ export class FollowerCore {
     this.#waiting = null;
     if (waiting !== null) return [...effects, ...this.#append(waiting), ...this.#fetch(log)];
     if (this.#isRebuildComplete) return [...effects, ...this.#finish()];
-    if (this.#awaited !== 0) return [...effects, ...this.#progress(log)];
-    return effects;
+    return [...effects, ...(this.#awaited === 0 ? this.#fetch(log) : this.#progress(log))];
   }
 
   #progress(log: FollowedLog): FollowerEffect[] {

@@ -22,6 +22,7 @@ import { foundNoRoom, RoomWait } from '../room-wait.ts';
 import type { ReplicationRules } from '../rules/rules.ts';
 import { FollowerCore } from './follower-core.ts';
 import type { FollowedLog, FollowerEffect, FollowerEvent } from './follower-types.ts';
+import type { WriteGroup } from './write-group.ts';
 
 /** What a follower asks of the replica around it. */
 export interface FollowerHost {
@@ -70,6 +71,8 @@ export interface FollowerReplicaOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Shared by all followers of the node. */
+  readonly writes: WriteGroup;
   readonly host: FollowerHost;
 }
 
@@ -358,7 +361,9 @@ export class FollowerReplica {
   async #append(effect: Extract<FollowerEffect, { kind: 'append' }>): Promise<FollowerEvent> {
     const { bytes, fromOffset, nextOffset, epochs, deferSync } = effect;
     try {
-      await this.#writable.appendFetched(bytes, nextOffset, { fromOffset, epochs, deferSync });
+      const write = () => this.#writable.appendFetched(bytes, nextOffset, { fromOffset, epochs, deferSync });
+      // Nobody waits for what a rebuild writes, and it would hold up the others.
+      await (deferSync ? write() : this.#options.writes.run(write));
       this.#upkeep?.flushed();
       return { kind: 'written' };
     } catch (error) {

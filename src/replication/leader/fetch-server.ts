@@ -38,6 +38,9 @@ interface ParkedFetch {
  */
 const TELL_MS = 10;
 
+/** Within `pollMsMax` there are so many moments at which a fetch that finds nothing may end. */
+const POLL_ENDS = 3;
+
 /**
  * Answers the fetches that reconciliation accepted: with batches if there are any, else when there are, soon after the
  * high watermark has moved (KAFKA-8443), or after `pollMsMax`. Of each replica only the newest fetch counts: whatever comes
@@ -143,12 +146,21 @@ export class FetchServer {
   }
 
   #park(fetch: Fetch): void {
-    const timer = this.#clock.setTimer(this.#pollMsMax, () => {
+    const timer = this.#clock.setTimer(this.#patienceMs(), () => {
       this.#parked.delete(fetch.from);
       this.#replyEmpty(fetch);
     });
     this.#parked.set(fetch.from, { fetch, timer });
     this.#tellSoon(fetch);
+  }
+
+  /**
+   * Ends come together: of all that is idle between two nodes there is one frame with all replies, and one with all that
+   * is fetched next, not one for each partition. Never later than `pollMsMax`.
+   */
+  #patienceMs(): number {
+    const gridMs = this.#pollMsMax / POLL_ENDS;
+    return Math.max(1, this.#pollMsMax - ((this.#clock.monotonicMs() + this.#pollMsMax) % gridMs));
   }
 
   #unpark(node: NodeId): void {

@@ -1,8 +1,14 @@
-import { asOffset } from '../../model/numbers.ts';
+import { asOffset, type Offset } from '../../model/numbers.ts';
 import { FlushFailure } from '../../storage/flush-failure.ts';
 import type { Flushable, FlushScheduler } from '../../storage/flush-scheduler.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
 import type { SerialQueue } from '../../storage/serial-queue.ts';
+import type { Pace, RoundSide } from './rounds.ts';
+
+export interface FlushDoors {
+  readonly scheduler: FlushScheduler;
+  readonly pace: Pace;
+}
 
 export interface FlushHost {
   /** Nothing more is to be written: the partition is fenced. */
@@ -25,45 +31,64 @@ export interface FlushHost {
 const WAITING_BYTES_MAX = 256 * 1024;
 
 /**
- * The way of a led partition's appends to its own disk: one batch at a time, when the node's scheduler says so.
+ * The way of a led partition's appends to its own disk: one batch at a time, in the rounds of the node's partitions and when its
+ * scheduler says so.
  *
  * The next batch is sealed when the one before it is committed: a round over all replicas costs them about as much for one record
  * as for a hundred, so those that come meanwhile share the next round (`bench/cluster/throughput.ts`). No write waits longer for
  * its answer than two rounds take.
  */
-export class FlushSide implements Flushable {
+export class FlushSide implements Flushable, RoundSide {
   readonly #host: FlushHost;
   readonly #store: PartitionStore;
   readonly #serial: SerialQueue;
   readonly #scheduler: FlushScheduler;
+  readonly #pace: Pace;
   readonly #onSealed = (): void => {
-    this.#roundEnd = this.#store.sealedOffset;
+    const { sealedOffset } = this.#store;
+    this.#pace.began(this, sealedOffset - this.#sealedTo);
+    this.#roundEnd = sealedOffset;
+    this.#sealedTo = sealedOffset;
     this.#isHurried = false;
     this.#host.sealed();
   };
   /** The end of the last batch that was sealed here. What was inherited is not waited for. */
   #roundEnd = asOffset(0);
+  #sealedTo: Offset;
   #isHurried = false;
+  /** The scheduler has it. */
   #isRequested = false;
   #isStopped = false;
   flushes = 0;
 
-  constructor(host: FlushHost, store: PartitionStore, serial: SerialQueue, scheduler: FlushScheduler) {
+  constructor(host: FlushHost, store: PartitionStore, serial: SerialQueue, doors: FlushDoors) {
     this.#host = host;
     this.#store = store;
     this.#serial = serial;
-    this.#scheduler = scheduler;
+    this.#scheduler = doors.scheduler;
+    this.#pace = doors.pace;
+    this.#sealedTo = store.sealedOffset;
   }
 
+  /** Asked by the scheduler: something is to be flushed, and waits for no round. */
   get hasUnflushed(): boolean {
-    return !this.#isStopped && this.#mayFlush && this.#store.hasUnflushed;
+    return this.#mayFlush && (this.#isUrgent || (this.#pace.isFree && this.#isRoundOver));
+  }
+
+  get unsealedCount(): number {
+    return this.#store.logEndOffset - this.#store.sealedOffset;
   }
 
   get #mayFlush(): boolean {
-    const { committedOffset, unflushedBytes } = this.#store;
-    const isRoundOver = committedOffset >= this.#roundEnd;
-    const waitsNoMore = isRoundOver || this.#isHurried || unflushedBytes >= WAITING_BYTES_MAX;
-    return waitsNoMore && this.#host.maySeal();
+    return !this.#isStopped && this.#store.hasUnflushed && this.#host.maySeal();
+  }
+
+  get #isUrgent(): boolean {
+    return this.#isHurried || this.#store.unflushedBytes >= WAITING_BYTES_MAX;
+  }
+
+  get #isRoundOver(): boolean {
+    return this.#store.committedOffset >= this.#roundEnd;
   }
 
   /**
@@ -72,11 +97,21 @@ export class FlushSide implements Flushable {
    */
   stop(): void {
     this.#isStopped = true;
+    this.#pace.ended(this);
   }
 
   /** Call after an append; cheap when a flush is on its way. */
   request(): void {
     if (this.#isRequested || !this.#mayFlush) return;
+    if (this.#isUrgent) this.#flushSoon();
+    else if (this.#isRoundOver) this.#pace.ask(this);
+  }
+
+  startRound(): void {
+    if (!this.#isRequested && this.#mayFlush) this.#flushSoon();
+  }
+
+  #flushSoon(): void {
     this.#isRequested = true;
     this.#scheduler.request(this);
   }
@@ -92,7 +127,9 @@ export class FlushSide implements Flushable {
 
   /** The high watermark has moved: a round may be over. */
   committed(): void {
-    if (this.hasUnflushed) this.request();
+    if (!this.#isRoundOver) return;
+    this.#pace.ended(this);
+    this.request();
   }
 
   /** Called by the scheduler, and by a close. */
@@ -103,7 +140,9 @@ export class FlushSide implements Flushable {
     } catch (error) {
       this.#host.failed(error);
     }
-    if (!this.hasUnflushed) this.#isRequested = false;
+    if (this.hasUnflushed) return;
+    this.#isRequested = false;
+    this.request();
   }
 
   async #flush(): Promise<void> {

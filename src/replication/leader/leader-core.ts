@@ -215,6 +215,9 @@ export class LeaderCore {
       case 'stateApplied':
         this.#stateApplied(event, effects);
         break;
+      case 'controllerChanged':
+        this.#send(event.nowMs, effects);
+        break;
       case 'peerRefused':
         this.#view.refused.add(event.node);
         break;

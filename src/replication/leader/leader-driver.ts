@@ -108,6 +108,10 @@ export class LeaderDriver {
     this.#step({ kind: 'proposalReply', reply, nowMs: this.#nowMs });
   }
 
+  controllerChanged(): void {
+    this.#step({ kind: 'controllerChanged', nowMs: this.#nowMs });
+  }
+
   peerRefused(node: NodeId): void {
     this.#step({ kind: 'peerRefused', node, nowMs: this.#nowMs });
   }

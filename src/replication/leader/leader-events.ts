@@ -59,6 +59,8 @@ export type LeaderEvent =
       readonly nowMs: MonotonicMillis;
     }
   | { readonly kind: 'proposalReply'; readonly reply: IsrProposalReply; readonly nowMs: MonotonicMillis }
+  /** Another controller reigns: what was proposed to the one before it may not have been heard. */
+  | { readonly kind: 'controllerChanged'; readonly nowMs: MonotonicMillis }
   /** Its process refuses connections (R9). */
   | { readonly kind: 'peerRefused'; readonly node: NodeId; readonly nowMs: MonotonicMillis }
   /** Promises to others were released or have to be waited for (L5, L9). */

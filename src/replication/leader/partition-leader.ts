@@ -117,6 +117,10 @@ export class PartitionLeader implements LeaderRole {
     this.#driver.proposalReply(reply);
   }
 
+  controllerChanged(): void {
+    this.#driver.controllerChanged();
+  }
+
   peerRefused(node: NodeId): void {
     this.#driver.peerRefused(node);
   }
@@ -379,7 +383,7 @@ export class PartitionLeader implements LeaderRole {
       flushFailed: (failure: FlushFailure) => this.#failure.ofFlush(failure),
       failed: (error: unknown) => this.#failure.elsewhere(error),
     };
-    return new FlushSide(host, this.#store, this.#serial, this.#options.scheduler);
+    return new FlushSide(host, this.#store, this.#serial, this.#options);
   }
 
   #newCommitSide(): CommitSide {

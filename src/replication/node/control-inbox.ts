@@ -21,6 +21,8 @@ export class ControlInbox {
   readonly #replicas: ReplicaSet;
   readonly #clusterTold: (push: StatePush) => void;
   readonly #acks: StateAcks;
+  /** The newest controller that has spoken. */
+  #heardEpoch: number;
 
   /** `clusterTold`: what a push says of facts and nodes is to be noted, before its states are taken over. */
   constructor(
@@ -31,6 +33,7 @@ export class ControlInbox {
     this.#node = node;
     this.#replicas = replicas;
     this.#clusterTold = clusterTold;
+    this.#heardEpoch = node.nodeState.controllerEpochMax;
     this.#acks = new StateAcks(node.doors, node.settings.nodeId, () => node.incarnation);
   }
 
@@ -51,6 +54,7 @@ export class ControlInbox {
       case 'shutdownReply':
         return;
     }
+    this.#lookWhoReigns(message.controllerEpoch);
   }
 
   /** What was taken over in the life that is over is not acknowledged any more. */
@@ -112,6 +116,13 @@ export class ControlInbox {
     if (request.incarnation !== this.#node.incarnation || !this.#isCurrent(request.controllerEpoch)) return;
     const replica = this.#replicas.get(request.partition);
     if (replica?.uuid === request.uuid) replica.role.handOver(request.leaderEpoch);
+  }
+
+  /** The one before may have gone with what it was asked: it is asked of the new one, and not only when the retry is due. */
+  #lookWhoReigns(controllerEpoch: ControllerEpoch): void {
+    if (controllerEpoch <= this.#heardEpoch) return;
+    this.#heardEpoch = controllerEpoch;
+    for (const replica of this.#replicas.all) replica.leader?.controllerChanged();
   }
 
   /** A controller that another has followed says nothing any more (KAFKA-1096). */

@@ -15,6 +15,7 @@ import type { ClusterFacts, PartitionState } from '../../model/partition-state.t
 import type { BlockCache } from '../../storage/block-cache.ts';
 import type { FlushScheduler } from '../../storage/flush-scheduler.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
+import type { Pace } from '../leader/rounds.ts';
 import type { LeaderPartition } from '../leader-partition.ts';
 import type { Fetch, FetchProgress, PeerMessage } from '../messages.ts';
 import type { ReplicationRules } from '../rules/rules.ts';
@@ -93,6 +94,7 @@ export interface LeaderRoleOptions {
   /** Shared by all partitions of the node. */
   readonly cache: BlockCache;
   readonly scheduler: FlushScheduler;
+  readonly pace: Pace;
 }
 
 /**
@@ -123,6 +125,8 @@ export interface LeaderRole {
   /** Checked: own life, partition uuid and leader epoch. */
   echoed(stamp: EchoedStamp): void;
   proposalReply(reply: IsrProposalReply): void;
+  /** A new controller has spoken: what is proposed is proposed to it at once. */
+  controllerChanged(): void;
   /** The node's process refuses connections: shrink at once, never below min (R9). */
   peerRefused(node: NodeId): void;
   /** `LeaderHost.mayActFromMs` may be earlier now. */

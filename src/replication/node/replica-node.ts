@@ -3,6 +3,7 @@ import type { PartitionState } from '../../model/partition-state.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
 import type { SerialQueue } from '../../storage/serial-queue.ts';
 import type { FollowerUpkeep } from '../follower/follower-replica.ts';
+import type { WriteGroup } from '../follower/write-group.ts';
 import type { UpkeepHost } from '../leader/upkeep.ts';
 import type { ReplicationRules } from '../rules/rules.ts';
 import type { ClusterView, LeaderHost, LeaderRole } from './leader-role.ts';
@@ -19,6 +20,7 @@ export interface ReplicaNode {
   readonly nodeState: NodeState;
   readonly directories: ReplicaDirectories;
   readonly exchange: LeaseExchange;
+  readonly writes: WriteGroup;
   /** The life that this node is in now, or, between two, was in last. */
   readonly incarnation: Incarnation;
   /**

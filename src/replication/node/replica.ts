@@ -371,6 +371,7 @@ export class Replica {
       clock: doors.clock,
       random: doors.random,
       logger: doors.logger.child({ partition: this.id, leaderEpoch: state.leaderEpoch }),
+      writes: this.#node.writes,
       host: this.#followerHost(state.leaderEpoch),
     });
     this.role.follow({

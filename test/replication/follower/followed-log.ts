@@ -132,6 +132,11 @@ export class Follower {
     return this.reply(dataTo(nextOffset, highWatermark), { lastEpoch: 5, ...options });
   }
 
+  /** So much that more waits at the leader, most likely. */
+  muchData(nextOffset: number, highWatermark: number): FollowerEffect[] {
+    return this.reply({ ...dataTo(nextOffset, highWatermark), ...MANY_BYTES }, { lastEpoch: 5 });
+  }
+
   nothing(highWatermark: number): FollowerEffect[] {
     return this.reply({ ...dataTo(this.fetch().fetchOffset, highWatermark), ...NO_BYTES });
   }
@@ -164,6 +169,9 @@ type Data = Extract<FetchOutcome, { result: 'data' }>;
 
 /** Nothing was sent. */
 export const NO_BYTES = { bytes: new Uint8Array(0), byteCount: 0 };
+
+/** After so many more waits at the leader, most likely. */
+export const MANY_BYTES = { bytes: new Uint8Array(64 * 1024), byteCount: 64 * 1024 };
 
 export function dataTo(nextOffset: number, highWatermark: number, epochs: readonly EpochStart[] = []): Data {
   return {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { asLeaderEpoch, asOffset, asPartitionVersion } from '../../../src/model/numbers.ts';
-import { dataTo, diverging, Follower, ModelLog, NO_BYTES } from './followed-log.ts';
+import { dataTo, diverging, Follower, MANY_BYTES, ModelLog, NO_BYTES } from './followed-log.ts';
 
 describe('follower core: reconciliation (2.6)', () => {
   it('begins with what its log holds: next wanted, what is on disk, epoch of the last record', () => {
@@ -91,8 +91,9 @@ describe('follower core: reconciliation (2.6)', () => {
     follower.start();
     const epochs = [{ epoch: asLeaderEpoch(4), startOffset: asOffset(11) }];
     follower.reply({ ...dataTo(15, 4, epochs), ...NO_BYTES });
-    expect(follower.fetch()).to.include({ fetchOffset: 15, lastFetchedEpoch: 4 });
     expect(follower.last('append').epochs).to.deep.equal(epochs);
+    follower.step({ kind: 'written' });
+    expect(follower.fetch()).to.include({ fetchOffset: 15, lastFetchedEpoch: 4 });
   });
 
   it('ahead of its leader it goes back to where they agree, never to the beginning (KAFKA-2134)', () => {
@@ -141,10 +142,31 @@ describe('follower core: reconciliation (2.6)', () => {
 });
 
 describe('follower core: data', () => {
-  it('asks for more at once, and tells what is on disk when it is (R8)', () => {
+  it('says what is on disk and asks for more in one message', () => {
     const follower = new Follower(new ModelLog(10, [[5, 0]]));
     follower.start();
     follower.data(20, 5);
+    expect(follower.all('fetch'), 'before the sync').to.have.length(1);
+    follower.written();
+    expect(follower.fetch()).to.include({ fetchOffset: 20, durableOffset: 20, lastFetchedEpoch: 5 });
+    expect(follower.all('progress')).to.deep.equal([]);
+  });
+
+  it('asks again while it writes for longer than a reply takes, and tells then what is on disk apart', () => {
+    const follower = new Follower(new ModelLog(10, [[5, 0]]));
+    follower.start();
+    follower.data(20, 5);
+    follower.step({ kind: 'timer' });
+    expect(follower.fetch()).to.include({ fetchOffset: 20, durableOffset: 10 });
+    follower.written();
+    expect(follower.all('fetch')).to.have.length(2);
+    expect(follower.last('progress')).to.include({ durableOffset: 20 });
+  });
+
+  it('asks for more at once where much came, and tells what is on disk when it is (R8)', () => {
+    const follower = new Follower(new ModelLog(10, [[5, 0]]));
+    follower.start();
+    follower.muchData(20, 5);
     expect(follower.fetch(), 'before the sync').to.include({
       fetchOffset: 20,
       durableOffset: 10,
@@ -158,7 +180,7 @@ describe('follower core: data', () => {
   it('holds one piece while it writes another, and asks for no third', () => {
     const follower = new Follower(new ModelLog(0));
     follower.start();
-    follower.data(10, 0);
+    follower.muchData(10, 0);
     follower.data(20, 0);
     expect(follower.all('append')).to.have.length(1);
     expect(follower.all('fetch')).to.have.length(2);
@@ -194,7 +216,7 @@ describe('follower core: data', () => {
     const follower = new Follower(new ModelLog(0));
     follower.start();
     expect(follower.last('setTimer').delayMs).to.equal(150 + 60);
-    follower.data(10, 0);
+    follower.muchData(10, 0);
     const lost = follower.fetch();
     follower.step({ kind: 'timer' });
     expect(follower.fetch()).to.include({ fetchId: lost.fetchId + 1, fetchOffset: 10, durableOffset: 0 });
@@ -203,7 +225,7 @@ describe('follower core: data', () => {
   it('drops what does not check and fetches it again from the end of its log', () => {
     const follower = new Follower(new ModelLog(5, [[4, 0]]));
     follower.start();
-    follower.data(10, 0);
+    follower.muchData(10, 0);
     const pipelined = follower.fetch();
     expect(follower.step({ kind: 'replyCorrupt' }).map(({ kind }) => kind)).to.deep.equal([
       'dropped',
@@ -326,7 +348,7 @@ describe('follower core: rebuild (C5, C6)', () => {
 
   it('is finished by a leader that knows what is committed, though more is appended all the time', () => {
     const follower = rebuilding();
-    follower.reply({ ...dataTo(20, 4), isCurrent: false }, { lastEpoch: 5 });
+    follower.reply({ ...dataTo(20, 4), ...MANY_BYTES, isCurrent: false }, { lastEpoch: 5 });
     follower.reply(dataTo(30, 20), { lastEpoch: 5 });
     follower.written();
     expect(follower.all('finishRebuild'), 'a piece waits').to.deep.equal([]);

@@ -318,6 +318,17 @@ describe('a leader and its ISR', () => {
     expect(leader.core.highWatermark).to.equal(15);
   });
 
+  it('proposes again, at once and unchanged, to a controller that is new', () => {
+    const leader = ledReads();
+    leader.step({ kind: 'controllerChanged', nowMs: at(4) });
+    expect(leader.of('propose'), 'nothing is proposed').to.deep.equal([]);
+    leader.step({ kind: 'peerRefused', node: node(3), nowMs: at(5) });
+    leader.step({ kind: 'controllerChanged', nowMs: at(6) });
+    const [first, second, ...more] = leader.of('propose').map(({ proposal }) => proposal);
+    expect(second).to.deep.equal(first);
+    expect(more).to.deep.equal([]);
+  });
+
   it('R9: a refused connection shrinks at once, and an accepted fetch takes that back', () => {
     const leader = ledReads();
     leader.step({ kind: 'peerRefused', node: node(3), nowMs: at(5) });
