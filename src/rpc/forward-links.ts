@@ -77,6 +77,6 @@ export class ForwardLinks implements ForwardLink {
         this.#events.replied(node, reply);
       }
     });
-    return { method: FORWARD_STREAM, queueBytesMax: this.#queueBytesMax, reader };
+    return { method: FORWARD_STREAM, queueBytesMax: this.#queueBytesMax, isHurried: false, reader };
   }
 }

@@ -47,7 +47,10 @@ export class ForwardStreams implements RpcService {
   }
 
   #begin(call: ServerCall): void {
-    const back = new ReplyStream(call, new SendQueue(this.#clock, this.#queueBytesMax));
+    const back = new ReplyStream(
+      call,
+      new SendQueue((callback) => this.#clock.atTurnEnd(callback), this.#queueBytesMax),
+    );
     const reader = new FrameReader(FORWARD_CODEC, (frame) => this.#take(back, frame));
     back.incoming = this.#streams.add(call, reader, {
       refusalOf: (hello) => refusalOf(hello, this.#self, CLASSES),

@@ -3,12 +3,14 @@ import type { Clock, Timer } from '../env/clock.ts';
 import { encodeFrame, type FramePart } from './frame.ts';
 import { FrameError, type FrameReader } from './frame-reader.ts';
 import type { StreamRefusal } from './hello.ts';
-import { SendQueue } from './send-queue.ts';
+import { afterThis, type Later, SendQueue } from './send-queue.ts';
 import { CLIENT_OPTIONS, OPENING_MS_MAX } from './stream-options.ts';
 
 export interface OutgoingOptions {
   readonly method: MethodDefinition<Buffer, Buffer>;
   readonly queueBytesMax: number;
+  /** Frames leave after what runs now, not at the end of the turn: somebody waits for each, and what belongs together is said together. */
+  readonly isHurried: boolean;
   /** Of what the other side sends on the same stream; null: nothing. */
   readonly reader: Pick<FrameReader<never>, 'take' | 'drop'> | null;
 }
@@ -45,7 +47,8 @@ export class OutgoingStream {
     this.#options = options;
     this.#clock = clock;
     this.#host = host;
-    this.#queue = new SendQueue(clock, options.queueBytesMax);
+    const later: Later = options.isHurried ? afterThis : (callback) => clock.atTurnEnd(callback);
+    this.#queue = new SendQueue(later, options.queueBytesMax);
   }
 
   /** Neither open nor about to be. */

@@ -31,9 +31,9 @@ export interface PeerNetworkCounts {
 const { CHANNEL_CLASS_TAIL: TAIL, CHANNEL_CLASS_BULK: BULK, CHANNEL_CLASS_CONTROL: CONTROL } = ChannelClass;
 
 const STREAMS: readonly (readonly [ChannelClass, OutgoingOptions])[] = [
-  [TAIL, { method: PEER_SEND, queueBytesMax: LIMITS.tailQueueBytesMax, reader: null }],
-  [BULK, { method: PEER_SEND, queueBytesMax: LIMITS.bulkQueueBytesMax, reader: null }],
-  [CONTROL, { method: PEER_SEND, queueBytesMax: LIMITS.controlQueueBytesMax, reader: null }],
+  [TAIL, { method: PEER_SEND, queueBytesMax: LIMITS.tailQueueBytesMax, isHurried: true, reader: null }],
+  [BULK, { method: PEER_SEND, queueBytesMax: LIMITS.bulkQueueBytesMax, isHurried: true, reader: null }],
+  [CONTROL, { method: PEER_SEND, queueBytesMax: LIMITS.controlQueueBytesMax, isHurried: true, reader: null }],
 ];
 
 /**

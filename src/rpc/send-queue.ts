@@ -1,4 +1,3 @@
-import type { Clock } from '../env/clock.ts';
 import { LIMITS } from '../model/limits.ts';
 import { encodeFrame, type FramePart, fragmentsOf, partBytes } from './frame.ts';
 
@@ -11,12 +10,21 @@ export interface FrameSink {
 const REUSED_BYTES_MIN = 4096;
 const NO_BYTES = Buffer.alloc(0);
 
+/** Calls back once, a little later: what is pushed until then leaves in one frame. */
+export type Later = (callback: () => void) => void;
+
 /**
- * What waits to be sent on one stream, in order and bounded. What comes within one turn, or while a frame is being
+ * After what runs now and the promises that it settles, before the sockets are looked at again. A frame that is written then leaves in
+ * this turn of the event loop; one that is written at its end leaves in the next.
+ */
+export const afterThis: Later = (callback) => process.nextTick(callback);
+
+/**
+ * What waits to be sent on one stream, in order and bounded. What comes together, or while a frame is being
  * written, leaves in as few frames as possible.
  */
 export class SendQueue {
-  readonly #clock: Clock;
+  readonly #later: Later;
   readonly #bytesMax: number;
   #parts: FramePart[] = [];
   #bytes = 0;
@@ -24,11 +32,11 @@ export class SendQueue {
   #reused = NO_BYTES;
   #sink: FrameSink | null = null;
   #isWriting = false;
-  #isTurnAwaited = false;
+  #isPumpAwaited = false;
   #whenDrained: (() => void)[] = [];
 
-  constructor(clock: Clock, bytesMax: number) {
-    this.#clock = clock;
+  constructor(later: Later, bytesMax: number) {
+    this.#later = later;
     this.#bytesMax = bytesMax;
   }
 
@@ -43,7 +51,7 @@ export class SendQueue {
     if (this.#bytes > 0 && this.#bytes + bytes > this.#bytesMax) return false;
     if (bytes <= LIMITS.frameBytesMax) this.#add(part);
     else for (const fragment of fragmentsOf(part)) this.#add(fragment);
-    this.#pumpAtTurnEnd();
+    this.#pumpLater();
     return true;
   }
 
@@ -78,11 +86,11 @@ export class SendQueue {
     return this.#parts.length === 0;
   }
 
-  #pumpAtTurnEnd(): void {
-    if (this.#isTurnAwaited || this.#isWriting) return;
-    this.#isTurnAwaited = true;
-    this.#clock.atTurnEnd(() => {
-      this.#isTurnAwaited = false;
+  #pumpLater(): void {
+    if (this.#isPumpAwaited || this.#isWriting) return;
+    this.#isPumpAwaited = true;
+    this.#later(() => {
+      this.#isPumpAwaited = false;
       this.#pump();
     });
   }

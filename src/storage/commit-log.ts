@@ -97,10 +97,11 @@ export class CommitLog {
   }
 
   /** A leader's sealed batch: fetchable from now on, written and synced when it resolves. */
-  async append(batch: PendingBatch, onSealed: () => void): Promise<void> {
+  async append(batch: PendingBatch, onSealed: () => Promise<void> | null): Promise<void> {
     this.#tail.push(batch);
     this.#sealedOffset = batch.nextOffset;
-    onSealed();
+    const others = onSealed();
+    if (others !== null) await others;
     await this.#write(batch, true);
     this.#durableOffset = batch.nextOffset;
   }

@@ -41,6 +41,14 @@ export class FlushScheduler {
     this.#startAfter(1);
   }
 
+  /** As `request`, of one who has waited for the end of the turn already. */
+  requestNow(log: Flushable): void {
+    if (this.#known.has(log)) return;
+    this.#known.add(log);
+    this.#waiting.push(log);
+    this.#start();
+  }
+
   /** One start is on its way at a time; whatever is waiting when it comes goes with it. */
   #startAfter(turns: number): void {
     if (this.#startAsked) return;

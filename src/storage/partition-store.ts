@@ -54,7 +54,7 @@ export interface OpenedPartition {
 }
 
 const NO_EPOCH = asLeaderEpoch(0);
-const nothing = (): void => {};
+const nothing = (): null => null;
 
 /**
  * The storage of one partition: the log with its marks, the committed index, and, for a leader, what is appended and
@@ -263,10 +263,10 @@ export class PartitionStore implements ReplicaLog {
 
   /**
    * Writes the oldest unflushed batch and syncs it if the mode asks for it. One batch a sync: see ADR 1, decision 7.
-   * `onSealed` is called once it may be fetched, before it is written. A failure before the write throws with `stage`
+   * `onSealed` is called once it may be fetched, before it is written; what it returns is waited for then. A failure before the write throws with `stage`
    * "reserve" (nothing of it can ever appear), a later one "write".
    */
-  async flushOne(onSealed: () => void = nothing): Promise<void> {
+  async flushOne(onSealed: () => Promise<void> | null = nothing): Promise<void> {
     const batch = this.#queue.take();
     if (batch === null) return;
     const term = this.#term;

@@ -36,7 +36,7 @@ describe('what waits to be sent on a stream', () => {
 
   beforeEach(() => {
     clock = new SimulatedClock();
-    queue = new SendQueue(clock, 100 * KiB);
+    queue = new SendQueue((callback) => clock.atTurnEnd(callback), 100 * KiB);
     wire = new Wire();
   });
 

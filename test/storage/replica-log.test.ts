@@ -44,6 +44,7 @@ describe('the log of a follower', () => {
       const slice = leader.store.readLog(asOffset(0), 100);
       if (slice instanceof Promise) throw new Error('it had to be in memory');
       expect(slice.nextOffset).to.equal(1);
+      return null;
     });
     expect(seen).to.equal(1);
     leader.put('b', '2');
@@ -164,6 +165,7 @@ describe('the end of a leader epoch (R22)', () => {
     let from = -1;
     await leader.store.flushOne(() => {
       from = leader.store.endEpoch();
+      return null;
     });
     expect(from).to.equal(1);
     expect(leader.store.durableOffset).to.equal(1);

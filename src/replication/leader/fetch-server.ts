@@ -87,14 +87,19 @@ export class FetchServer {
     else this.#park(fetch);
   }
 
-  /** Call when a batch was sealed, or the high watermark has moved. */
-  wake(): void {
-    if (this.#parked.size === 0) return;
+  /** Call when a batch was sealed, or the high watermark has moved. True: somebody was served. */
+  wake(): boolean {
+    if (this.#parked.size === 0) return false;
     const { sealedOffset } = this.#host.log;
+    let isServed = false;
     for (const { fetch } of [...this.#parked.values()]) {
-      if (sealedOffset > fetch.fetchOffset) this.#serveStill(fetch);
-      else this.#tellSoon(fetch);
+      if (sealedOffset <= fetch.fetchOffset) this.#tellSoon(fetch);
+      else {
+        this.#serveStill(fetch);
+        isServed = true;
+      }
     }
+    return isServed;
   }
 
   /** Answers everything that is parked, whether there is something new or not. */

@@ -1,3 +1,4 @@
+import type { Clock } from '../../env/clock.ts';
 import { asOffset, type Offset } from '../../model/numbers.ts';
 import { FlushFailure } from '../../storage/flush-failure.ts';
 import type { Flushable, FlushScheduler } from '../../storage/flush-scheduler.ts';
@@ -8,6 +9,7 @@ import type { Pace, RoundSide } from './rounds.ts';
 export interface FlushDoors {
   readonly scheduler: FlushScheduler;
   readonly pace: Pace;
+  readonly clock: Clock;
 }
 
 export interface FlushHost {
@@ -15,8 +17,8 @@ export interface FlushHost {
   isOver(): boolean;
   /** Before that what is appended stays in the open batch (R17); call `request` when it becomes true. */
   maySeal(): boolean;
-  /** A batch was sealed: followers may have it while it goes to this node's own disk. */
-  sealed(): void;
+  /** A batch was sealed: followers may have it while it goes to this node's own disk. True: somebody gets it now. */
+  sealed(): boolean;
   /** A batch is on the disk. */
   flushed(): void;
   /** A batch is not, and may be half there. */
@@ -44,13 +46,15 @@ export class FlushSide implements Flushable, RoundSide {
   readonly #serial: SerialQueue;
   readonly #scheduler: FlushScheduler;
   readonly #pace: Pace;
-  readonly #onSealed = (): void => {
+  readonly #clock: Clock;
+  /** A promise: frames are to leave before this node writes, for they have the longer way. */
+  readonly #onSealed = (): Promise<void> | null => {
     const { sealedOffset } = this.#store;
     this.#pace.began(this, sealedOffset - this.#sealedTo);
     this.#roundEnd = sealedOffset;
     this.#sealedTo = sealedOffset;
     this.#isHurried = false;
-    this.#host.sealed();
+    return this.#host.sealed() ? this.#clock.yieldTurn() : null;
   };
   /** The end of the last batch that was sealed here. What was inherited is not waited for. */
   #roundEnd = asOffset(0);
@@ -67,6 +71,7 @@ export class FlushSide implements Flushable, RoundSide {
     this.#serial = serial;
     this.#scheduler = doors.scheduler;
     this.#pace = doors.pace;
+    this.#clock = doors.clock;
     this.#sealedTo = store.sealedOffset;
   }
 
@@ -103,12 +108,14 @@ export class FlushSide implements Flushable, RoundSide {
   /** Call after an append; cheap when a flush is on its way. */
   request(): void {
     if (this.#isRequested || !this.#mayFlush) return;
-    if (this.#isUrgent) this.#flushSoon();
+    if (this.hasUnflushed) this.#flushSoon();
     else if (this.#isRoundOver) this.#pace.ask(this);
   }
 
   startRound(): void {
-    if (!this.#isRequested && this.#mayFlush) this.#flushSoon();
+    if (this.#isRequested || !this.#mayFlush) return;
+    this.#isRequested = true;
+    this.#scheduler.requestNow(this);
   }
 
   #flushSoon(): void {

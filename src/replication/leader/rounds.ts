@@ -5,7 +5,7 @@ import type { MonotonicMillis } from '../../model/numbers.ts';
 export interface RoundSide {
   /** Records that were appended and not yet sealed. */
   readonly unsealedCount: number;
-  /** The round begins: what is appended is to be sealed. Says `began` soon, or nothing is there any more. */
+  /** The round begins, at the end of a turn: what is appended is to be sealed. Says `began` soon, or nothing is there any more. */
   startRound(): void;
 }
 
@@ -23,16 +23,16 @@ export interface Pace {
 
 /** A partition that cannot commit, for a replica of it is gone or its disk slow, holds up the others' rounds for no longer. */
 const ROUND_MS_MAX = 5;
-/** Those who were just answered are waited for so long, at most. */
-const GATHER_MS_MAX = 1;
+/** Those who were just answered are waited for as long as the round took that answered them, and at most so long. */
+const GATHER_MS_MAX = 4;
 
 /**
  * What a node's partitions append goes to disks and replicas in common rounds: in one frame to each follower, and one back. A round
  * costs about as much for one record of one partition as for a hundred of ten, and more than what is in it.
  *
  * A round begins when the one before is over in every partition, and then as soon as as many records wait as were answered by it:
- * clients that wait for answers send the next command when they have one. No longer than `GATHER_MS_MAX` after
- * its end; so who is alone waits for nobody.
+ * clients that wait for answers send the next command when they have one. It waits no longer than the last one took, so
+ * no write waits for more than three times that; and who is alone waits for nobody.
  */
 export class Rounds implements Pace {
   readonly isFree = false;
@@ -42,6 +42,7 @@ export class Rounds implements Pace {
   /** When the first of the running ones began. */
   #beganAtMs = 0;
   #endedAtMs = Number.NEGATIVE_INFINITY;
+  #gatherMs = 0;
   #recordCount = 0;
   #timer: Timer | null = null;
   #isLookAsked = false;
@@ -69,6 +70,7 @@ export class Rounds implements Pace {
     if (this.#waiting.size === 0) this.#stopTimer();
     if (!this.#running.delete(side) || this.#running.size > 0) return;
     this.#endedAtMs = this.#nowMs;
+    this.#gatherMs = Math.min(this.#endedAtMs - this.#beganAtMs, GATHER_MS_MAX);
     this.#stopTimer();
     if (this.#waiting.size > 0) this.#lookAtTurnEnd();
   }
@@ -98,7 +100,7 @@ export class Rounds implements Pace {
     if (this.#running.size > 0) return this.#beganAtMs + ROUND_MS_MAX - this.#nowMs;
     let waiting = 0;
     for (const side of this.#waiting) waiting += side.unsealedCount;
-    return waiting >= this.#recordCount ? 0 : this.#endedAtMs + GATHER_MS_MAX - this.#nowMs;
+    return waiting >= this.#recordCount ? 0 : this.#endedAtMs + this.#gatherMs - this.#nowMs;
   }
 
   #overdue(): void {
