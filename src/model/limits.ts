@@ -112,7 +112,7 @@ export const LIMITS = {
   lingerMsMax: 1000,
   clientNameBytesMax: 256,
   /** A command of a cluster client for a slot that nobody leads waits so long before it is refused. */
-  leaderWaitMsMax: 250,
+  leaderWaitMsMax: 500,
 
   // Between nodes (rpc)
   /** What is sent within one turn travels in frames of about this size; a message above it travels in fragments. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PartitionState } from '../../../src/model/partition-state.ts';
+import type { ClusterFacts, PartitionState } from '../../../src/model/partition-state.ts';
 import { freePorts } from '../free-ports.ts';
 import { ZooKeeperEnsemble } from '../zookeeper-ensemble.ts';
 import { ZooKeeperServer } from '../zookeeper-server.ts';
@@ -190,6 +190,10 @@ export class ClusterProcesses {
   }
 
   // What ZooKeeper says
+
+  async facts(): Promise<ClusterFacts> {
+    return await this.#eventually('what the cluster is made of', () => this.view.facts());
+  }
 
   async states(): Promise<readonly PartitionState[]> {
     return await this.#eventually('the states of the partitions', () => this.view.partitions());

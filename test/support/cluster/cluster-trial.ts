@@ -106,8 +106,7 @@ function complaints({ record }: ClusterLoad): readonly string[] {
 }
 
 async function loadOf(cluster: ClusterProcesses, options: TrialOptions): Promise<ClusterLoad> {
-  const facts = await cluster.view.facts();
-  if (facts === null) throw new Error('ZooKeeper does not tell what the cluster is made of');
+  const facts = await cluster.facts();
   return new ClusterLoad({
     facts,
     nodes: cluster.nodes.map(({ addresses }) => addresses),
