@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { formatAddress, parseAddress } from '../../src/config/address.ts';
+import { CHROOT } from '../../src/config/chroot.ts';
 import { CaskadeError } from '../../src/model/errors.ts';
 import { integerOption } from '../processes/run-script.ts';
 
@@ -83,8 +84,8 @@ function readFlags(argv: readonly string[]) {
 }
 
 function chrootOption(text: string): string {
-  if (/^(?:\/[\w.-]+)+$/.test(text)) return text;
-  throw new CaskadeError('usage', `--chroot is '${text}': expected a path such as /caskade`);
+  if (CHROOT.pattern.test(text)) return text;
+  throw new CaskadeError('usage', `--chroot is '${text}': expected ${CHROOT.allowed}`);
 }
 
 function addressOption(text: string): string {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { loadAll } from 'js-yaml';
 import { z } from 'zod';
+import { CHROOT } from '../config/chroot.ts';
 import { CaskadeError } from '../model/errors.ts';
 import { type Address, parseAddress } from './address.ts';
 import type { ZooKeeperPlace } from './zookeeper-finder.ts';
@@ -38,10 +39,7 @@ const schema = z.strictObject({
   zk: z
     .looseObject({
       servers: z.array(z.string()).min(1),
-      chroot: z
-        .string()
-        .regex(/^(?:\/[\w.-]+)+$/, 'expected a path such as /caskade')
-        .default('/caskade'),
+      chroot: z.string().regex(CHROOT.pattern, `expected ${CHROOT.allowed}`).default('/caskade'),
       auth: z.string().default(''),
     })
     .optional(),

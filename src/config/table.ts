@@ -1,4 +1,5 @@
 import { LIMITS } from '../model/limits.ts';
+import { CHROOT } from './chroot.ts';
 import {
   addresses,
   bytes,
@@ -234,8 +235,7 @@ export const CONFIG_TABLE = {
     servers: addresses({ default: ['127.0.0.1:2181'], doc: 'Servers of the ensemble.' }),
     chroot: text({
       default: '/caskade',
-      pattern: /^(?:\/(?!\.{1,2}(?:\/|$))[\w.-]+)+$/,
-      allowed: 'a path such as /caskade, without . and .. in it',
+      ...CHROOT,
       doc: 'All znodes lie under this path.',
     }),
     sessionTimeoutMs: duration({

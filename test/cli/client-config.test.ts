@@ -55,6 +55,10 @@ describe('client configuration', () => {
       ['addr: 5', /c\.yaml: addr: /],
       ['addr: h', /c\.yaml: addr: invalid address 'h'/],
       ['zk: {}', /c\.yaml: zk\.servers: /],
+      [
+        'zk: {servers: [a:1], chroot: /caskade/../other}',
+        /zk\.chroot: expected a path such as \/caskade, without/,
+      ],
       ['zk: {servers: [], chroot: x}', /zk\.servers: .*; zk\.chroot: expected a path/],
       ['ack: 2', /c\.yaml: ack: expected all, leader or none/],
       ['addr: [', /c\.yaml is not valid YAML/],
