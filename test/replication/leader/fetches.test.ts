@@ -37,6 +37,24 @@ describe('a parked fetch', () => {
     expect(leader.follower(2).lastOutcome).to.include({ result: 'data', nextOffset: 1 });
   });
 
+  it('is answered before this node writes, for the frame has the longer way', async () => {
+    const leader = await led();
+    park(leader, 2);
+    const { active } = leader.store.log;
+    const before = active.length;
+    leader.put('k');
+    const isSent = (): boolean => {
+      const { lastOutcome } = leader.follower(2);
+      return lastOutcome.result === 'data' && lastOutcome.nextOffset === 1;
+    };
+    for (let turns = 0; turns < 5 && !isSent(); turns += 1) await leader.clock.runTurn();
+    expect(isSent()).to.equal(true);
+    expect(active.length).to.equal(before);
+    await leader.clock.settle();
+    expect(active.length).to.be.above(before);
+    expect(leader.store.durableOffset).to.equal(1);
+  });
+
   it('is answered soon after the high watermark has moved (KAFKA-8443)', async () => {
     const leader = await led();
     for (const id of [2, 3]) park(leader, id);
