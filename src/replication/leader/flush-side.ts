@@ -53,13 +53,13 @@ export class FlushSide implements Flushable, RoundSide {
     this.#pace.began(this, sealedOffset - this.#sealedTo);
     this.#roundEnd = sealedOffset;
     this.#sealedTo = sealedOffset;
-    this.#isHurried = false;
     return this.#host.sealed() ? this.#clock.yieldTurn() : null;
   };
   /** The end of the last batch that was sealed here. What was inherited is not waited for. */
   #roundEnd = asOffset(0);
   #sealedTo: Offset;
-  #isHurried = false;
+  /** Up to there somebody waits for this node's disk alone. */
+  #hurriedTo = asOffset(0);
   /** The scheduler has it. */
   #isRequested = false;
   #isStopped = false;
@@ -89,7 +89,8 @@ export class FlushSide implements Flushable, RoundSide {
   }
 
   get #isUrgent(): boolean {
-    return this.#isHurried || this.#store.unflushedBytes >= WAITING_BYTES_MAX;
+    const { sealedOffset, unflushedBytes } = this.#store;
+    return sealedOffset < this.#hurriedTo || unflushedBytes >= WAITING_BYTES_MAX;
   }
 
   get #isRoundOver(): boolean {
@@ -128,7 +129,7 @@ export class FlushSide implements Flushable, RoundSide {
    * nothing more comes (L9).
    */
   hurry(): void {
-    this.#isHurried = this.#store.hasUnflushed;
+    this.#hurriedTo = this.#store.logEndOffset;
     this.request();
   }
 

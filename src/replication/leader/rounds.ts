@@ -61,6 +61,7 @@ export class Rounds implements Pace {
       this.#beganAtMs = this.#nowMs;
       this.#recordCount = 0;
     }
+    this.#waiting.delete(side);
     this.#running.add(side);
     this.#recordCount += recordCount;
   }

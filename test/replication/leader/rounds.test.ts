@@ -126,6 +126,19 @@ describe('the rounds of a node', () => {
     expect(b.started, 'b runs still').to.equal(2);
   });
 
+  it('do not begin again for a partition that has gone before its round', async () => {
+    const { clock, a, b } = bench();
+    a.append();
+    await clock.settle();
+    b.append();
+    await clock.settle();
+    // In a hurry: it waits for no round.
+    b.startRound();
+    a.commit();
+    await clock.settle();
+    expect(b.started).to.equal(1);
+  });
+
   it('leave no timer behind a partition whose role ends', async () => {
     const { clock, rounds, a, b } = bench();
     a.append();
