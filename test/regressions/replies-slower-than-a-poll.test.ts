@@ -21,6 +21,7 @@ describe('replies that always take longer than a poll', () => {
     expect(follower.last('setTimer').delayMs).to.be.at.least(SLOW_MS);
     expect(attempts).to.be.lessThan(10);
     follower.data(10, 0);
+    follower.written();
     expect(follower.last('setTimer').delayMs).to.equal(usualMs);
   });
 });
