@@ -223,6 +223,10 @@ class TimedFileSystem implements FileSystem {
     return result;
   }
 
+  writeFailed(): void {
+    this.#disk.mayHaveTorn = true;
+  }
+
   /** A change whose time the disk below counts. */
   timed<Result>(path: string, action: () => Promise<Result>): Promise<Result> {
     if (!this.#life.isAlive) return never();
@@ -254,7 +258,12 @@ class TimedHandle implements FileHandle {
   }
 
   writeAt(chunks: readonly Uint8Array[], position: number): Promise<void> {
-    return this.#fileSystem.timed(this.path, () => this.#inner.writeAt(chunks, position));
+    return this.#fileSystem.timed(this.path, () => {
+      const written = this.#inner.writeAt(chunks, position);
+      // Whoever is killed next for another reason finds it as well.
+      written.catch(() => this.#fileSystem.writeFailed());
+      return written;
+    });
   }
 
   sync(): Promise<void> {
