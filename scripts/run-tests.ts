@@ -1,97 +1,58 @@
 /**
- * The test runner behind `make test`: mocha over the compiled tests, closed by one line, `N passed, N failed`,
- * that agrees with the exit code and is the last thing printed.
- *
- * What would let a broken test pass unseen counts as a failure: a pending test, `.only`, a file that does not
- * load, a run without a single test, a run that ends early, and whatever keeps the process alive afterwards.
+ * The test runner behind `make test`: closed by one line, `N passed, N failed`, that agrees with the exit code and is the
+ * last thing printed. The tests run in a process of their own (tests/mocha-run.ts), for Node can hang between its `exit`
+ * event and the end of the process, with everything done and told (nodejs/node#54918): then it is ended from here.
  *
  * Usage: node dist/scripts/run-tests.js [--grep TEXT] [--reporter NAME] [path under test/, file or folder]...
  */
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-import Mocha from 'mocha';
+import { RESULT_DESCRIPTOR, type Result } from './tests/result.ts';
 
-/** How long sockets, timers and child processes may outlive the last test. */
-const LINGER_MS_MAX = 10_000;
+/** How long a process may take to end that has told its result. */
+const ENDING_MS_MAX = 5_000;
 
-const builtRoot = resolve(fileURLToPath(import.meta.url), '../..');
-const root = resolve(builtRoot, '..');
+const noResult = (): Result => {
+  process.stdout.write('\n  the process of the tests ended without a result\n\n');
+  return { passed: 0, failed: 1 };
+};
 
-/** The sources decide what runs: a test that was deleted may still have its output in dist/. */
-function testSources(path: string): string[] {
-  if (!existsSync(path)) throw new Error(`no such test file or folder: ${relative(root, path)}`);
-  if (statSync(path).isFile()) return [path];
-  return readdirSync(path, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.test.ts'))
-    .sort()
-    .map((name) => join(path, name));
+/** Resolves when the result is told: the process may still be there. */
+async function resultOf(child: ChildProcess): Promise<Result> {
+  const lines = createInterface({ input: child.stdio[RESULT_DESCRIPTOR] as Readable });
+  for await (const line of lines) return JSON.parse(line) as Result;
+  return noResult();
 }
 
-function compiled(source: string): string {
-  return join(builtRoot, relative(root, source).replace(/\.ts$/, '.js'));
+/** False: it told success and ended as one that failed. One that hangs is killed, and believed. */
+async function agrees(exited: Promise<unknown[]>, child: ChildProcess, { failed }: Result): Promise<boolean> {
+  let isKilled = false;
+  const timer = setTimeout(() => {
+    process.stdout.write(
+      '\n  the process of the tests has told its result and does not end: it is killed\n\n',
+    );
+    isKilled = child.kill('SIGKILL');
+  }, ENDING_MS_MAX);
+  const [code] = await exited;
+  clearTimeout(timer);
+  return isKilled || code === 0 || failed > 0;
 }
 
-/** Prints the closing line when the process ends, however it ends. */
-class ClosingLine {
-  passed = 0;
-  failed = 0;
-  #finished = false;
-
-  constructor() {
-    process.on('exit', (code) => {
-      if (!this.#finished) this.#fail('the run ended before its last test');
-      if (code !== 0 && this.failed === 0) this.#fail(`the process ends with exit code ${code}`);
-      process.exitCode = this.failed > 0 ? 1 : 0;
-      process.stdout.write(`${this.passed} passed, ${this.failed} failed\n`);
-    });
-  }
-
-  /** All tests have run; what remains is to see the process end by itself. */
-  finish(): void {
-    this.#finished = true;
-    if (this.passed + this.failed === 0) this.#fail('no test was found');
-    setTimeout(() => {
-      this.#fail(`still open after the last test: ${process.getActiveResourcesInfo().join(', ')}`);
-      process.exit(1);
-    }, LINGER_MS_MAX).unref();
-  }
-
-  #fail(reason: string): void {
-    this.failed += 1;
-    process.stdout.write(`\n  ${this.failed}) ${reason}\n\n`);
-  }
+async function main(): Promise<void> {
+  const script = fileURLToPath(new URL('tests/mocha-run.js', import.meta.url));
+  const words = [...process.execArgv, script, ...process.argv.slice(2)];
+  const child = spawn(process.execPath, words, { stdio: ['inherit', 'inherit', 'inherit', 'pipe', 'ipc'] });
+  const exited = once(child, 'exit');
+  // A terminal's Ctrl-C reaches the child by itself.
+  process.on('SIGINT', () => {});
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+  const result = await resultOf(child);
+  const failed = (await agrees(exited, child, result)) ? result.failed : result.failed + 1;
+  process.exitCode = failed > 0 ? 1 : 0;
+  process.stdout.write(`${result.passed} passed, ${failed} failed\n`);
 }
 
-async function runTests(argv: readonly string[]): Promise<void> {
-  const closing = new ClosingLine();
-  const { values, positionals } = parseArgs({
-    args: [...argv],
-    options: { grep: { type: 'string', short: 'g' }, reporter: { type: 'string', default: 'spec' } },
-    allowPositionals: true,
-  });
-  const paths = positionals.length > 0 ? positionals : ['test'];
-  const mocha = new Mocha({
-    ui: 'bdd',
-    reporter: values.reporter,
-    timeout: 10_000,
-    forbidOnly: true,
-    forbidPending: true,
-    ...(values.grep === undefined ? {} : { grep: values.grep }),
-  });
-  mocha.files = paths.flatMap((path) => testSources(resolve(root, path))).map(compiled);
-  await mocha.loadFilesAsync();
-  const runner = mocha.run(() => closing.finish());
-  runner.on('pass', () => {
-    closing.passed += 1;
-  });
-  runner.on('fail', () => {
-    closing.failed += 1;
-  });
-}
-
-runTests(process.argv.slice(2)).catch((error: unknown) => {
-  console.error(error);
-  process.exit(1);
-});
+await main();

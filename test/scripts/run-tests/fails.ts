@@ -1,0 +1,6 @@
+describe('a file', () => {
+  it('fails', () => {
+    throw new Error('planted');
+  });
+  it('passes', () => {});
+});
