@@ -13,7 +13,7 @@ import { IncomingStreams } from './incoming-streams.ts';
 import { FORWARD_CODEC, FORWARD_STREAM } from './methods.ts';
 import type { RpcDoors } from './peer-links.ts';
 import type { RpcService } from './rpc-server.ts';
-import { SendQueue } from './send-queue.ts';
+import { afterTurn, SendQueue } from './send-queue.ts';
 
 const CLASSES = [ChannelClass.CHANNEL_CLASS_FORWARD] as const;
 
@@ -47,10 +47,7 @@ export class ForwardStreams implements RpcService {
   }
 
   #begin(call: ServerCall): void {
-    const back = new ReplyStream(
-      call,
-      new SendQueue((callback) => this.#clock.atTurnEnd(callback), this.#queueBytesMax),
-    );
+    const back = new ReplyStream(call, new SendQueue(afterTurn(this.#clock), this.#queueBytesMax));
     const reader = new FrameReader(FORWARD_CODEC, (frame) => this.#take(back, frame));
     back.incoming = this.#streams.add(call, reader, {
       refusalOf: (hello) => refusalOf(hello, this.#self, CLASSES),

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../env/clock.ts';
 import { encodeFrame, type FramePart } from './frame.ts';
 import { FrameError, type FrameReader } from './frame-reader.ts';
 import type { StreamRefusal } from './hello.ts';
-import { afterThis, type Later, SendQueue } from './send-queue.ts';
+import { afterThis, afterTurn, SendQueue } from './send-queue.ts';
 import { CLIENT_OPTIONS, OPENING_MS_MAX } from './stream-options.ts';
 
 export interface OutgoingOptions {
@@ -47,8 +47,7 @@ export class OutgoingStream {
     this.#options = options;
     this.#clock = clock;
     this.#host = host;
-    const later: Later = options.isHurried ? afterThis : (callback) => clock.atTurnEnd(callback);
-    this.#queue = new SendQueue(later, options.queueBytesMax);
+    this.#queue = new SendQueue(options.isHurried ? afterThis : afterTurn(clock), options.queueBytesMax);
   }
 
   /** Neither open nor about to be. */

@@ -30,10 +30,12 @@ export interface PeerNetworkCounts {
 
 const { CHANNEL_CLASS_TAIL: TAIL, CHANNEL_CLASS_BULK: BULK, CHANNEL_CLASS_CONTROL: CONTROL } = ChannelClass;
 
+const SEND = { method: PEER_SEND, isHurried: true, reader: null };
+
 const STREAMS: readonly (readonly [ChannelClass, OutgoingOptions])[] = [
-  [TAIL, { method: PEER_SEND, queueBytesMax: LIMITS.tailQueueBytesMax, isHurried: true, reader: null }],
-  [BULK, { method: PEER_SEND, queueBytesMax: LIMITS.bulkQueueBytesMax, isHurried: true, reader: null }],
-  [CONTROL, { method: PEER_SEND, queueBytesMax: LIMITS.controlQueueBytesMax, isHurried: true, reader: null }],
+  [TAIL, { ...SEND, queueBytesMax: LIMITS.tailQueueBytesMax }],
+  [BULK, { ...SEND, queueBytesMax: LIMITS.bulkQueueBytesMax }],
+  [CONTROL, { ...SEND, queueBytesMax: LIMITS.controlQueueBytesMax }],
 ];
 
 /**

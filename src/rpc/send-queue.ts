@@ -1,3 +1,4 @@
+import type { Clock } from '../env/clock.ts';
 import { LIMITS } from '../model/limits.ts';
 import { encodeFrame, type FramePart, fragmentsOf, partBytes } from './frame.ts';
 
@@ -18,6 +19,12 @@ export type Later = (callback: () => void) => void;
  * this turn of the event loop; one that is written at its end leaves in the next.
  */
 export const afterThis: Later = (callback) => process.nextTick(callback);
+
+/** What is said in one turn is told together. */
+export const afterTurn =
+  (clock: Clock): Later =>
+  (callback) =>
+    clock.atTurnEnd(callback);
 
 /**
  * What waits to be sent on one stream, in order and bounded. What comes together, or while a frame is being

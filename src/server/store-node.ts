@@ -13,7 +13,6 @@ import type { ClusterFacts, PartitionState } from '../model/partition-state.ts';
 import { LONE_HOST } from '../replication/leader/lone-host.ts';
 import type { Partition } from '../replication/leader/partition.ts';
 import { PartitionLeader } from '../replication/leader/partition-leader.ts';
-import { NO_ROUNDS } from '../replication/leader/rounds.ts';
 import { findsRot, Scrubber, type ScrubTarget } from '../replication/node/scrubber.ts';
 import { ProducerTable } from '../replication/producers/producer-table.ts';
 import { RULES } from '../replication/rules/rules.ts';
@@ -197,7 +196,7 @@ async function lead(
       },
     },
     versionCheck: LONE_HOST,
-    pace: NO_ROUNDS,
+    rounds: null,
     ...doors,
     logger,
   });

@@ -35,18 +35,20 @@ export class FlushScheduler {
 
   /** Call after an append; cheap when the log is already waiting or being flushed. */
   request(log: Flushable): void {
-    if (this.#known.has(log)) return;
-    this.#known.add(log);
-    this.#waiting.push(log);
-    this.#startAfter(1);
+    if (this.#enqueue(log)) this.#startAfter(1);
   }
 
   /** As `request`, of one who has waited for the end of the turn already. */
   requestNow(log: Flushable): void {
-    if (this.#known.has(log)) return;
+    if (this.#enqueue(log)) this.#start();
+  }
+
+  /** False: it waits already, or is being flushed. */
+  #enqueue(log: Flushable): boolean {
+    if (this.#known.has(log)) return false;
     this.#known.add(log);
     this.#waiting.push(log);
-    this.#start();
+    return true;
   }
 
   /** One start is on its way at a time; whatever is waiting when it comes goes with it. */

@@ -5,7 +5,7 @@ import { FrameError, FrameReader } from '../../src/rpc/frame-reader.ts';
 import { Fragment } from '../../src/rpc/generated/caskade/v1/common.ts';
 import { FORWARD_CODEC, REQUESTS_FIELD } from '../../src/rpc/methods.ts';
 import { Reassembler } from '../../src/rpc/reassembler.ts';
-import { SendQueue } from '../../src/rpc/send-queue.ts';
+import { afterTurn, SendQueue } from '../../src/rpc/send-queue.ts';
 import { SimulatedClock } from '../support/simulated-clock.ts';
 
 /** Takes one frame at a time, and says when it has taken it. */
@@ -36,7 +36,7 @@ describe('what waits to be sent on a stream', () => {
 
   beforeEach(() => {
     clock = new SimulatedClock();
-    queue = new SendQueue((callback) => clock.atTurnEnd(callback), 100 * KiB);
+    queue = new SendQueue(afterTurn(clock), 100 * KiB);
     wire = new Wire();
   });
 

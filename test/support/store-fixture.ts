@@ -19,7 +19,6 @@ import type { ClusterFacts, PartitionState } from '../../src/model/partition-sta
 import { LONE_HOST } from '../../src/replication/leader/lone-host.ts';
 import type { Partition } from '../../src/replication/leader/partition.ts';
 import { PartitionLeader } from '../../src/replication/leader/partition-leader.ts';
-import { NO_ROUNDS } from '../../src/replication/leader/rounds.ts';
 import { EntryView, KeyView, ReadOutcome } from '../../src/replication/leader-partition.ts';
 import type { ReplicaManagerSettings } from '../../src/replication/node/ports.ts';
 import { ProducerTable } from '../../src/replication/producers/producer-table.ts';
@@ -129,7 +128,7 @@ export class StoreMachine {
       logger,
       cache,
       scheduler,
-      pace: NO_ROUNDS,
+      rounds: null,
     });
     role.start();
     return new TestPartition(role, store, clock);

@@ -83,7 +83,7 @@ export class ForwardLane {
   #target: ForwardTarget | null = null;
   #leaderEpochMax: LeaderEpoch = asLeaderEpoch(0);
   #retryAtMs = Number.NEGATIVE_INFINITY;
-  /** No deadline is earlier. */
+  /** Of those that are not answered no deadline is earlier. */
   #dueAtMs = Number.POSITIVE_INFINITY;
 
   constructor(
@@ -110,8 +110,8 @@ export class ForwardLane {
   /** When `tick` is to be called next, at the latest; Infinity: never. */
   get wakeAtMs(): number {
     const isRetrying = Number.isFinite(this.#retryAtMs) && this.#isSomethingWaiting();
-    if (this.#items.size === 0) this.#dueAtMs = Number.POSITIVE_INFINITY;
-    return isRetrying ? Math.min(this.#dueAtMs, this.#retryAtMs) : this.#dueAtMs;
+    const dueAtMs = this.#items.size === 0 ? Number.POSITIVE_INFINITY : this.#dueAtMs;
+    return isRetrying ? Math.min(dueAtMs, this.#retryAtMs) : dueAtMs;
   }
 
   // Events
@@ -122,7 +122,8 @@ export class ForwardLane {
       this.#host.answered(command, { kind: 'refused', error: this.#lateError });
       return;
     }
-    this.#dueAtMs = Math.min(this.#dueAtMs, command.deadlineMs);
+    const { deadlineMs } = command;
+    this.#dueAtMs = this.#items.size === 0 ? deadlineMs : Math.min(this.#dueAtMs, deadlineMs);
     const item = new ForwardItem(this.#host.nextId(), command);
     this.#items.set(item.id, item);
     if (command.isWrite) this.#writes.push(item);

@@ -4,11 +4,12 @@ import { FlushFailure } from '../../storage/flush-failure.ts';
 import type { Flushable, FlushScheduler } from '../../storage/flush-scheduler.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
 import type { SerialQueue } from '../../storage/serial-queue.ts';
-import type { Pace, RoundSide } from './rounds.ts';
+import type { RoundSide, Rounds } from './rounds.ts';
 
 export interface FlushDoors {
   readonly scheduler: FlushScheduler;
-  readonly pace: Pace;
+  /** Null: a node alone waits for its own disk only, and the scheduler does that. */
+  readonly rounds: Rounds | null;
   readonly clock: Clock;
 }
 
@@ -45,12 +46,12 @@ export class FlushSide implements Flushable, RoundSide {
   readonly #store: PartitionStore;
   readonly #serial: SerialQueue;
   readonly #scheduler: FlushScheduler;
-  readonly #pace: Pace;
+  readonly #rounds: Rounds | null;
   readonly #clock: Clock;
   /** A promise: frames are to leave before this node writes, for they have the longer way. */
   readonly #onSealed = (): Promise<void> | null => {
     const { sealedOffset } = this.#store;
-    this.#pace.began(this, sealedOffset - this.#sealedTo);
+    this.#rounds?.began(this, sealedOffset - this.#sealedTo);
     this.#roundEnd = sealedOffset;
     this.#sealedTo = sealedOffset;
     return this.#host.sealed() ? this.#clock.yieldTurn() : null;
@@ -70,14 +71,14 @@ export class FlushSide implements Flushable, RoundSide {
     this.#store = store;
     this.#serial = serial;
     this.#scheduler = doors.scheduler;
-    this.#pace = doors.pace;
+    this.#rounds = doors.rounds;
     this.#clock = doors.clock;
     this.#sealedTo = store.sealedOffset;
   }
 
   /** Asked by the scheduler: something is to be flushed, and waits for no round. */
   get hasUnflushed(): boolean {
-    return this.#mayFlush && (this.#isUrgent || (this.#pace.isFree && this.#isRoundOver));
+    return this.#mayFlush && this.#isDue;
   }
 
   get unsealedCount(): number {
@@ -88,9 +89,10 @@ export class FlushSide implements Flushable, RoundSide {
     return !this.#isStopped && this.#store.hasUnflushed && this.#host.maySeal();
   }
 
-  get #isUrgent(): boolean {
+  get #isDue(): boolean {
     const { sealedOffset, unflushedBytes } = this.#store;
-    return sealedOffset < this.#hurriedTo || unflushedBytes >= WAITING_BYTES_MAX;
+    if (sealedOffset < this.#hurriedTo || unflushedBytes >= WAITING_BYTES_MAX) return true;
+    return this.#rounds === null && this.#isRoundOver;
   }
 
   get #isRoundOver(): boolean {
@@ -103,25 +105,22 @@ export class FlushSide implements Flushable, RoundSide {
    */
   stop(): void {
     this.#isStopped = true;
-    this.#pace.ended(this);
+    this.#rounds?.ended(this);
   }
 
   /** Call after an append; cheap when a flush is on its way. */
   request(): void {
     if (this.#isRequested || !this.#mayFlush) return;
-    if (this.hasUnflushed) this.#flushSoon();
-    else if (this.#isRoundOver) this.#pace.ask(this);
+    if (this.#isDue) {
+      this.#isRequested = true;
+      this.#scheduler.request(this);
+    } else if (this.#isRoundOver) this.#rounds?.ask(this);
   }
 
   startRound(): void {
     if (this.#isRequested || !this.#mayFlush) return;
     this.#isRequested = true;
     this.#scheduler.requestNow(this);
-  }
-
-  #flushSoon(): void {
-    this.#isRequested = true;
-    this.#scheduler.request(this);
   }
 
   /**
@@ -136,7 +135,7 @@ export class FlushSide implements Flushable, RoundSide {
   /** The high watermark has moved: a round may be over. */
   committed(): void {
     if (!this.#isRoundOver) return;
-    this.#pace.ended(this);
+    this.#rounds?.ended(this);
     this.request();
   }
 

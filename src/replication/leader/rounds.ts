@@ -9,18 +9,6 @@ export interface RoundSide {
   startRound(): void;
 }
 
-/** When the partitions that a node leads seal their next batches. */
-export interface Pace {
-  /** Nobody waits for anybody: what is appended goes when its own partition's round is over. */
-  readonly isFree: boolean;
-  /** Something is appended, and the side's own round is over: `startRound` is called, in this turn or soon after. */
-  ask(side: RoundSide): void;
-  /** So many records were sealed. */
-  began(side: RoundSide, recordCount: number): void;
-  /** All that was sealed is committed, or nobody waits for it any more. Call it as often as you like. */
-  ended(side: RoundSide): void;
-}
-
 /** A partition that cannot commit, for a replica of it is gone or its disk slow, holds up the others' rounds for no longer. */
 const ROUND_MS_MAX = 5;
 /** Those who were just answered are waited for as long as the round took that answered them, and at most so long. */
@@ -34,8 +22,7 @@ const GATHER_MS_MAX = 4;
  * clients that wait for answers send the next command when they have one. It waits no longer than the last one took, so
  * no write waits for more than three times that; and who is alone waits for nobody.
  */
-export class Rounds implements Pace {
-  readonly isFree = false;
+export class Rounds {
   readonly #clock: Clock;
   readonly #running = new Set<RoundSide>();
   readonly #waiting = new Set<RoundSide>();
@@ -51,11 +38,13 @@ export class Rounds implements Pace {
     this.#clock = clock;
   }
 
+  /** Something is appended, and the side's own round is over: `startRound` is called at the end of this turn, or later. */
   ask(side: RoundSide): void {
     this.#waiting.add(side);
     this.#lookAtTurnEnd();
   }
 
+  /** So many records were sealed. */
   began(side: RoundSide, recordCount: number): void {
     if (this.#running.size === 0) {
       this.#beganAtMs = this.#nowMs;
@@ -66,6 +55,7 @@ export class Rounds implements Pace {
     this.#recordCount += recordCount;
   }
 
+  /** All that was sealed is committed, or nobody waits for it any more. Call it as often as you like. */
   ended(side: RoundSide): void {
     this.#waiting.delete(side);
     if (this.#waiting.size === 0) this.#stopTimer();
@@ -123,11 +113,3 @@ export class Rounds implements Pace {
     for (const side of sides) side.startRound();
   }
 }
-
-/** For a node alone: what it waits for is its own disk, and the scheduler of the flushes does. */
-export const NO_ROUNDS: Pace = {
-  isFree: true,
-  ask: (side) => side.startRound(),
-  began: () => {},
-  ended: () => {},
-};

@@ -15,7 +15,7 @@ import type { ClusterFacts, PartitionState } from '../../model/partition-state.t
 import type { BlockCache } from '../../storage/block-cache.ts';
 import type { FlushScheduler } from '../../storage/flush-scheduler.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
-import type { Pace } from '../leader/rounds.ts';
+import type { Rounds } from '../leader/rounds.ts';
 import type { LeaderPartition } from '../leader-partition.ts';
 import type { Fetch, FetchProgress, PeerMessage } from '../messages.ts';
 import type { ReplicationRules } from '../rules/rules.ts';
@@ -94,7 +94,8 @@ export interface LeaderRoleOptions {
   /** Shared by all partitions of the node. */
   readonly cache: BlockCache;
   readonly scheduler: FlushScheduler;
-  readonly pace: Pace;
+  /** Null: a node alone. */
+  readonly rounds: Rounds | null;
 }
 
 /**

@@ -16,7 +16,7 @@ import type { PartitionStore } from '../../storage/partition-store.ts';
 import type { SerialQueue } from '../../storage/serial-queue.ts';
 import { WriteGroup } from '../follower/write-group.ts';
 import { PartitionLeader } from '../leader/partition-leader.ts';
-import { type Pace, Rounds } from '../leader/rounds.ts';
+import { Rounds } from '../leader/rounds.ts';
 import { Upkeep, type UpkeepHost } from '../leader/upkeep.ts';
 import type { LeaderPartition } from '../leader-partition.ts';
 import type { LeaseGrant, PeerMessage } from '../messages.ts';
@@ -67,7 +67,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   readonly metadata = new ClusterMetadata();
   readonly cache: BlockCache;
   readonly scheduler: FlushScheduler;
-  readonly pace: Pace;
+  readonly rounds: Rounds;
   readonly writes: WriteGroup;
   readonly #newLeader: LeaderRoleFactory;
   readonly #marker: CleanMarker;
@@ -102,7 +102,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     this.#room = new RoomWait(doors.clock);
     this.cache = new BlockCache(settings.cacheBytesMax);
     this.scheduler = new FlushScheduler(doors.clock, LIMITS.concurrentSyncsMax);
-    this.pace = new Rounds(doors.clock);
+    this.rounds = new Rounds(doors.clock);
     this.writes = new WriteGroup(doors.clock);
     this.#promises = new PromiseBook(rules, doors.clock.monotonicMs(), nodeState.promiseMsMax);
     this.exchange = new LeaseExchange({
@@ -321,10 +321,10 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   }
 
   newLeader(state: PartitionState, store: PartitionStore, host: LeaderHost): LeaderRole {
-    const { settings, rules, doors, cache, scheduler, pace } = this;
+    const { settings, rules, doors, cache, scheduler, rounds } = this;
     const { fileSystem, clock, random, versionCheck } = doors;
     const logger = doors.logger.child({ partition: state.id, leaderEpoch: state.leaderEpoch });
-    const shared = { fileSystem, clock, random, versionCheck, logger, cache, scheduler, pace };
+    const shared = { fileSystem, clock, random, versionCheck, logger, cache, scheduler, rounds };
     const view = this.view();
     return this.#newLeader({
       settings,

@@ -14,7 +14,6 @@ import {
 import type { PartitionState } from '../../../src/model/partition-state.ts';
 import type { Partition } from '../../../src/replication/leader/partition.ts';
 import { PartitionLeader } from '../../../src/replication/leader/partition-leader.ts';
-import { NO_ROUNDS } from '../../../src/replication/leader/rounds.ts';
 import {
   type CommitListener,
   EntryView,
@@ -136,7 +135,7 @@ export class LeaderMachine implements LeaderHost {
       logger,
       cache,
       scheduler: new FlushScheduler(clock, LIMITS.concurrentSyncsMax),
-      pace: NO_ROUNDS,
+      rounds: null,
     });
     for (const id of this.state.replicas)
       if (id !== NODE) this.#followers.set(id, new FakeFollower(this, id));

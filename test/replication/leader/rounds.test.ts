@@ -36,6 +36,16 @@ describe('the rounds of a node', () => {
     return { clock, rounds, a: new Side(rounds), b: new Side(rounds) };
   };
 
+  /** The round of `a` runs, and `b` waits for its end. */
+  const waiting = async () => {
+    const all = bench();
+    all.a.append();
+    await all.clock.settle();
+    all.b.append();
+    await all.clock.settle();
+    return all;
+  };
+
   it('begin at the end of the turn for every partition that has something, where nobody waits', async () => {
     const { clock, a, b } = bench();
     a.append();
@@ -127,11 +137,7 @@ describe('the rounds of a node', () => {
   });
 
   it('do not begin again for a partition that has gone before its round', async () => {
-    const { clock, a, b } = bench();
-    a.append();
-    await clock.settle();
-    b.append();
-    await clock.settle();
+    const { clock, a, b } = await waiting();
     // In a hurry: it waits for no round.
     b.startRound();
     a.commit();
@@ -140,11 +146,7 @@ describe('the rounds of a node', () => {
   });
 
   it('leave no timer behind a partition whose role ends', async () => {
-    const { clock, rounds, a, b } = bench();
-    a.append();
-    await clock.settle();
-    b.append();
-    await clock.settle();
+    const { clock, rounds, a, b } = await waiting();
     expect(clock.timerCount).to.equal(1);
     rounds.ended(b);
     expect(clock.timerCount).to.equal(0);
