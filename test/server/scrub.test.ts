@@ -26,6 +26,19 @@ describe('scrub of a node that is alone (C11)', () => {
     expect(machine.clock.timerCount).to.equal(0);
   });
 
+  it('counts what the disk does not give, which it says', async () => {
+    const machine = new NodeMachine();
+    const client = await NodeClient.open(machine, {});
+    await client.set('k', 'v');
+    machine.disk.arm({ operation: 'read', path: '.log' });
+    await machine.clock.until(client.node.scrubNow());
+    expect(client.node.scrubStats.rotFound).to.equal(1);
+    const line = machine.logger.events.find(({ level }) => level === 'error');
+    expect(line?.fields).to.include({ fault: 'diskIo' });
+    await machine.clock.until(client.node.scrubNow());
+    expect(client.node.scrubStats.rotFound).to.equal(1);
+  });
+
   it('does not run by itself when it is switched off; asked for, it does', async () => {
     const machine = new NodeMachine();
     const { node } = await rotten(machine, { 'scrub.intervalMs': '0' });

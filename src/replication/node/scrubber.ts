@@ -86,7 +86,10 @@ export async function findsRot(
   try {
     const outcome = await new Scrub(source, clock, settings).run();
     if (outcome.result !== 'bad' || settings.isCancelled()) return false;
-    logger.error({ component: 'scrub', ...outcome.place }, 'a committed record has rotted');
+    logger.error(
+      { component: 'scrub', ...outcome.place },
+      'a committed record has rotted, or cannot be read',
+    );
     return true;
   } catch (error) {
     logger.warn({ component: 'scrub', err: error }, 'a replica cannot be read through');

@@ -110,7 +110,7 @@ describe('a committed record that has rotted (C11)', () => {
     await rot(cluster, 1);
     await cluster.clock.until(node.manager.scrubNow());
     expect(node.manager.scrubStats).to.deep.equal({ rotFound: 1, rounds: 1 });
-    expect(node.logger.texts('error')).to.deep.equal(['a committed record has rotted']);
+    expect(node.logger.texts('error')).to.deep.equal(['a committed record has rotted, or cannot be read']);
     expect(troubles(node)).to.deep.equal([]);
     expect(node.manager.reports([])[0]?.verdict).to.equal('whole');
     expect(node.leading().writeRefusal()).to.equal(null);

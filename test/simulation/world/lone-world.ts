@@ -368,6 +368,7 @@ export class LoneWorld {
       this.backup.started();
       this.#acceptsTornTail = false;
       this.#machine.disk.mayHaveTorn = false;
+      this.#machine.disk.hasRefusedReads = false;
       return new LoneNode(node);
     } catch (error) {
       if (error instanceof CaskadeError) this.#refused(error);
@@ -389,7 +390,8 @@ export class LoneWorld {
     this.after(WATCH_MS, () => {
       const rotFound = this.live?.node.scrubStats.rotFound ?? 0;
       if (rotFound > 0 && this.backup.isNeeded) this.#restore();
-      else if (rotFound > 0) this.#center.defects.push('something has rotted, they say, and nothing has');
+      else if (rotFound > 0 && !this.#machine.disk.hasRefusedReads)
+        this.#center.defects.push('something has rotted, they say, and nothing has');
       if (rotFound === 0 || this.defects.length === 0) this.#watch();
     });
   }

@@ -29,6 +29,8 @@ export class MachineDisk {
    * looked at it.
    */
   mayHaveTorn = false;
+  /** A read failed since the last start: what scrub then calls bad is whole on the disk. */
+  hasRefusedReads = false;
   #disk: FaultyFileSystem;
   #clock: Clock | null = null;
   #isSlow = false;
@@ -227,6 +229,10 @@ class TimedFileSystem implements FileSystem {
     this.#disk.mayHaveTorn = true;
   }
 
+  readFailed(): void {
+    this.#disk.hasRefusedReads = true;
+  }
+
   /** A change whose time the disk below counts. */
   timed<Result>(path: string, action: () => Promise<Result>): Promise<Result> {
     if (!this.#life.isAlive) return never();
@@ -254,7 +260,11 @@ class TimedHandle implements FileHandle {
   }
 
   readAt(target: Uint8Array, position: number): Promise<number> {
-    return this.#fileSystem.look(() => this.#inner.readAt(target, position));
+    return this.#fileSystem.look(() => {
+      const read = this.#inner.readAt(target, position);
+      read.catch(() => this.#fileSystem.readFailed());
+      return read;
+    });
   }
 
   writeAt(chunks: readonly Uint8Array[], position: number): Promise<void> {
