@@ -1,6 +1,7 @@
 import { invariant } from '../model/errors.ts';
 import { LIMITS } from '../model/limits.ts';
 import { Fragment } from './generated/caskade/v1/common.ts';
+import { encodeMessage } from './message-writer.ts';
 
 /**
  * The bytes of frames (`PeerFrame`, `ForwardFrame`), put together from messages that are encoded already: what is large
@@ -72,7 +73,7 @@ export function* fragmentsOf(part: FramePart, bytesMax: number = LIMITS.frameByt
   for (let start = 0; start < totalBytes; start += bytesMax) {
     const tail = rangeOf(pieces, start, Math.min(start + bytesMax, totalBytes));
     const fields = { field: part.field, totalBytes, start, bytes: NO_BYTES };
-    const head = Fragment.encode(fields).finish();
+    const head = encodeMessage(Fragment, fields);
     yield { field: FRAGMENT_FIELD, head, tailField: FRAGMENT_TAIL_FIELD, tail };
   }
 }

@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js';
 import type { Incarnation, NodeId } from '../model/numbers.ts';
 import { type FramePart, HELLO_FIELD, wholePart } from './frame.ts';
 import { type ChannelClass, Hello } from './generated/caskade/v1/common.ts';
+import { encodeMessage } from './message-writer.ts';
 
 /** What nodes speak on their streams. Another number is another language; fields may be added within one. */
 export const PROTOCOL_VERSION = 1;
@@ -35,7 +36,7 @@ export function helloPart(
     targetNodeId: target,
     channelClass,
   };
-  return wholePart(HELLO_FIELD, Hello.encode(fields).finish());
+  return wholePart(HELLO_FIELD, encodeMessage(Hello, fields));
 }
 
 /** Null: the stream is welcome. UNAVAILABLE may be over by the next attempt, the others not without a person. */

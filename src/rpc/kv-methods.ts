@@ -7,6 +7,7 @@ import {
   SetResponse,
   TtlResponse,
 } from './generated/caskade/v1/kv.ts';
+import { encodeMessage } from './message-writer.ts';
 
 /** Requests are bytes to gRPC: they are read where it is known how to refuse one that cannot be. */
 export type KeyValueMethod<Response> = MethodDefinition<Buffer, Response>;
@@ -27,7 +28,7 @@ function method<Response>(name: string, response: MessageFns<Response>): KeyValu
 
 /** The bytes of a message, not copied once more. */
 export function bufferOf<Message>(fns: MessageFns<Message>, message: Message): Buffer {
-  const { buffer, byteOffset, length } = fns.encode(message).finish();
+  const { buffer, byteOffset, length } = encodeMessage(fns, message);
   return Buffer.from(buffer, byteOffset, length);
 }
 

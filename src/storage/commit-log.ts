@@ -264,7 +264,10 @@ export class CommitLog {
     }
     if (offset === this.#sealedOffset) return nothingAt(offset);
     const held = this.#tail.slice(offset, bytesMax);
-    if (held !== null) return { ...held, epochs: this.#epochs.beganIn(offset, held.nextOffset) };
+    if (held !== null) {
+      const { bytes, nextOffset } = held;
+      return { bytes, nextOffset, epochs: this.#epochs.beganIn(offset, nextOffset) };
+    }
     return this.#readFiles(offset, bytesMax);
   }
 

@@ -22,15 +22,18 @@ const GATHER_TURNS = 3;
 export class FlushScheduler {
   readonly #clock: Clock;
   readonly #syncsMax: number;
+  readonly #gatherTurns: number;
   readonly #waiting: Flushable[] = [];
   readonly #known = new Set<Flushable>();
   #running = 0;
   #startAsked = false;
   flushes = 0;
 
-  constructor(clock: Clock, syncsMax: number) {
+  /** `gatherTurns`: 0 where whoever asks for flushes has gathered before. */
+  constructor(clock: Clock, syncsMax: number, gatherTurns = GATHER_TURNS) {
     this.#clock = clock;
     this.#syncsMax = syncsMax;
+    this.#gatherTurns = gatherTurns;
   }
 
   /** Call after an append; cheap when the log is already waiting or being flushed. */
@@ -83,6 +86,7 @@ export class FlushScheduler {
     this.#running -= 1;
     if (log.hasUnflushed) this.#waiting.push(log);
     else this.#known.delete(log);
-    this.#startAfter(GATHER_TURNS);
+    if (this.#gatherTurns === 0) this.#start();
+    else this.#startAfter(this.#gatherTurns);
   }
 }

@@ -249,7 +249,8 @@ export class FollowerCore {
 
   #append(piece: Piece): FollowerEffect[] {
     this.#work = 'append';
-    return [{ kind: 'append', ...piece, deferSync: this.#rebuildId !== 0 }];
+    const { bytes, fromOffset, nextOffset, epochs } = piece;
+    return [{ kind: 'append', bytes, fromOffset, nextOffset, epochs, deferSync: this.#rebuildId !== 0 }];
   }
 
   #written(log: FollowedLog): FollowerEffect[] {

@@ -1,4 +1,5 @@
-import type { Clock, Timer } from '../../env/clock.ts';
+import { Alarm } from '../../env/alarm.ts';
+import type { Clock } from '../../env/clock.ts';
 import type { Logger } from '../../env/logger.ts';
 import type { Random } from '../../env/random.ts';
 import { CaskadeError } from '../../model/errors.ts';
@@ -114,7 +115,7 @@ export class FollowerReplica {
   /** Not the directory that counts yet. */
   #isFresh = false;
   #stopped = false;
-  #timer: Timer | null = null;
+  readonly #alarm: Alarm;
   #upkeep: FollowerUpkeep | null = null;
   /** Grows when upkeep has to end: a merge that began before gives up (C13b). */
   #upkeepTerm = 0;
@@ -134,6 +135,7 @@ export class FollowerReplica {
     this.#log = options.log;
     this.#room = new RoomWait(options.clock);
     this.#fetchSent = instantOf(options.clock);
+    this.#alarm = new Alarm(options.clock, () => this.#step({ kind: 'timer' }));
     this.#core = new FollowerCore(options.rules, {
       leaderEpoch: options.leaderEpoch,
       version: options.version,
@@ -209,7 +211,7 @@ export class FollowerReplica {
    */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#timer?.cancel();
+    this.#alarm.cancel();
     this.#room.end();
     await this.#endUpkeep();
     await this.#serial.run(async () => {
@@ -286,30 +288,32 @@ export class FollowerReplica {
   }
 
   #sendFetch(effect: Extract<FollowerEffect, { kind: 'fetch' }>): void {
-    const { kind: _kind, ...fields } = effect;
+    const { nodeId, incarnation, partition, uuid, leaderEpoch, leader, fetchBytesMax } = this.#options;
     this.#fetchSent = instantOf(this.#options.clock);
-    this.#options.host.send(this.#options.leader, {
+    this.#options.host.send(leader, {
       kind: 'fetch',
-      ...this.#sender(),
-      ...fields,
-      bytesMax: this.#options.fetchBytesMax,
+      from: nodeId,
+      fromIncarnation: incarnation,
+      partition,
+      uuid,
+      directoryId: this.#log?.directoryId ?? '',
+      leaderEpoch,
+      fetchId: effect.fetchId,
+      fetchOffset: effect.fetchOffset,
+      durableOffset: effect.durableOffset,
+      lastFetchedEpoch: effect.lastFetchedEpoch,
+      partitionVersion: effect.partitionVersion,
+      rebuildId: effect.rebuildId,
+      bytesMax: fetchBytesMax,
     });
   }
 
   #sendProgress(effect: Extract<FollowerEffect, { kind: 'progress' }>): void {
-    const { durableOffset, partitionVersion } = effect;
-    this.#options.host.send(this.#options.leader, {
-      kind: 'fetchProgress',
-      ...this.#sender(),
-      durableOffset,
-      partitionVersion,
-    });
-  }
-
-  #sender() {
-    const { nodeId, incarnation, partition, uuid, leaderEpoch } = this.#options;
+    const { nodeId, incarnation, partition, uuid, leaderEpoch, leader } = this.#options;
     const directoryId = this.#log?.directoryId ?? '';
-    return { from: nodeId, fromIncarnation: incarnation, partition, uuid, directoryId, leaderEpoch };
+    const sender = { from: nodeId, fromIncarnation: incarnation, partition, uuid, directoryId, leaderEpoch };
+    const { durableOffset, partitionVersion } = effect;
+    this.#options.host.send(leader, { kind: 'fetchProgress', ...sender, durableOffset, partitionVersion });
   }
 
   /**
@@ -441,9 +445,8 @@ export class FollowerReplica {
   }
 
   #setTimer(delayMs: number): void {
-    this.#timer?.cancel();
     const { clock, random } = this.#options;
-    this.#timer = clock.setTimer(delayMs + random.below(RETRY_MS / 2), () => this.#step({ kind: 'timer' }));
+    this.#alarm.set(clock.monotonicMs() + delayMs + random.below(RETRY_MS / 2));
   }
 
   #beginUpkeep(): void {

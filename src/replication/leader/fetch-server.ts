@@ -1,5 +1,13 @@
-import type { Clock, Timer } from '../../env/clock.ts';
-import type { ControllerEpoch, Incarnation, NodeId, Offset, PartitionVersion } from '../../model/numbers.ts';
+import { Alarm } from '../../env/alarm.ts';
+import type { Clock } from '../../env/clock.ts';
+import type {
+  ControllerEpoch,
+  Incarnation,
+  MonotonicMillis,
+  NodeId,
+  Offset,
+  PartitionVersion,
+} from '../../model/numbers.ts';
 import type { LogSlice, ReplicaLog } from '../../storage/replica-log.ts';
 import type { Fetch, FetchOutcome } from '../messages.ts';
 
@@ -29,14 +37,16 @@ interface ToldHighWatermark {
 
 interface ParkedFetch {
   readonly fetch: Fetch;
-  readonly timer: Timer;
+  readonly endAtMs: number;
+  /** From then on it is answered without data; Infinity: the replica knows the newest high watermark. */
+  tellAtMs: number;
 }
 
 /**
- * A high watermark that has moved is told without data after so long: most often the next batch takes it along, and a
- * reply of its own costs a round trip more.
+ * A high watermark that a replica has not heard of for so long is told without data: most often the next batch takes it
+ * along, and a reply of its own costs a round trip more.
  */
-const TELL_MS = 10;
+const TELL_MS = 20;
 
 /** Within `pollMsMax` there are so many moments at which a fetch that finds nothing may end. */
 const POLL_ENDS = 3;
@@ -56,14 +66,15 @@ export class FetchServer {
   /** The high watermark that each replica was last told, in its present life. */
   readonly #told = new Map<NodeId, ToldHighWatermark>();
   readonly #reading = new Set<Promise<void>>();
-  /** Runs while somebody who is parked was told an older high watermark. */
-  #telling: Timer | null = null;
+  /** One for all who are parked. It is not put off when one of them goes: it may find nothing to do. */
+  readonly #alarm: Alarm;
   #isStopped = false;
 
   /** `bytesMax` bounds what a reply carries, whatever the follower asks for. */
   constructor(host: FetchServerHost, clock: Clock, pollMsMax: number, bytesMax: number) {
     this.#host = host;
     this.#clock = clock;
+    this.#alarm = new Alarm(clock, () => this.#look());
     this.#pollMsMax = pollMsMax;
     this.#bytesMax = bytesMax;
   }
@@ -92,10 +103,10 @@ export class FetchServer {
     if (this.#parked.size === 0) return false;
     const { sealedOffset } = this.#host.log;
     let isServed = false;
-    for (const { fetch } of [...this.#parked.values()]) {
-      if (sealedOffset <= fetch.fetchOffset) this.#tellSoon(fetch);
+    for (const parked of [...this.#parked.values()]) {
+      if (sealedOffset <= parked.fetch.fetchOffset) this.#tellSoon(parked);
       else {
-        this.#serveStill(fetch);
+        this.#serveStill(parked.fetch);
         isServed = true;
       }
     }
@@ -104,10 +115,7 @@ export class FetchServer {
 
   /** Answers everything that is parked, whether there is something new or not. */
   release(): void {
-    for (const { fetch } of [...this.#parked.values()]) {
-      this.#unpark(fetch.from);
-      this.#replyEmpty(fetch);
-    }
+    for (const { fetch } of [...this.#parked.values()]) this.#end(fetch);
   }
 
   get parkedCount(): number {
@@ -117,8 +125,8 @@ export class FetchServer {
   /** Nothing is answered any more. Resolves when no read of the log is under way. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    for (const node of [...this.#parked.keys()]) this.#unpark(node);
-    this.#telling?.cancel();
+    this.#parked.clear();
+    this.#alarm.cancel();
     this.#newest.clear();
     await Promise.all(this.#reading);
   }
@@ -135,28 +143,40 @@ export class FetchServer {
     );
   }
 
-  #tellSoon(fetch: Fetch): void {
-    if (this.#telling !== null || !this.#isBehind(fetch)) return;
-    this.#telling = this.#clock.setTimer(Math.min(TELL_MS, this.#pollMsMax), () => {
-      this.#telling = null;
-      for (const { fetch: parked } of [...this.#parked.values()])
-        if (this.#isBehind(parked)) this.#tell(parked);
-    });
+  #tellSoon(parked: ParkedFetch): void {
+    if (parked.tellAtMs !== Number.POSITIVE_INFINITY || !this.#isBehind(parked.fetch)) return;
+    parked.tellAtMs = this.#nowMs + Math.min(TELL_MS, this.#pollMsMax);
+    this.#lookBy(parked.tellAtMs);
   }
 
   #tell(fetch: Fetch): void {
-    if (this.#refuse(fetch)) return;
-    this.#unpark(fetch.from);
-    this.#replyEmpty(fetch);
+    if (!this.#refuse(fetch)) this.#end(fetch);
   }
 
   #park(fetch: Fetch): void {
-    const timer = this.#clock.setTimer(this.#patienceMs(), () => {
-      this.#parked.delete(fetch.from);
-      this.#replyEmpty(fetch);
-    });
-    this.#parked.set(fetch.from, { fetch, timer });
-    this.#tellSoon(fetch);
+    const endAtMs = this.#nowMs + this.#patienceMs();
+    const parked = { fetch, endAtMs, tellAtMs: Number.POSITIVE_INFINITY };
+    this.#parked.set(fetch.from, parked);
+    this.#lookBy(endAtMs);
+    this.#tellSoon(parked);
+  }
+
+  #lookBy(atMs: number): void {
+    if (atMs < this.#alarm.atMs) this.#alarm.set(atMs);
+  }
+
+  #look(): void {
+    const nowMs = this.#nowMs;
+    for (const { fetch, endAtMs, tellAtMs } of [...this.#parked.values()]) {
+      if (endAtMs <= nowMs) this.#end(fetch);
+      else if (tellAtMs <= nowMs) this.#tell(fetch);
+      else this.#lookBy(Math.min(endAtMs, tellAtMs));
+    }
+  }
+
+  #end(fetch: Fetch): void {
+    this.#unpark(fetch.from);
+    this.#replyEmpty(fetch);
   }
 
   /**
@@ -165,11 +185,14 @@ export class FetchServer {
    */
   #patienceMs(): number {
     const gridMs = this.#pollMsMax / POLL_ENDS;
-    return Math.max(1, this.#pollMsMax - ((this.#clock.monotonicMs() + this.#pollMsMax) % gridMs));
+    return Math.max(1, this.#pollMsMax - ((this.#nowMs + this.#pollMsMax) % gridMs));
+  }
+
+  get #nowMs(): MonotonicMillis {
+    return this.#clock.monotonicMs();
   }
 
   #unpark(node: NodeId): void {
-    this.#parked.get(node)?.timer.cancel();
     this.#parked.delete(node);
   }
 
@@ -228,8 +251,20 @@ export class FetchServer {
     const { fromIncarnation: incarnation } = fetch;
     this.#told.set(fetch.from, { incarnation, highWatermark: facts.highWatermark });
     this.#newest.delete(fetch.from);
-    const byteCount = slice.bytes.length;
-    this.#host.reply(fetch, { result: 'data', ...slice, byteCount, logStartOffset, removedFloor, ...facts });
+    this.#host.reply(fetch, {
+      result: 'data',
+      bytes: slice.bytes,
+      byteCount: slice.bytes.length,
+      nextOffset: slice.nextOffset,
+      epochs: slice.epochs,
+      highWatermark: facts.highWatermark,
+      isCurrent: facts.isCurrent,
+      logStartOffset,
+      removedFloor,
+      tombstoneRemoveOffset: facts.tombstoneRemoveOffset,
+      partitionVersion: facts.partitionVersion,
+      controllerEpoch: facts.controllerEpoch,
+    });
   }
 }
 

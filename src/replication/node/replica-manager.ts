@@ -101,7 +101,8 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     this.#incarnation = nodeState.incarnation;
     this.#room = new RoomWait(doors.clock);
     this.cache = new BlockCache(settings.cacheBytesMax);
-    this.scheduler = new FlushScheduler(doors.clock, LIMITS.concurrentSyncsMax);
+    // Its rounds gather.
+    this.scheduler = new FlushScheduler(doors.clock, LIMITS.concurrentSyncsMax, 0);
     this.rounds = new Rounds(doors.clock);
     this.writes = new WriteGroup(doors.clock);
     this.#promises = new PromiseBook(rules, doors.clock.monotonicMs(), nodeState.promiseMsMax);

@@ -16,6 +16,7 @@ import {
 } from '../../model/numbers.ts';
 import type { FramePart } from '../frame.ts';
 import * as wire from '../generated/caskade/v1/forward.ts';
+import { encodeMessage } from '../message-writer.ts';
 import { COMMAND_FIELD, REPLIES_FIELD, REPLY_FIELD, REQUESTS_FIELD } from '../methods.ts';
 import { nameOf } from './names.ts';
 
@@ -38,7 +39,7 @@ const NO_BYTES = new Uint8Array(0);
 export function encodeForwardRequest(request: ForwardRequest): FramePart {
   const { sequence, command } = request;
   const fields = { ...request, sequence: sequence ?? undefined, command: NO_BYTES };
-  const head = wire.ForwardRequest.encode(fields).finish();
+  const head = encodeMessage(wire.ForwardRequest, fields);
   return { field: REQUESTS_FIELD, head, tailField: COMMAND_FIELD, tail: [command] };
 }
 
@@ -71,7 +72,7 @@ export function encodeForwardReply(reply: ForwardReply): FramePart {
     reply: reply.reply === null || reply.reply.length > 0 ? undefined : NO_BYTES,
     error: error === null ? undefined : { number: ERROR_TABLE[error.code].number, message: error.message },
   };
-  const head = wire.ForwardReply.encode(fields).finish();
+  const head = encodeMessage(wire.ForwardReply, fields);
   return {
     field: REPLIES_FIELD,
     head,

@@ -1,6 +1,7 @@
 import type { ControlMessage } from '../../model/control-messages.ts';
 import type { PeerMessage } from '../../replication/messages.ts';
 import * as wire from '../generated/caskade/v1/peer.ts';
+import { encodeMessage } from '../message-writer.ts';
 import {
   handOverReadyFrom,
   handOverRequestFrom,
@@ -43,7 +44,7 @@ export interface EncodedMessage {
 }
 
 export function encodeNodeMessage(message: PeerMessage | ControlMessage): EncodedMessage {
-  const head = wire.PeerMessage.encode({ kind: kindOf(message), payload: NO_BYTES }).finish();
+  const head = encodeMessage(wire.PeerMessage, { kind: kindOf(message), payload: NO_BYTES });
   return { head, payload: payloadOf(message) };
 }
 

@@ -71,7 +71,15 @@ export function fetchProgressFrom(message: wire.FetchProgress): FetchProgress {
 
 /** Without the batches, which are the payload of the message around it. */
 export function fetchReplyTo(message: FetchReply): wire.FetchReply {
-  return { ...message, outcome: outcomeTo(message.outcome) };
+  return {
+    from: message.from,
+    fromIncarnation: message.fromIncarnation,
+    toIncarnation: message.toIncarnation,
+    partition: message.partition,
+    fetchId: message.fetchId,
+    leaderEpoch: message.leaderEpoch,
+    outcome: outcomeTo(message.outcome),
+  };
 }
 
 function outcomeTo(outcome: FetchOutcome): WireOutcome {

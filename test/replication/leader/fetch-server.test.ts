@@ -139,7 +139,7 @@ describe('a fetch whose data is read from the disk', () => {
     bench.refusal = { result: 'resync' };
     bench.highWatermark = 5;
     bench.server.wake();
-    await bench.clock.advance(10);
+    await bench.clock.advance(20);
     expect(bench.replies.at(-1)).to.deep.equal({ fetchId: 2, outcome: { result: 'resync' } });
     expect(bench.server.parkedCount).to.equal(0);
   });

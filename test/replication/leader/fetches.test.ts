@@ -2,6 +2,9 @@ import { expect } from 'chai';
 import { asIncarnation } from '../../../src/model/numbers.ts';
 import { LeaderMachine, POLL_MS } from './leader-machine.ts';
 
+/** A replica hears of a new high watermark after so long, if no batch takes it along. */
+const TELL_MS = 20;
+
 async function led(): Promise<LeaderMachine> {
   const leader = await LeaderMachine.open();
   await leader.clock.settle();
@@ -65,12 +68,28 @@ describe('a parked fetch', () => {
     const before = replies.length;
     leader.follower(3).sync();
     expect(replies.length, 'the next batch may take it along').to.equal(before);
-    await leader.clock.advance(10);
+    await leader.clock.advance(TELL_MS - 1);
+    expect(replies.length).to.equal(before);
+    await leader.clock.advance(1);
     expect(replies.length).to.equal(before + 1);
     expect(leader.follower(2).lastOutcome).to.include({ highWatermark: 1, nextOffset: 1 });
     leader.follower(2).sync();
-    await leader.clock.advance(10);
+    await leader.clock.advance(TELL_MS);
     expect(replies.length, 'told once: the next is parked').to.equal(before + 1);
+  });
+
+  it('gets no answer without data while batches take every high watermark along in time', async () => {
+    const leader = await led();
+    for (const id of [2, 3]) park(leader, id);
+    const { replies } = leader.follower(2);
+    const before = replies.length;
+    for (let round = 1; round <= 10; round += 1) {
+      leader.put('k');
+      await leader.clock.settle();
+      for (const id of [2, 3]) leader.follower(id).sync();
+      await leader.clock.advance(TELL_MS - 5);
+      expect(replies.length).to.equal(before + round);
+    }
   });
 
   it('is answered when the partition’s version has changed (R17)', async () => {
