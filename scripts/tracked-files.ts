@@ -1,4 +1,4 @@
-/** Rules over every tracked file: nothing in it may depend on one machine or one package registry. */
+/** Rules over every tracked file: it holds something, and nothing in it depends on one machine or one package registry. */
 
 interface TrackedFileRule {
   readonly text: string;
@@ -8,6 +8,7 @@ interface TrackedFileRule {
 }
 
 const RULES: readonly TrackedFileRule[] = [
+  { text: 'nothing at all', pattern: /^\s*$/g },
   { text: 'a path of one machine', pattern: /(?<![\w.~$}*-])\/(?:work|root)\/[\w.-]/g },
   { text: 'a home directory', pattern: /(?<![\w.-])\/(?:home|Users)\/[A-Za-z_][\w.-]*\//g },
   { text: 'a home directory', pattern: /\b[A-Z]:\\+Users\\+/g },

@@ -4,6 +4,7 @@ import { lockDisagreements, offencesIn } from '../../scripts/tracked-files.ts';
 describe('tracked files', () => {
   const slash = '/';
   const planted: Record<string, [path: string, content: string]> = {
+    'nothing at all: an empty .ci/run passes': ['.ci/run', '\n'],
     'a path of one machine': ['src/x.ts', `const path = '${slash}work/main';`],
     "root's home": ['docs/x.md', `see ${slash}root/notes.md`],
     'a home directory': ['docs/x.md', `cd ${slash}home/ann/caskade`],
