@@ -10,7 +10,7 @@ import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Mocha from 'mocha';
-import { RESULT_DESCRIPTOR } from './result.ts';
+import { RESULT_DESCRIPTOR, type Result } from './result.ts';
 
 /** How long sockets, timers and child processes may outlive the last test. */
 const LINGER_MS_MAX = 10_000;
@@ -33,7 +33,7 @@ function compiled(source: string): string {
 }
 
 /** Told when the process ends, however it ends. */
-class Result {
+class Count implements Result {
   passed = 0;
   failed = 0;
   #finished = false;
@@ -65,7 +65,7 @@ class Result {
 }
 
 async function runTests(argv: readonly string[]): Promise<void> {
-  const result = new Result();
+  const count = new Count();
   const { values, positionals } = parseArgs({
     args: [...argv],
     options: { grep: { type: 'string', short: 'g' }, reporter: { type: 'string', default: 'spec' } },
@@ -82,12 +82,12 @@ async function runTests(argv: readonly string[]): Promise<void> {
   });
   mocha.files = paths.flatMap((path) => testSources(resolve(root, path))).map(compiled);
   await mocha.loadFilesAsync();
-  const runner = mocha.run(() => result.finish());
+  const runner = mocha.run(() => count.finish());
   runner.on('pass', () => {
-    result.passed += 1;
+    count.passed += 1;
   });
   runner.on('fail', () => {
-    result.failed += 1;
+    count.failed += 1;
   });
 }
 

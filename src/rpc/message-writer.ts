@@ -24,17 +24,17 @@ interface Encoder<Message> {
   encode(message: Message, writer: BinaryWriter): BinaryWriter;
 }
 
-/** It keeps the memory of the largest message, up to about this. */
+/** The idle writer keeps the memory of the largest message, up to about this. */
 const KEPT_BYTES_MAX = 64 * 1024;
 
-let shared = new MessageWriter();
+/** Null: one is at work, or failed and has written a part. */
+let idle: MessageWriter | null = null;
 
 /** The bytes of a message. Throws for a value that its field does not take. */
 export function encodeMessage<Message>(encoder: Encoder<Message>, message: Message): Uint8Array<ArrayBuffer> {
-  const writer = shared;
-  // What fails has written a part.
-  shared = new MessageWriter();
+  const writer = idle ?? new MessageWriter();
+  idle = null;
   const bytes = encoder.encode(message, writer).finish();
-  if (bytes.length <= KEPT_BYTES_MAX) shared = writer;
+  if (bytes.length <= KEPT_BYTES_MAX) idle = writer;
   return bytes;
 }
