@@ -44,6 +44,10 @@ export const LIMITS = {
   /** Above this many bytes appended but not yet on disk, connections wait. */
   unflushedBytesMax: 64 * MiB,
   concurrentSyncsMax: 8,
+  /** One of the journal's two files; when it is full, every log that it speaks of is synced. */
+  journalLapBytes: 8 * MiB,
+  /** Of a file that a start reads as the journal's. */
+  journalFileBytesMax: 64 * MiB,
   /** Batches above the committed offset are kept in memory up to this; those beyond it are read back when they are committed. */
   pendingBytesMax: 64 * MiB,
   /** What is decoded and committed in one turn of the event loop; more goes in slices. */

@@ -8,7 +8,11 @@ export interface MetricsParts {
   /** Its partitions are those that the node leads now. */
   readonly router: { readonly partitions: readonly LeaderPartition[] };
   /** The node that holds them. */
-  readonly store: { readonly scrubStats: { readonly rotFound: number; readonly rounds: number } };
+  readonly store: {
+    readonly scrubStats: { readonly rotFound: number; readonly rounds: number };
+    /** Absent of a node alone, which has none; null where there is no disk. */
+    readonly journal?: { readonly counts: { readonly journaled: number; readonly frames: number } } | null;
+  };
   readonly registry: ConnectionRegistry;
   readonly counters: CommandCounters;
   readonly stats: ServerStats;
@@ -165,6 +169,16 @@ const PROCESS_METRICS: readonly ProcessMetric[] = [
     'scrub_rounds',
     'Times that everything committed was read again.',
     ({ store }) => store.scrubStats.rounds,
+  ),
+  counter(
+    'journal_frames',
+    'Frames written to the journal of the node.',
+    ({ store }) => store.journal?.counts.frames ?? 0,
+  ),
+  counter(
+    'journal_syncs',
+    'Syncs of logs that these frames did.',
+    ({ store }) => store.journal?.counts.journaled ?? 0,
   ),
   counter(
     'cache_hits',

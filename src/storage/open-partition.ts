@@ -280,5 +280,6 @@ function newLog(
     doors.clock,
     doors.cache,
     manifest,
+    doors.journal,
   );
 }

@@ -12,6 +12,7 @@ import type { BlockCache } from './block-cache.ts';
 import { CommitLog } from './commit-log.ts';
 import type { CommittedIndex } from './committed-index.ts';
 import type { EpochCache, EpochEnd } from './epoch-cache.ts';
+import type { Journal } from './journal/journal.ts';
 import type { KeyHash } from './keydir/key-hash.ts';
 import type { LogMemory } from './log-memory.ts';
 import { Overlay } from './overlay.ts';
@@ -31,6 +32,8 @@ export interface StoreDoors {
   readonly random: Random;
   readonly logger: Logger;
   readonly cache: BlockCache;
+  /** What logs of one node share for their syncs. Absent: every file is synced by itself. */
+  readonly journal?: Journal;
 }
 
 /** What `open` hands to the store. */

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { Clock } from '../env/clock.ts';
-import type { FileSystem } from '../env/file-system.ts';
+import type { FileHandle, FileSystem } from '../env/file-system.ts';
 import { CaskadeError, InvariantError, isDiskFull } from '../model/errors.ts';
 import { LIMITS } from '../model/limits.ts';
 import { asOffset, type Offset } from '../model/numbers.ts';
 import type { BlockCache } from './block-cache.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './format/segment-header.ts';
+import type { Journal } from './journal/journal.ts';
 import type { LogSettings } from './log-settings.ts';
 import { type Manifest, type ManifestSegment, segmentFileName, writeManifest } from './manifest.ts';
 import type { PendingBatch } from './pending-batch.ts';
@@ -24,6 +25,8 @@ export class SegmentedLog {
   readonly #fileSystem: FileSystem;
   readonly #clock: Clock;
   readonly #cache: BlockCache;
+  /** Null: every file is synced by itself. */
+  readonly #journal: Journal | null;
   /** By slot, as the keydir names them. */
   readonly #bySlot: (Segment | null)[] = [];
   /** Merges since the log was opened that left out tombstones, above or below the removed floor (C5). */
@@ -42,11 +45,13 @@ export class SegmentedLog {
     clock: Clock,
     cache: BlockCache,
     manifest: Manifest,
+    journal: Journal | null = null,
   ) {
     this.settings = settings;
     this.#fileSystem = fileSystem;
     this.#clock = clock;
     this.#cache = cache;
+    this.#journal = journal;
     this.#manifest = manifest;
     this.#nextGeneration = manifest.nextGeneration;
   }
@@ -97,10 +102,23 @@ export class SegmentedLog {
   /** Opens a file that the manifest names; `writable` if it is the active one or a truncation may make it that again. */
   async openSegment(entry: ManifestSegment, writable: boolean): Promise<Segment> {
     const path = join(this.settings.directory, segmentFileName(entry.base, entry.generation));
-    const handle = await this.#fileSystem.open(path, writable ? 'write' : 'read');
+    const handle = writable
+      ? await this.#openWritable(path, 'write')
+      : await this.#fileSystem.open(path, 'read');
     const segment = this.#admit(entry, path, handle);
     this.#ordered.push(segment);
     return segment;
+  }
+
+  async #openWritable(path: string, mode: 'write' | 'create'): Promise<FileHandle> {
+    const handle = await this.#fileSystem.open(path, mode);
+    if (this.#journal === null) return handle;
+    try {
+      return await this.#journal.attach(handle);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
   }
 
   /** The tail of the active segment is known now: appends may begin there. */
@@ -284,7 +302,7 @@ export class SegmentedLog {
     const generation = this.takeGeneration();
     const { directory, partitionUuid, directoryId } = this.settings;
     const path = join(directory, segmentFileName(base, generation));
-    const handle = await this.#fileSystem.open(path, 'create');
+    const handle = await this.#openWritable(path, 'create');
     const header = encodeSegmentHeader(
       { partitionUuid, directoryId, baseOffset: base, generation },
       this.#clock.wallMs(),

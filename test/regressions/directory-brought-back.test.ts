@@ -13,7 +13,7 @@ async function filesUnder(fileSystem: FileSystem, directory: string): Promise<st
   const paths: string[] = [];
   for (const name of await fileSystem.list(directory)) {
     const path = join(directory, name);
-    const isDirectory = name === 'partitions' || /^\/data\/partitions$/.test(directory);
+    const isDirectory = name === 'partitions' || name === 'journal' || /^\/data\/partitions$/.test(directory);
     if (isDirectory) paths.push(...(await filesUnder(fileSystem, path)));
     else paths.push(path);
   }

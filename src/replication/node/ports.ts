@@ -5,6 +5,7 @@ import type { Random } from '../../env/random.ts';
 import type { FromController, ToController } from '../../model/control-messages.ts';
 import type { ControllerEpoch, Incarnation, NodeId } from '../../model/numbers.ts';
 import type { ClusterFacts, NodeRegistration, PartitionState } from '../../model/partition-state.ts';
+import type { JournalSettings } from '../../storage/journal/journal.ts';
 import type { KeydirSizes } from '../../storage/keydir/keydir.ts';
 import type { LogMemory } from '../../storage/log-memory.ts';
 import type { MaintenanceSettings } from '../../storage/maintenance.ts';
@@ -56,6 +57,8 @@ export interface ReplicaManagerSettings {
   readonly engine: EngineName;
   readonly segmentBytesMax: number;
   readonly cacheBytesMax: number;
+  /** Absent: `JOURNAL`. */
+  readonly journal?: JournalSettings;
   /** Memory of the index of one partition. Absent: laid out for many keys. */
   readonly keydir?: KeydirSizes;
   /** Of what is not committed. Default `LOG_MEMORY`. */

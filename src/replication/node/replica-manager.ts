@@ -12,6 +12,8 @@ import type {
 import { BlockCache } from '../../storage/block-cache.ts';
 import type { StateDigest } from '../../storage/digest.ts';
 import { FlushScheduler } from '../../storage/flush-scheduler.ts';
+import type { Journal } from '../../storage/journal/journal.ts';
+import { openJournal } from '../../storage/journal/open-journal.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
 import type { SerialQueue } from '../../storage/serial-queue.ts';
 import { WriteGroup } from '../follower/write-group.ts';
@@ -71,6 +73,8 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   readonly writes: WriteGroup;
   readonly #newLeader: LeaderRoleFactory;
   readonly #marker: CleanMarker;
+  /** Null: in memory. */
+  readonly journal: Journal | null;
   readonly #promises: PromiseBook;
   readonly #replicas: ReplicaSet;
   readonly #control: ControlInbox;
@@ -89,6 +93,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     options: ReplicaManagerParts,
     nodeState: NodeState,
     marker: CleanMarker,
+    journal: Journal | null,
     closedCleanly: boolean,
   ) {
     const { settings, doors, rules } = options;
@@ -98,6 +103,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     this.nodeState = nodeState;
     this.#newLeader = options.newLeader;
     this.#marker = marker;
+    this.journal = journal;
     this.#incarnation = nodeState.incarnation;
     this.#room = new RoomWait(doors.clock);
     this.cache = new BlockCache(settings.cacheBytesMax);
@@ -116,7 +122,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
       logger: doors.logger,
       host: this,
     });
-    const opener = openerOf(settings, doors, nodeState, this.cache, closedCleanly);
+    const opener = openerOf(settings, doors, nodeState, this.cache, journal, closedCleanly);
     this.directories = new ReplicaDirectories(
       doors.fileSystem,
       settings.directory,
@@ -157,6 +163,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
       { settings, rules, doors, newLeader },
       nodeState,
       marker,
+      await journalOf(settings, doors),
       closedCleanly,
     );
     await manager.directories.sweep();
@@ -304,6 +311,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     this.exchange.close();
     this.#scrubber.stop();
     const isWell = await this.#replicas.close();
+    await this.journal?.close();
     await this.nodeState.settled();
     if (isWell) await this.#marker.leave(this.nodeState.incarnation);
   }
@@ -459,4 +467,12 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     }
     if (factsAreNew || nodesAreNew) for (const replica of this.#replicas.all) replica.viewChanged();
   }
+}
+
+/** Before any log is opened: they may lack what it has. Memory has nothing to sync. */
+async function journalOf(
+  { engine, directory, journal }: ReplicaManagerSettings,
+  doors: ReplicaManagerDoors,
+): Promise<Journal | null> {
+  return engine === 'memory' ? null : openJournal(directory, doors, journal);
 }

@@ -1,4 +1,5 @@
 import type { BlockCache } from '../../storage/block-cache.ts';
+import type { Journal } from '../../storage/journal/journal.ts';
 import { hashSeedOf, openReplica } from '../../storage/open-partition.ts';
 import { PartitionStore } from '../../storage/partition-store.ts';
 import { ProducerTable } from '../producers/producer-table.ts';
@@ -15,13 +16,14 @@ export function openerOf(
   doors: ReplicaManagerDoors,
   nodeState: NodeState,
   cache: BlockCache,
+  journal: Journal | null,
   closedCleanly: boolean,
 ): OpenReplica {
   const { fileSystem, clock, random } = doors;
   return async (directory, partition, uuid, mustExist) => {
     const flush = nodeState.flushMode;
     const logger = doors.logger.child({ partition });
-    const storeDoors = { fileSystem, clock, random, logger, cache };
+    const storeDoors = { fileSystem, clock, random, logger, cache, ...(journal === null ? {} : { journal }) };
     const { keydir, memory } = settings;
     const options = {
       ...(keydir === undefined ? {} : { keydir }),

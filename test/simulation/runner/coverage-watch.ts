@@ -1,6 +1,7 @@
 import type { NodeId } from '../../../src/model/numbers.ts';
 import type { PartitionState } from '../../../src/model/partition-state.ts';
 import type { Replica } from '../../../src/replication/node/replica.ts';
+import type { Journal } from '../../../src/storage/journal/journal.ts';
 import type { Coverage } from '../checkers/coverage.ts';
 import type { World } from '../world/world.ts';
 import { faultAt } from './report.ts';
@@ -21,6 +22,7 @@ export class CoverageWatch {
   readonly #world: World;
   readonly #coverage: Coverage;
   readonly #replicas = new WeakMap<Replica, SeenReplica>();
+  readonly #journals = new WeakMap<Journal, { journaled: number; laps: number }>();
   readonly #states = new Map<number, PartitionState>();
   readonly #lives = new Map<NodeId, number>();
   #faultCount = 0;
@@ -45,7 +47,18 @@ export class CoverageWatch {
   lookAtCounters(): void {
     for (const { live } of this.#world.nodes) {
       for (const replica of live?.cluster.replicas.partitions ?? []) this.#countOf(replica);
+      const journal = live?.cluster.replicas.journal;
+      if (journal !== undefined && journal !== null) this.#countOfJournal(journal);
     }
+  }
+
+  #countOfJournal(journal: Journal): void {
+    const { journaled, laps, filesMended } = journal.counts;
+    const seen = this.#journals.get(journal);
+    this.#journals.set(journal, { journaled, laps });
+    this.#coverage.hit('sync by the journal', journaled - (seen?.journaled ?? 0));
+    this.#coverage.hit('lap of the journal', laps - (seen?.laps ?? 0));
+    if (seen === undefined) this.#coverage.hit('log mended by the journal', filesMended);
   }
 
   #lookAt(replica: Replica): void {

@@ -130,7 +130,7 @@ describe('elections lose nothing (PROTOCOL 2.7, 2.8, R5-R7)', () => {
     }));
 
   it('KAFKA-1096, KAFKA-6082: a controller that wakes after its session, and another was elected, changes nothing', () =>
-    ClusterScript.play({ seed: 606 }, async (script) => {
+    ClusterScript.play({ seed: 3_606 }, async (script) => {
       if (script.world.controller === script.leader) await script.lead(script.pair[0]);
       const old = putToSleep(script);
       const [victim] = script.followers.filter((node) => node !== old);

@@ -18,7 +18,7 @@ const OPERATIONS: readonly FaultyOperation[] = [
   'unlink',
   'syncDirectory',
 ];
-const FAILING_PATHS = ['', '/partitions/', '.log', '.hint', 'META', 'MANIFEST', 'EPOCHS'];
+const FAILING_PATHS = ['', '/partitions/', '/journal/', '.log', '.hint', 'META', 'MANIFEST', 'EPOCHS'];
 /** Bytes left when the disk is nearly full: room for some files, and not for others. */
 const ROOM_BYTES_MAX = 24 * 1024;
 

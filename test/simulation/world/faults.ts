@@ -83,7 +83,19 @@ const peersOf = ({ center, machine }: FaultScene): readonly NodeId[] =>
   center.machines.filter((other) => other !== machine).map(({ id }) => id);
 
 /** Of a name that a process dies at: any, or one of a document, a hint or an output that it replaces or puts there. */
-const CRASH_ENDINGS = ['', '', '', 'META', 'MANIFEST', 'EPOCHS', '.hint', '.log', '.tmp'];
+const CRASH_ENDINGS = [
+  '',
+  '',
+  '',
+  'META',
+  'MANIFEST',
+  'EPOCHS',
+  '.hint',
+  '.log',
+  '.journal',
+  '.journal',
+  '.tmp',
+];
 
 function crashAtWrite({ machine, random, after }: FaultScene): number {
   const policy = random.pick<SurvivalPolicy>(['keepAll', 'loseAll', 'random']);

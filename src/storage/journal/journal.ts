@@ -1,0 +1,267 @@
+import { join, relative } from 'node:path';
+import type { Clock } from '../../env/clock.ts';
+import type { FileHandle, FileSystem } from '../../env/file-system.ts';
+import type { Logger } from '../../env/logger.ts';
+import { CaskadeError } from '../../model/errors.ts';
+import { LIMITS } from '../../model/limits.ts';
+import { FRAME_HEADER_BYTES, type JournalRecord, paddedTo } from './frame.ts';
+import { FramesUnderWay } from './frames-under-way.ts';
+import { JournaledFile, type JournalSide } from './journaled-file.ts';
+import type { LapFile } from './lap-file.ts';
+
+/** The longest frame: so much is written without a trip through the thread pool. */
+const FRAME_BYTES_MAX = 64 * 1024;
+/** One frame at a time would let those wait that come while it is written, for a sync that is not theirs. */
+const FRAMES_MAX = 3;
+
+export interface JournalDoors {
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface JournalSettings {
+  /** Of each of its two files. */
+  readonly lapBytes: number;
+  /** Where fewer files are to be synced at a time, each is by itself: it would be written twice for nothing. */
+  readonly filesMin: number;
+}
+
+export const JOURNAL: JournalSettings = { lapBytes: LIMITS.journalLapBytes, filesMin: 2 };
+
+/** What a start has made of the files. */
+export interface JournalFiles {
+  /** The node's data directory. */
+  readonly directory: string;
+  /** The next lap goes into the first of them. */
+  readonly laps: readonly [LapFile, LapFile];
+  readonly nextLap: number;
+  readonly nextSequence: number;
+  readonly filesMin: number;
+  readonly filesMended: number;
+}
+
+export interface JournalCounts {
+  /** Asked for. */
+  syncs: number;
+  /** Of these, by frames. */
+  journaled: number;
+  frames: number;
+  /** That have come to their end. */
+  laps: number;
+  /** By the start, with what they may have lacked. */
+  readonly filesMended: number;
+}
+
+interface Waiting {
+  readonly file: JournaledFile;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * One journal for the logs of a node (ADR 23): where several files are to be synced at the same time, what was written to them
+ * goes into one frame of one file, whose sync does for all. What frames of a lap speak of is synced by itself when the next
+ * lap begins; after a crash a start writes to the files what they may lack. Whose sync comes alone has its own file synced, as if there were
+ * no journal, and so has everybody where it has no room or its disk failed.
+ */
+export class Journal implements JournalSide {
+  readonly #doors: JournalDoors;
+  readonly #directory: string;
+  readonly #filesMin: number;
+  readonly #laps: readonly LapFile[];
+  readonly #frames: FramesUnderWay;
+  /** By name, the lap of the newest frame that speaks of the file. All others hold everything on their own. */
+  readonly #live = new Map<string, number>();
+  #current: LapFile;
+  #oldestLap: number;
+  #asked: Waiting[] = [];
+  #isGoing = false;
+  #turnOver: Promise<void> | null = null;
+  #isOver = false;
+  readonly counts: JournalCounts;
+
+  constructor(doors: JournalDoors, files: JournalFiles) {
+    const { directory, laps, nextLap, nextSequence, filesMin, filesMended } = files;
+    this.#doors = doors;
+    this.#directory = directory;
+    this.#filesMin = filesMin;
+    this.#laps = laps;
+    this.#current = laps[0];
+    this.#current.begin(nextLap);
+    this.#oldestLap = nextLap;
+    this.#frames = new FramesUnderWay(nextSequence);
+    this.counts = { syncs: 0, journaled: 0, frames: 0, laps: 0, filesMended };
+  }
+
+  /** Begins the first lap, durably. Call it once, before anything else. */
+  begin(): Promise<void> {
+    return this.#say({ kind: 'oldestLap', lap: this.#oldestLap });
+  }
+
+  /** The file, with syncs that may go through the journal. */
+  async attach(handle: FileHandle): Promise<FileHandle> {
+    const file = new JournaledFile(handle, relative(this.#directory, handle.path), this);
+    // It may have been closed without.
+    await this.settle(file);
+    return file;
+  }
+
+  sync(file: JournaledFile): Promise<void> {
+    this.counts.syncs += 1;
+    if (this.#isOver) return file.syncItself();
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ file, resolve, reject });
+      this.#goSoon();
+    });
+  }
+
+  async settle(file: JournaledFile): Promise<void> {
+    if (!this.#live.has(file.name)) return;
+    await file.syncItself();
+    await this.#say({ kind: 'settled', path: file.name });
+    this.#live.delete(file.name);
+  }
+
+  /** Where it fails a start finds what the file may lack: after it nothing is written to it. */
+  async leave(file: JournaledFile): Promise<void> {
+    try {
+      await this.settle(file);
+    } catch (error) {
+      const fields = { component: 'journal', err: error, path: file.path };
+      this.#doors.logger.warn(fields, 'a log is closed that lacks what the journal has');
+    }
+  }
+
+  /** After all its files, which hold everything on their own when this resolves; where that fails, a start sees to it. */
+  async close(): Promise<void> {
+    const isWell = !this.#isOver;
+    this.#isOver = true;
+    await this.#turnOver;
+    try {
+      if (isWell) await this.#settleAll([...this.#live.keys()], this.#current.lap + 1);
+    } catch (error) {
+      const text = 'the journal is still needed, and is read by the next start';
+      this.#doors.logger.warn({ component: 'journal', err: error }, text);
+    }
+    await this.#frames.ended();
+    for (const lap of this.#laps) await lap.close();
+  }
+
+  /** Those that ask in one turn go together. */
+  #goSoon(): void {
+    if (this.#isGoing || this.#asked.length === 0 || this.#frames.count >= FRAMES_MAX) return;
+    this.#isGoing = true;
+    this.#doors.clock.atTurnEnd(() => {
+      this.#isGoing = false;
+      this.#go();
+    });
+  }
+
+  #go(): void {
+    const together: Waiting[] = [];
+    let bytes = FRAME_HEADER_BYTES;
+    for (const waiting of this.#asked.splice(0)) {
+      const { file } = waiting;
+      if (file.isNoted && bytes + file.noteBytes <= FRAME_BYTES_MAX) {
+        together.push(waiting);
+        bytes += file.noteBytes;
+      } else syncItself(waiting);
+    }
+    if (together.length >= this.#filesMin && this.#hasRoom(paddedTo(bytes))) this.#writeTogether(together);
+    else for (const waiting of together) syncItself(waiting);
+  }
+
+  #writeTogether(together: readonly Waiting[]): void {
+    this.counts.frames += 1;
+    this.counts.journaled += together.length;
+    const records = together.flatMap(({ file }) => file.takeNotes());
+    for (const { file } of together) this.#live.set(file.name, this.#current.lap);
+    const isWritten = this.#frames.write(this.#current, records).then(
+      () => {
+        for (const { resolve } of together) resolve();
+      },
+      (error: unknown) => {
+        this.#giveUp(error);
+        for (const waiting of together) syncItself(waiting);
+      },
+    );
+    void isWritten.then(() => this.#goSoon());
+  }
+
+  #hasRoom(bytes: number): boolean {
+    if (this.#isOver) return false;
+    if (this.#current.isFullFor(bytes)) this.#beginLap();
+    return this.#current.hasRoom(bytes);
+  }
+
+  /** Not before the lap that is in the other file counts no longer. */
+  #beginLap(): void {
+    const full = this.#current;
+    const other = this.#laps.find((lap) => lap !== full) as LapFile;
+    if (this.#turnOver !== null || other.lap >= this.#oldestLap) return;
+    other.begin(full.lap + 1);
+    this.#current = other;
+    // Now: frames of the new lap may speak of the same files, and do not tell what is older.
+    const names = [...this.#live.keys()];
+    this.#turnOver = this.#turnOverTo(names, other.lap)
+      .catch((error: unknown) => this.#giveUp(error))
+      .finally(() => {
+        this.#turnOver = null;
+      });
+  }
+
+  async #turnOverTo(names: readonly string[], lap: number): Promise<void> {
+    // The first word of every lap, so that a start finds it in the newest.
+    await this.#say({ kind: 'oldestLap', lap: this.#oldestLap });
+    await this.#settleAll(names, lap);
+  }
+
+  /** Those that laps below this one speak of are synced by themselves; then they count no longer. */
+  async #settleAll(names: readonly string[], lap: number): Promise<void> {
+    for (const name of names) if (this.#live.has(name)) await this.#syncAside(name);
+    await this.#say({ kind: 'oldestLap', lap });
+    this.#oldestLap = lap;
+    this.counts.laps += 1;
+    for (const [name, newest] of [...this.#live]) if (newest < lap) this.#live.delete(name);
+  }
+
+  /** With a descriptor of its own: it must not take a report of a lost page that is meant for who flushes the log. */
+  async #syncAside(name: string): Promise<void> {
+    const handle = await this.#openAside(name);
+    if (handle === null) return;
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Null: the file was removed. */
+  async #openAside(name: string): Promise<FileHandle | null> {
+    try {
+      return await this.#doors.fileSystem.open(join(this.#directory, name), 'write');
+    } catch (error) {
+      if (error instanceof CaskadeError && error.code === 'notFound') return null;
+      throw error;
+    }
+  }
+
+  #say(record: JournalRecord): Promise<void> {
+    return this.#frames.write(this.#current, [record]);
+  }
+
+  #giveUp(error: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#doors.logger.error(
+      { component: 'journal', err: error },
+      'the journal is not written to any more: until the next start every log is synced by itself',
+    );
+    for (const waiting of this.#asked.splice(0)) syncItself(waiting);
+  }
+}
+
+function syncItself({ file, resolve, reject }: Waiting): void {
+  file.syncItself().then(resolve, reject);
+}

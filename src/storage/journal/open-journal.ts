@@ -1,0 +1,119 @@
+import { join } from 'node:path';
+import type { FileSystem } from '../../env/file-system.ts';
+import { makeDirectoryDurably } from '../../env/make-directory.ts';
+import { readWholeFile } from '../../env/replace-file.ts';
+import { CaskadeError } from '../../model/errors.ts';
+import { LIMITS } from '../../model/limits.ts';
+import { type BytesRecord, encodeFrame } from './frame.ts';
+import { JOURNAL, Journal, type JournalDoors, type JournalSettings } from './journal.ts';
+import { type FileWrites, type FoundLap, type JournalEnd, scanJournal } from './journal-scan.ts';
+import { LapFile } from './lap-file.ts';
+
+const DIRECTORY_NAME = 'journal';
+const FILE_NAMES = ['a.journal', 'b.journal'] as const;
+
+/**
+ * Opens the journal of a node, or makes it: writes to the logs what they may lack after a crash, and begins anew. To be done
+ * before any log is opened. Throws a CaskadeError, `corruptMetadata` where it lacks something that was acknowledged.
+ */
+export async function openJournal(
+  directory: string,
+  doors: JournalDoors,
+  { lapBytes, filesMin }: JournalSettings = JOURNAL,
+): Promise<Journal> {
+  const { fileSystem } = doors;
+  const folder = join(directory, DIRECTORY_NAME);
+  await makeDirectoryDurably(fileSystem, folder);
+  const found: FoundLap[] = [];
+  for (const path of FILE_NAMES.map((name) => join(folder, name))) {
+    found.push({ path, bytes: await bytesOf(fileSystem, path) });
+  }
+  const { writes, end, damage, nextLap, nextSequence } = scanJournal(found);
+  if (damage !== null) throw damaged(folder, damage);
+  const filesMended = await new Replay(directory, doors).run(writes);
+  if (end !== null) await endLap(fileSystem, end, nextSequence);
+  const laps = await Promise.all(found.map(({ path }) => lapFile(fileSystem, path, lapBytes)));
+  await fileSystem.syncDirectory(folder);
+  const [a, b] = laps as [LapFile, LapFile];
+  // Never into the newest: until the next lap has begun, its word is the one that counts.
+  const journal = new Journal(doors, {
+    directory,
+    laps: end?.path === a.path ? [b, a] : [a, b],
+    nextLap,
+    nextSequence: nextSequence + 1,
+    filesMin,
+    filesMended,
+  });
+  try {
+    await journal.begin();
+  } catch (error) {
+    await journal.close();
+    throw error;
+  }
+  return journal;
+}
+
+function damaged(folder: string, damage: string): CaskadeError {
+  const text = `${folder}: ${damage}: writes that this node has acknowledged may be missing here; start it with an empty data directory, and the other replicas fill it`;
+  return new CaskadeError('corruptMetadata', text);
+}
+
+async function bytesOf(fileSystem: FileSystem, path: string): Promise<Buffer> {
+  if (!(await fileSystem.exists(path))) return Buffer.alloc(0);
+  const { buffer, byteOffset, length } = await readWholeFile(fileSystem, path, LIMITS.journalFileBytesMax);
+  return Buffer.from(buffer, byteOffset, length);
+}
+
+async function lapFile(fileSystem: FileSystem, path: string, lapBytes: number): Promise<LapFile> {
+  const handle = await fileSystem.open(path, (await fileSystem.exists(path)) ? 'write' : 'create');
+  return new LapFile(fileSystem, handle, lapBytes, await handle.size());
+}
+
+/** Said where the lap ends, before the other file is used again: whatever a crash leaves of that one, nothing is written twice. */
+async function endLap(fileSystem: FileSystem, end: JournalEnd, sequence: number): Promise<void> {
+  const header = { lap: end.lap, sequence, durableSequence: 0 };
+  const handle = await fileSystem.open(end.path, 'write');
+  try {
+    await handle.writeAt([encodeFrame(header, [{ kind: 'oldestLap', lap: end.lap + 1 }])], end.position);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Writes to the logs what they may lack. */
+class Replay {
+  readonly #directory: string;
+  readonly #doors: JournalDoors;
+
+  constructor(directory: string, doors: JournalDoors) {
+    this.#directory = directory;
+    this.#doors = doors;
+  }
+
+  /** Of how many files. */
+  async run(writes: FileWrites): Promise<number> {
+    let files = 0;
+    for (const [name, records] of writes) {
+      const path = join(this.#directory, name);
+      // One that was removed meanwhile: by a merge, or as a replica that is not kept here any more.
+      if (!(await this.#doors.fileSystem.exists(path))) continue;
+      await this.#write(path, records);
+      files += 1;
+    }
+    if (files === 0) return 0;
+    const text = 'what a crash may have kept from the logs was written to them from the journal';
+    this.#doors.logger.info({ component: 'journal', files }, text);
+    return files;
+  }
+
+  async #write(path: string, records: readonly BytesRecord[]): Promise<void> {
+    const handle = await this.#doors.fileSystem.open(path, 'write');
+    try {
+      for (const { chunks, position } of records) await handle.writeAt(chunks, position);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+}
