@@ -1,6 +1,7 @@
-import { SystemClock } from '../../src/env/clock.ts';
+import { type Clock, SystemClock } from '../../src/env/clock.ts';
 import { FaultyFileSystem } from '../../src/env/faulty-file-system.ts';
 import type { FileHandle, FileSystem } from '../../src/env/file-system.ts';
+import { SystemRandom } from '../../src/env/random.ts';
 import type { Journal, JournalSettings } from '../../src/storage/journal/journal.ts';
 import { openJournal } from '../../src/storage/journal/open-journal.ts';
 import { CollectingLogger } from './collecting-logger.ts';
@@ -21,6 +22,15 @@ interface ModelFile {
   change: Change | null;
 }
 
+export type Wrap = (fileSystem: FileSystem) => FileSystem;
+
+export interface WorkloadOptions {
+  readonly wrap?: Wrap;
+  readonly clock?: Clock;
+  /** Of changes, a new file in the place of an old one. */
+  readonly replaceShare?: number;
+}
+
 const pathOf = (name: string): string => `${ROOT}/${name}`;
 
 /** Several logs of one node over a disk that may crash, with what each must hold afterwards. */
@@ -28,21 +38,22 @@ export class JournalWorkload {
   readonly disk: FaultyFileSystem;
   readonly #random: SeededRandom;
   readonly #settings: JournalSettings;
-  readonly #wrap: (fileSystem: FileSystem) => FileSystem;
+  readonly #clock: Clock;
+  readonly #wrap: Wrap;
+  readonly #replaceShare: number;
   readonly #files: readonly ModelFile[];
   readonly #handles = new Map<string, FileHandle>();
   readonly logger = new CollectingLogger();
   journal: Journal | null = null;
 
-  constructor(
-    seed: number,
-    settings: JournalSettings,
-    wrap: (fileSystem: FileSystem) => FileSystem = (fileSystem) => fileSystem,
-  ) {
+  constructor(seed: number, settings: JournalSettings, options: WorkloadOptions = {}) {
     this.#random = new SeededRandom(seed);
-    this.disk = new FaultyFileSystem({ random: new SeededRandom(seed + 1), isTraced: false });
+    this.#clock = options.clock ?? new SystemClock();
+    const random = new SeededRandom(seed + 1);
+    this.disk = new FaultyFileSystem({ random, clock: this.#clock, isTraced: false });
     this.#settings = settings;
-    this.#wrap = wrap;
+    this.#wrap = options.wrap ?? ((fileSystem) => fileSystem);
+    this.#replaceShare = options.replaceShare ?? 0.1;
     this.#files = NAMES.map((name) => ({ name, content: Buffer.alloc(0), change: null }));
   }
 
@@ -66,7 +77,12 @@ export class JournalWorkload {
   }
 
   async openJournal(): Promise<void> {
-    const doors = { fileSystem: this.#fileSystem, clock: new SystemClock(), logger: this.logger };
+    const doors = {
+      fileSystem: this.#fileSystem,
+      clock: this.#clock,
+      random: new SystemRandom(),
+      logger: this.logger,
+    };
     this.journal = await openJournal(ROOT, doors, this.#settings);
   }
 
@@ -100,7 +116,7 @@ export class JournalWorkload {
     const random = this.#random;
     const bytes = Buffer.alloc(1 + random.below(random.chance(0.03) ? 80_000 : 3_000));
     for (let at = 0; at < bytes.length; at += 1) bytes[at] = 1 + random.below(255);
-    if (random.chance(0.1)) return { kind: 'replace', bytes };
+    if (random.chance(this.#replaceShare)) return { kind: 'replace', bytes };
     if (random.chance(0.15)) return { kind: 'cut', length: random.below(content.length + 1) };
     return { kind: 'append', bytes };
   }

@@ -311,9 +311,9 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     this.exchange.close();
     this.#scrubber.stop();
     const isWell = await this.#replicas.close();
-    await this.journal?.close();
+    const isSilent = (await this.journal?.close()) ?? true;
     await this.nodeState.settled();
-    if (isWell) await this.#marker.leave(this.nodeState.incarnation);
+    if (isWell && isSilent) await this.#marker.leave(this.nodeState.incarnation);
   }
 
   // ReplicaNode

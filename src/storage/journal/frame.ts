@@ -13,7 +13,8 @@ import {
 export const FRAME_ALIGNMENT_BYTES = 4096;
 const MAGIC = 0x4a4b5343; // "CSKJ"
 const VERSION = 1;
-export const FRAME_HEADER_BYTES = 40;
+export const FRAME_HEADER_BYTES = 56;
+export const LAP_ID_BYTES = 16;
 export const RECORD_HEADER_BYTES = 16;
 
 /** These bytes belong there. Paths are relative to the node's data directory. */
@@ -40,6 +41,11 @@ export type JournalRecord = BytesRecord | SettledRecord | OldestLapRecord;
 
 export interface FrameHeader {
   readonly lap: number;
+  /**
+   * Chosen by chance for each lap, as 32 hexadecimal digits: what clients write lies in these files, and must not be taken
+   * for a frame behind the end of a lap.
+   */
+  readonly lapId: string;
   /** Grows by one with every frame, over all laps. */
   readonly sequence: number;
   /** Every frame up to this one was on the disk when this one was written. */
@@ -80,6 +86,7 @@ export function encodeFrame(header: FrameHeader, records: readonly JournalRecord
   writeUint64(bytes, 16, header.lap);
   writeUint64(bytes, 24, header.sequence);
   writeUint64(bytes, 32, header.durableSequence);
+  bytes.write(header.lapId, 40, 'hex');
   writeUint32(bytes, 12, checksum(bytes, 0, at));
   return bytes;
 }
@@ -102,27 +109,36 @@ function writeRecord(bytes: Buffer, start: number, record: JournalRecord): numbe
   return at;
 }
 
-/** The frame that begins at `start` in the file at `path`; null: none does, or not a whole one. Throws `futureFormat`. */
-export function decodeFrame(bytes: Buffer, start: number, path: string): Frame | null {
-  if (start + FRAME_HEADER_BYTES > bytes.length || readUint32(bytes, start) !== MAGIC) return null;
-  const length = readUint32(bytes, start + 8);
-  if (length < FRAME_HEADER_BYTES || start + length > bytes.length) return null;
-  if (readUint32(bytes, start + 12) !== checksum(bytes, start, length)) return null;
-  checkVersion(readUint16(bytes, start + 4), path);
+/** The frame that begins at `start`; null: none does, not a whole one, or one of another version. */
+export function decodeFrame(bytes: Buffer, start: number): Frame | null {
+  const length = wholeLength(bytes, start);
+  if (length === null || readUint16(bytes, start + 4) !== VERSION) return null;
   const records = readRecords(bytes, start + FRAME_HEADER_BYTES, start + length);
   if (records === null) return null;
   const lap = readUint64(bytes, start + 16);
   const sequence = readUint64(bytes, start + 24);
   const durableSequence = readUint64(bytes, start + 32);
-  return { lap, sequence, durableSequence, records, paddedBytes: paddedTo(length) };
+  const lapId = bytes.toString('hex', start + 40, start + FRAME_HEADER_BYTES);
+  return { lap, lapId, sequence, durableSequence, records, paddedBytes: paddedTo(length) };
 }
 
-function checkVersion(version: number, path: string): void {
+/** Throws `futureFormat` where a lap of a newer version lies in the file at `path`. */
+export function checkVersion(bytes: Buffer, path: string): void {
+  if (wholeLength(bytes, 0) === null) return;
+  const version = readUint16(bytes, 4);
   if (version === VERSION) return;
   throw new CaskadeError(
     'futureFormat',
     `${path}: journal format ${version} was written by a newer Caskade; this one reads format ${VERSION}. Start the newer version`,
   );
+}
+
+/** Without the padding; null: no frame, or not a whole one. */
+function wholeLength(bytes: Buffer, start: number): number | null {
+  if (start + FRAME_HEADER_BYTES > bytes.length || readUint32(bytes, start) !== MAGIC) return null;
+  const length = readUint32(bytes, start + 8);
+  if (length < FRAME_HEADER_BYTES || start + length > bytes.length) return null;
+  return readUint32(bytes, start + 12) === checksum(bytes, start, length) ? length : null;
 }
 
 function readRecords(bytes: Buffer, start: number, end: number): JournalRecord[] | null {

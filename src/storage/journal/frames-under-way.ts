@@ -20,7 +20,11 @@ export class FramesUnderWay {
   #failure: Error | null = null;
   #whenEnded: (() => void)[] = [];
 
-  constructor(nextSequence: number) {
+  readonly #onOver: () => void;
+
+  /** `onOver`: the disk is done with one, well or not. */
+  constructor(nextSequence: number, onOver: () => void) {
+    this.#onOver = onOver;
     this.#nextSequence = nextSequence;
     this.#durableSequence = nextSequence - 1;
   }
@@ -52,7 +56,7 @@ export class FramesUnderWay {
   ): void {
     const sequence = this.#nextSequence;
     this.#nextSequence += 1;
-    const header = { lap: lap.lap, sequence, durableSequence: this.#durableSequence };
+    const header = { lap: lap.lap, lapId: lap.lapId, sequence, durableSequence: this.#durableSequence };
     const frame = { sequence, resolve, reject, isWritten: false };
     this.#queue.push(frame);
     this.#running += 1;
@@ -83,5 +87,6 @@ export class FramesUnderWay {
   #over(): void {
     this.#running -= 1;
     if (this.#running === 0) for (const resolve of this.#whenEnded.splice(0)) resolve();
+    this.#onOver();
   }
 }

@@ -1,4 +1,4 @@
-import { type BytesRecord, decodeFrame, FRAME_ALIGNMENT_BYTES, type Frame } from './frame.ts';
+import { type BytesRecord, checkVersion, decodeFrame, FRAME_ALIGNMENT_BYTES, type Frame } from './frame.ts';
 
 /** A file of the journal as a start finds it. */
 export interface FoundLap {
@@ -24,58 +24,76 @@ export interface JournalFindings {
 export interface JournalEnd {
   readonly path: string;
   readonly lap: number;
+  readonly lapId: string;
   readonly position: number;
 }
 
 interface ScannedLap extends JournalEnd {
   /** From the begin of the file, without a gap. */
   readonly frames: readonly Frame[];
+  /** Of the same lap, but not whole up to there. */
+  readonly behind: readonly Frame[];
 }
 
 /**
- * What the files of a journal say. A lap counts up to its first frame that is not whole: what lies behind that was never
- * acknowledged, for frames are so in their order. Unless a later one says that it was (R19).
+ * What the files of a journal say. They count up to the first frame that is not whole: what lies behind that was never
+ * acknowledged, for frames are so in their order. Unless a later one says that it was on the disk (R19).
  */
 export function scanJournal(found: readonly FoundLap[]): JournalFindings {
-  const everything = found.flatMap(framesAnywhere);
   const laps = found.map(lapFromBegin).filter((lap) => lap !== null);
   laps.sort((left, right) => left.lap - right.lap);
+  const newest = laps.at(-1);
+  const frames = laps.flatMap((lap) => [...lap.frames, ...lap.behind]);
   const oldestLap = oldestThatCounts(laps);
-  const counting = laps.filter(({ lap }) => lap >= oldestLap);
+  const counting = withoutGap(laps.filter(({ lap }) => lap >= oldestLap));
   return {
     writes: writesOf(counting),
-    nextLap: maxOf(everything.map(({ lap }) => lap)) + 1,
-    nextSequence: maxOf(everything.map(({ sequence }) => sequence)) + 1,
-    end: laps.at(-1) ?? null,
-    damage: damageOf(laps, oldestLap, everything),
+    nextLap: (newest?.lap ?? 0) + 1,
+    nextSequence: maxOf(frames.map(({ sequence }) => sequence)) + 1,
+    end: newest ?? null,
+    damage: newest === undefined ? damageWithoutLap(found) : damageOf(newest, counting, oldestLap, frames),
   };
 }
 
 const maxOf = (numbers: readonly number[]): number => numbers.reduce((max, one) => Math.max(max, one), 0);
+const lastOf = ({ frames }: ScannedLap): number => (frames.at(-1) as Frame).sequence;
 
 function lapFromBegin({ path, bytes }: FoundLap): ScannedLap | null {
-  const first = decodeFrame(bytes, 0, path);
+  checkVersion(bytes, path);
+  const first = decodeFrame(bytes, 0);
   if (first === null) return null;
+  const { lap, lapId } = first;
   const frames = [first];
-  let at = first.paddedBytes;
-  for (let frame = decodeFrame(bytes, at, path); frame !== null; frame = decodeFrame(bytes, at, path)) {
+  let position = first.paddedBytes;
+  for (let frame = decodeFrame(bytes, position); ; frame = decodeFrame(bytes, position)) {
+    if (frame?.lapId !== lapId) break;
     // What lies behind a word that a start wrote over something torn is older than the word.
-    if (frame.lap !== first.lap || frame.sequence <= (frames.at(-1) as Frame).sequence) break;
+    if (frame.sequence <= (frames.at(-1) as Frame).sequence) break;
     frames.push(frame);
-    at += frame.paddedBytes;
+    position += frame.paddedBytes;
   }
-  return { path, lap: first.lap, position: at, frames };
+  const behind = framesFrom(bytes, position).filter((frame) => frame.lapId === lapId);
+  return { path, lap, lapId, position, frames, behind };
 }
 
-/** Those behind a gap as well, and those of earlier laps that lie there yet. */
-function framesAnywhere({ path, bytes }: FoundLap): Frame[] {
+/** Those behind a gap as well, and what looks like one. */
+function framesFrom(bytes: Buffer, position: number): Frame[] {
   const frames: Frame[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const frame = decodeFrame(bytes, at, path);
+  for (let at = position; at < bytes.length; ) {
+    const frame = decodeFrame(bytes, at);
     if (frame !== null) frames.push(frame);
-    at += frame?.paddedBytes ?? FRAME_ALIGNMENT_BYTES;
+    at += FRAME_ALIGNMENT_BYTES;
   }
   return frames;
+}
+
+/** Frames of the next lap may be on the disk before the last ones of the lap before: these two are two files. */
+function withoutGap(laps: readonly ScannedLap[]): readonly ScannedLap[] {
+  const gap = laps.findIndex((lap, index) => {
+    const before = laps[index - 1];
+    return before !== undefined && lap.frames[0]?.sequence !== lastOf(before) + 1;
+  });
+  return gap < 0 ? laps : laps.slice(0, gap);
 }
 
 /** Each lap begins with the word of it, so the newest lap has one. */
@@ -96,23 +114,20 @@ function writesOf(laps: readonly ScannedLap[]): FileWrites {
   return writes;
 }
 
+function damageWithoutLap(found: readonly FoundLap[]): string | null {
+  return found.some(({ bytes }) => framesFrom(bytes, 0).length > 0) ? 'no lap of it begins any more' : null;
+}
+
 function damageOf(
-  laps: readonly ScannedLap[],
+  newest: ScannedLap,
+  counting: readonly ScannedLap[],
   oldestLap: number,
-  everything: readonly Frame[],
+  frames: readonly Frame[],
 ): string | null {
-  const newest = laps.at(-1);
-  if (newest === undefined) return everything.length === 0 ? null : 'no lap of it begins any more';
-  const counting = laps.filter(({ lap }) => lap >= oldestLap);
-  if (oldestLap < newest.lap && counting[0]?.lap !== oldestLap) return `lap ${oldestLap} is not there`;
-  for (const [index, { path, frames }] of counting.entries()) {
-    const next = counting[index + 1]?.frames[0]?.sequence;
-    const { sequence } = frames.at(-1) as Frame;
-    if (next !== undefined && next !== sequence + 1) return `${path}: is not whole behind frame ${sequence}`;
-  }
-  const last = (newest.frames.at(-1) as Frame).sequence;
-  const durable = maxOf(everything.map(({ durableSequence }) => durableSequence));
-  return durable <= last
-    ? null
-    : `${newest.path}: ends at frame ${last}, and frame ${durable} was on the disk`;
+  // No lap begins before the begin of the one before is on the disk.
+  if (oldestLap <= newest.lap && counting[0]?.lap !== oldestLap) return `lap ${oldestLap} is not there`;
+  const last = counting.at(-1) ?? newest;
+  const durable = maxOf(frames.map(({ durableSequence }) => durableSequence));
+  if (durable <= lastOf(last)) return null;
+  return `${last.path}: ends at frame ${lastOf(last)}, and frame ${durable} was on the disk`;
 }

@@ -1,7 +1,8 @@
-import { join, relative } from 'node:path';
+import { relative } from 'node:path';
 import type { Clock } from '../../env/clock.ts';
 import type { FileHandle, FileSystem } from '../../env/file-system.ts';
 import type { Logger } from '../../env/logger.ts';
+import type { Random } from '../../env/random.ts';
 import { CaskadeError } from '../../model/errors.ts';
 import { LIMITS } from '../../model/limits.ts';
 import { FRAME_HEADER_BYTES, type JournalRecord, paddedTo } from './frame.ts';
@@ -17,6 +18,7 @@ const FRAMES_MAX = 3;
 export interface JournalDoors {
   readonly fileSystem: FileSystem;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
 }
 
@@ -39,6 +41,8 @@ export interface JournalFiles {
   readonly nextSequence: number;
   readonly filesMin: number;
   readonly filesMended: number;
+  /** Takes the files away, durably: no start reads them any more. */
+  readonly discard: () => Promise<void>;
 }
 
 export interface JournalCounts {
@@ -51,6 +55,13 @@ export interface JournalCounts {
   laps: number;
   /** By the start, with what they may have lacked. */
   readonly filesMended: number;
+}
+
+/** What frames speak of, and not all of which the file is known to hold on its own. */
+interface LiveFile {
+  readonly file: JournaledFile;
+  /** Of the newest of these frames. */
+  readonly lap: number;
 }
 
 interface Waiting {
@@ -71,26 +82,31 @@ export class Journal implements JournalSide {
   readonly #filesMin: number;
   readonly #laps: readonly LapFile[];
   readonly #frames: FramesUnderWay;
-  /** By name, the lap of the newest frame that speaks of the file. All others hold everything on their own. */
-  readonly #live = new Map<string, number>();
+  /** By name. All others hold everything on their own. */
+  readonly #live = new Map<string, LiveFile>();
+  readonly #discard: () => Promise<void>;
   #current: LapFile;
   #oldestLap: number;
   #asked: Waiting[] = [];
   #isGoing = false;
   #turnOver: Promise<void> | null = null;
-  #isOver = false;
+  #isClosing = false;
+  /** Null: it is in use. Else resolves when it is done without. */
+  #end: Promise<void> | null = null;
   readonly counts: JournalCounts;
 
   constructor(doors: JournalDoors, files: JournalFiles) {
-    const { directory, laps, nextLap, nextSequence, filesMin, filesMended } = files;
+    const { directory, laps, nextLap, nextSequence, filesMin, filesMended, discard } = files;
     this.#doors = doors;
     this.#directory = directory;
     this.#filesMin = filesMin;
+    this.#discard = discard;
     this.#laps = laps;
     this.#current = laps[0];
     this.#current.begin(nextLap);
+    laps[1].prepare();
     this.#oldestLap = nextLap;
-    this.#frames = new FramesUnderWay(nextSequence);
+    this.#frames = new FramesUnderWay(nextSequence, () => this.#goSoon());
     this.counts = { syncs: 0, journaled: 0, frames: 0, laps: 0, filesMended };
   }
 
@@ -99,17 +115,18 @@ export class Journal implements JournalSide {
     return this.#say({ kind: 'oldestLap', lap: this.#oldestLap });
   }
 
-  /** The file, with syncs that may go through the journal. */
+  /** The file, with syncs that may go through the journal. One of that name at a time. */
   async attach(handle: FileHandle): Promise<FileHandle> {
     const file = new JournaledFile(handle, relative(this.#directory, handle.path), this);
-    // It may have been closed without.
-    await this.settle(file);
+    if (!this.#live.has(file.name)) return file;
+    await this.#end;
+    if (this.#live.has(file.name)) throw unsettled(file.path);
     return file;
   }
 
   sync(file: JournaledFile): Promise<void> {
     this.counts.syncs += 1;
-    if (this.#isOver) return file.syncItself();
+    if (!this.#isInUse) return file.syncItself();
     return new Promise((resolve, reject) => {
       this.#asked.push({ file, resolve, reject });
       this.#goSoon();
@@ -119,33 +136,55 @@ export class Journal implements JournalSide {
   async settle(file: JournaledFile): Promise<void> {
     if (!this.#live.has(file.name)) return;
     await file.syncItself();
-    await this.#say({ kind: 'settled', path: file.name });
-    this.#live.delete(file.name);
+    if (this.#end === null) {
+      try {
+        await this.#say({ kind: 'settled', path: file.name });
+        this.#live.delete(file.name);
+        return;
+      } catch (error) {
+        this.#giveUp(error);
+      }
+    }
+    await this.#end;
+    if (this.#live.has(file.name)) throw unsettled(file.path);
   }
 
-  /** Where it fails a start finds what the file may lack: after it nothing is written to it. */
   async leave(file: JournaledFile): Promise<void> {
     try {
       await this.settle(file);
     } catch (error) {
       const fields = { component: 'journal', err: error, path: file.path };
-      this.#doors.logger.warn(fields, 'a log is closed that lacks what the journal has');
+      this.#doors.logger.warn(fields, 'a log is closed that may lack what the journal has');
     }
   }
 
-  /** After all its files, which hold everything on their own when this resolves; where that fails, a start sees to it. */
-  async close(): Promise<void> {
-    const isWell = !this.#isOver;
-    this.#isOver = true;
+  /** After all its files. True: they hold everything on their own, and a start finds nothing here. */
+  async close(): Promise<boolean> {
+    this.#isClosing = true;
     await this.#turnOver;
+    const isSilent = await this.#fallSilent();
+    await this.#frames.ended();
+    for (const lap of this.#laps) await lap.close();
+    return isSilent;
+  }
+
+  async #fallSilent(): Promise<boolean> {
+    if (this.#end !== null) {
+      await this.#end;
+      return this.#live.size === 0;
+    }
     try {
-      if (isWell) await this.#settleAll([...this.#live.keys()], this.#current.lap + 1);
+      await this.#settleAll([...this.#live.keys()], this.#current.lap + 1);
+      return true;
     } catch (error) {
       const text = 'the journal is still needed, and is read by the next start';
       this.#doors.logger.warn({ component: 'journal', err: error }, text);
+      return false;
     }
-    await this.#frames.ended();
-    for (const lap of this.#laps) await lap.close();
+  }
+
+  get #isInUse(): boolean {
+    return this.#end === null && !this.#isClosing;
   }
 
   /** Those that ask in one turn go together. */
@@ -175,9 +214,10 @@ export class Journal implements JournalSide {
   #writeTogether(together: readonly Waiting[]): void {
     this.counts.frames += 1;
     this.counts.journaled += together.length;
+    const { lap } = this.#current;
+    for (const { file } of together) this.#live.set(file.name, { file, lap });
     const records = together.flatMap(({ file }) => file.takeNotes());
-    for (const { file } of together) this.#live.set(file.name, this.#current.lap);
-    const isWritten = this.#frames.write(this.#current, records).then(
+    this.#frames.write(this.#current, records).then(
       () => {
         for (const { resolve } of together) resolve();
       },
@@ -186,20 +226,23 @@ export class Journal implements JournalSide {
         for (const waiting of together) syncItself(waiting);
       },
     );
-    void isWritten.then(() => this.#goSoon());
   }
 
   #hasRoom(bytes: number): boolean {
-    if (this.#isOver) return false;
+    if (!this.#isInUse) return false;
     if (this.#current.isFullFor(bytes)) this.#beginLap();
     return this.#current.hasRoom(bytes);
   }
 
-  /** Not before the lap that is in the other file counts no longer. */
+  /** Not before the lap that is in the other file counts no longer, and what begins this one is on the disk. */
   #beginLap(): void {
     const full = this.#current;
     const other = this.#laps.find((lap) => lap !== full) as LapFile;
     if (this.#turnOver !== null || other.lap >= this.#oldestLap) return;
+    if (!other.isPrepared) {
+      other.prepare();
+      return;
+    }
     other.begin(full.lap + 1);
     this.#current = other;
     // Now: frames of the new lap may speak of the same files, and do not tell what is older.
@@ -215,35 +258,24 @@ export class Journal implements JournalSide {
     // The first word of every lap, so that a start finds it in the newest.
     await this.#say({ kind: 'oldestLap', lap: this.#oldestLap });
     await this.#settleAll(names, lap);
+    this.counts.laps += 1;
   }
 
-  /** Those that laps below this one speak of are synced by themselves; then they count no longer. */
+  /** Those that laps below this one speak of are synced by themselves; then these laps count no longer. */
   async #settleAll(names: readonly string[], lap: number): Promise<void> {
-    for (const name of names) if (this.#live.has(name)) await this.#syncAside(name);
+    for (const name of names) await this.#syncLive(name);
     await this.#say({ kind: 'oldestLap', lap });
     this.#oldestLap = lap;
-    this.counts.laps += 1;
-    for (const [name, newest] of [...this.#live]) if (newest < lap) this.#live.delete(name);
+    for (const [name, live] of [...this.#live]) if (live.lap < lap) this.#live.delete(name);
   }
 
-  /** With a descriptor of its own: it must not take a report of a lost page that is meant for who flushes the log. */
-  async #syncAside(name: string): Promise<void> {
-    const handle = await this.#openAside(name);
-    if (handle === null) return;
+  /** By its own handle, which is told of every page that was lost since it was opened, whoever had it written. */
+  async #syncLive(name: string): Promise<void> {
     try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  }
-
-  /** Null: the file was removed. */
-  async #openAside(name: string): Promise<FileHandle | null> {
-    try {
-      return await this.#doors.fileSystem.open(join(this.#directory, name), 'write');
+      await this.#live.get(name)?.file.syncItself();
     } catch (error) {
-      if (error instanceof CaskadeError && error.code === 'notFound') return null;
-      throw error;
+      // Closed, and settled before that.
+      if (this.#live.has(name)) throw error;
     }
   }
 
@@ -251,17 +283,34 @@ export class Journal implements JournalSide {
     return this.#frames.write(this.#current, [record]);
   }
 
+  /** From here on every log is synced by itself. */
   #giveUp(error: unknown): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#end !== null) return;
     this.#doors.logger.error(
       { component: 'journal', err: error },
       'the journal is not written to any more: until the next start every log is synced by itself',
     );
+    this.#end = this.#endWithout().catch((failure: unknown) => {
+      const text = 'what the journal has is not all in the logs: the next start needs it';
+      this.#doors.logger.error({ component: 'journal', err: failure }, text);
+    });
     for (const waiting of this.#asked.splice(0)) syncItself(waiting);
+  }
+
+  /** So that logs may be cut again, which the journal could not be told any more. */
+  async #endWithout(): Promise<void> {
+    await this.#frames.ended();
+    for (const name of [...this.#live.keys()]) await this.#syncLive(name);
+    await this.#discard();
+    this.#live.clear();
   }
 }
 
 function syncItself({ file, resolve, reject }: Waiting): void {
   file.syncItself().then(resolve, reject);
+}
+
+function unsettled(path: string): CaskadeError {
+  const text = `cannot change ${path}: the journal has what may be missing in it and cannot be told; check the disk, then restart`;
+  return new CaskadeError('syncFailed', text);
 }

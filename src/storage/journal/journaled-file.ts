@@ -1,4 +1,5 @@
 import type { FileHandle } from '../../env/file-system.ts';
+import { CaskadeError } from '../../model/errors.ts';
 import { type BytesRecord, RECORD_HEADER_BYTES } from './frame.ts';
 
 /** More than that between two syncs of a file is not worth being written twice. */
@@ -15,7 +16,8 @@ export interface JournalSide {
 
 /**
  * A file whose syncs may go through the journal: what was written since the last one is remembered until then. Everything but
- * appending, which a start could not do over again, is preceded by a sync of the file itself.
+ * appending, which a start could not do over again, is preceded by a sync of the file itself. Its owner changes it, syncs it and closes it
+ * one after the other; the journal may sync it at any time.
  */
 export class JournaledFile implements FileHandle {
   readonly path: string;
@@ -33,6 +35,10 @@ export class JournaledFile implements FileHandle {
   #isBeyondNotes = true;
   /** End of what was ever noted. */
   #notedTo = 0;
+  /** Syncs of the file itself, one after the other: the kernel reports a lost page once, to whoever comes first. */
+  #syncing: Promise<void> = Promise.resolve();
+  #syncingCount = 0;
+  #isClosed = false;
 
   constructor(inner: FileHandle, name: string, journal: JournalSide) {
     this.path = inner.path;
@@ -73,13 +79,15 @@ export class JournaledFile implements FileHandle {
     try {
       await this.#journal.leave(this);
     } finally {
+      await this.#syncing;
+      this.#isClosed = true;
       await this.#inner.close();
     }
   }
 
-  /** All that a sync has to make durable is noted. */
+  /** All that a sync has to make durable is noted, or in a frame. */
   get isNoted(): boolean {
-    return !this.#isBeyondNotes;
+    return !this.#isBeyondNotes && this.#syncingCount === 0;
   }
 
   /** What a frame needs for them. */
@@ -94,7 +102,20 @@ export class JournaledFile implements FileHandle {
     return notes;
   }
 
-  async syncItself(): Promise<void> {
+  /** Once it has failed it always does, for the handle keeps that in mind: the owner is told by whatever it does next. */
+  syncItself(): Promise<void> {
+    this.#syncingCount += 1;
+    const sync = this.#syncing
+      .then(() => this.#syncNow())
+      .finally(() => {
+        this.#syncingCount -= 1;
+      });
+    this.#syncing = sync.catch(() => {});
+    return sync;
+  }
+
+  async #syncNow(): Promise<void> {
+    if (this.#isClosed) throw new CaskadeError('syncFailed', `${this.path} was closed before it was synced`);
     this.#forgetNotes();
     this.#isBeyondNotes = false;
     try {

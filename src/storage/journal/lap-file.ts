@@ -1,8 +1,12 @@
-import type { FileHandle, FileSystem } from '../../env/file-system.ts';
+import type { FileHandle } from '../../env/file-system.ts';
 import { CaskadeError } from '../../model/errors.ts';
+import { LAP_ID_BYTES } from './frame.ts';
+import type { JournalDoors } from './journal.ts';
 
 const PIECE_BYTES = 1024 * 1024;
 const ZEROS = Buffer.alloc(PIECE_BYTES);
+/** Where there was no room, or the disk failed, it is tried again after this. */
+const RETRY_MS = 10_000;
 
 /**
  * One of the files that laps of the journal are written to in turns. Over zeros, or over an earlier lap, a write changes no metadata
@@ -10,21 +14,21 @@ const ZEROS = Buffer.alloc(PIECE_BYTES);
  */
 export class LapFile {
   readonly path: string;
-  readonly #fileSystem: FileSystem;
+  readonly #doors: JournalDoors;
   readonly #handle: FileHandle;
   readonly #bytesMax: number;
   /** The lap that is in it, or was; 0: none. */
   lap = 0;
+  lapId = '';
   /** Where the next frame goes. */
   position = 0;
   #laidTo: number;
   #laying: Promise<void> | null = null;
-  /** There was no room, or the disk failed: not tried again before the next lap. */
-  #isGivenUp = false;
+  #layAgainAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(fileSystem: FileSystem, handle: FileHandle, bytesMax: number, size: number) {
+  constructor(doors: JournalDoors, handle: FileHandle, bytesMax: number, size: number) {
     this.path = handle.path;
-    this.#fileSystem = fileSystem;
+    this.#doors = doors;
     this.#handle = handle;
     this.#bytesMax = bytesMax;
     this.#laidTo = size;
@@ -32,14 +36,23 @@ export class LapFile {
 
   begin(lap: number): void {
     this.lap = lap;
+    this.lapId = Buffer.from(this.#doors.random.bytes(LAP_ID_BYTES)).toString('hex');
     this.position = 0;
-    this.#isGivenUp = false;
-    this.#layAhead();
+    this.#layAhead(0);
+  }
+
+  /** Before a lap begins in it: its first words are to find room on a full disk, too. */
+  prepare(): void {
+    this.#layAhead(0);
+  }
+
+  get isPrepared(): boolean {
+    return this.#laidTo >= Math.min(PIECE_BYTES, this.#bytesMax);
   }
 
   /** Of a frame of so many bytes: in this lap, and without zeros that have to be laid first. */
   hasRoom(bytes: number): boolean {
-    this.#layAhead();
+    this.#layAhead(this.position);
     return this.position + bytes <= Math.min(this.#laidTo, this.#bytesMax);
   }
 
@@ -66,24 +79,30 @@ export class LapFile {
     await this.#handle.close();
   }
 
-  #layAhead(): void {
+  #layAhead(position: number): void {
     const from = this.#laidTo;
-    const target = Math.min(this.position + PIECE_BYTES, this.#bytesMax);
-    if (this.#laying !== null || this.#isGivenUp || target <= from) return;
+    const target = Math.min(position + PIECE_BYTES, this.#bytesMax);
+    if (this.#laying !== null || target <= from) return;
+    if (this.#doors.clock.monotonicMs() < this.#layAgainAtMs) return;
     this.#laying = this.#lay(from, target)
-      // Nobody waits for it: until there is room every file is synced by itself.
-      .catch((error: unknown) => {
-        if (!(error instanceof CaskadeError)) throw error;
-        this.#isGivenUp = true;
-      })
+      .catch((error: unknown) => this.#notLaid(error))
       .finally(() => {
         this.#laying = null;
       });
   }
 
+  /** Nobody waits for it: until there is room every file is synced by itself. */
+  #notLaid(error: unknown): void {
+    if (!(error instanceof CaskadeError)) throw error;
+    const { clock, logger } = this.#doors;
+    this.#layAgainAtMs = clock.monotonicMs() + RETRY_MS;
+    const text = 'the journal finds no room: for now every log is synced by itself';
+    logger.warn({ component: 'journal', err: error }, text);
+  }
+
   /** With a descriptor of its own: it must not take a report of a lost page that is meant for a frame's sync. */
   async #lay(from: number, target: number): Promise<void> {
-    const handle = await this.#fileSystem.open(this.path, 'write');
+    const handle = await this.#doors.fileSystem.open(this.path, 'write');
     try {
       await handle.writeAt([ZEROS.subarray(0, target - from)], from);
       await handle.sync();

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { FileSystem } from '../../env/file-system.ts';
 import { makeDirectoryDurably } from '../../env/make-directory.ts';
 import { readWholeFile } from '../../env/replace-file.ts';
@@ -10,6 +10,8 @@ import { type FileWrites, type FoundLap, type JournalEnd, scanJournal } from './
 import { LapFile } from './lap-file.ts';
 
 const DIRECTORY_NAME = 'journal';
+/** What was given up, until the next start. */
+const DISCARDED_NAME = 'journal.discarded';
 const FILE_NAMES = ['a.journal', 'b.journal'] as const;
 
 /**
@@ -22,6 +24,7 @@ export async function openJournal(
   { lapBytes, filesMin }: JournalSettings = JOURNAL,
 ): Promise<Journal> {
   const { fileSystem } = doors;
+  await removeDiscarded(directory, fileSystem);
   const folder = join(directory, DIRECTORY_NAME);
   await makeDirectoryDurably(fileSystem, folder);
   const found: FoundLap[] = [];
@@ -32,25 +35,41 @@ export async function openJournal(
   if (damage !== null) throw damaged(folder, damage);
   const filesMended = await new Replay(directory, doors).run(writes);
   if (end !== null) await endLap(fileSystem, end, nextSequence);
-  const laps = await Promise.all(found.map(({ path }) => lapFile(fileSystem, path, lapBytes)));
-  await fileSystem.syncDirectory(folder);
-  const [a, b] = laps as [LapFile, LapFile];
-  // Never into the newest: until the next lap has begun, its word is the one that counts.
-  const journal = new Journal(doors, {
-    directory,
-    laps: end?.path === a.path ? [b, a] : [a, b],
-    nextLap,
-    nextSequence: nextSequence + 1,
-    filesMin,
-    filesMended,
-  });
+  const laps: LapFile[] = [];
   try {
+    for (const { path } of found) laps.push(await lapFile(doors, path, lapBytes));
+    await fileSystem.syncDirectory(folder);
+    const [a, b] = laps as [LapFile, LapFile];
+    const journal = new Journal(doors, {
+      directory,
+      // Never into the newest: until the next lap has begun, its word is the one that counts.
+      laps: end?.path === a.path ? [b, a] : [a, b],
+      nextLap,
+      nextSequence: nextSequence + 1,
+      filesMin,
+      filesMended,
+      discard: () => discard(directory, fileSystem),
+    });
     await journal.begin();
+    return journal;
   } catch (error) {
-    await journal.close();
+    for (const lap of laps) await lap.close();
     throw error;
   }
-  return journal;
+}
+
+/** By one rename: a start finds all of it, or nothing. */
+async function discard(directory: string, fileSystem: FileSystem): Promise<void> {
+  await fileSystem.rename(join(directory, DIRECTORY_NAME), join(directory, DISCARDED_NAME));
+  await fileSystem.syncDirectory(directory);
+}
+
+async function removeDiscarded(directory: string, fileSystem: FileSystem): Promise<void> {
+  const folder = join(directory, DISCARDED_NAME);
+  if (!(await fileSystem.exists(folder))) return;
+  for (const name of await fileSystem.list(folder)) await fileSystem.unlink(join(folder, name));
+  await fileSystem.removeDirectory(folder);
+  await fileSystem.syncDirectory(directory);
 }
 
 function damaged(folder: string, damage: string): CaskadeError {
@@ -64,14 +83,15 @@ async function bytesOf(fileSystem: FileSystem, path: string): Promise<Buffer> {
   return Buffer.from(buffer, byteOffset, length);
 }
 
-async function lapFile(fileSystem: FileSystem, path: string, lapBytes: number): Promise<LapFile> {
+async function lapFile(doors: JournalDoors, path: string, lapBytes: number): Promise<LapFile> {
+  const { fileSystem } = doors;
   const handle = await fileSystem.open(path, (await fileSystem.exists(path)) ? 'write' : 'create');
-  return new LapFile(fileSystem, handle, lapBytes, await handle.size());
+  return new LapFile(doors, handle, lapBytes, await handle.size());
 }
 
 /** Said where the lap ends, before the other file is used again: whatever a crash leaves of that one, nothing is written twice. */
 async function endLap(fileSystem: FileSystem, end: JournalEnd, sequence: number): Promise<void> {
-  const header = { lap: end.lap, sequence, durableSequence: 0 };
+  const header = { lap: end.lap, lapId: end.lapId, sequence, durableSequence: 0 };
   const handle = await fileSystem.open(end.path, 'write');
   try {
     await handle.writeAt([encodeFrame(header, [{ kind: 'oldestLap', lap: end.lap + 1 }])], end.position);
@@ -95,7 +115,7 @@ class Replay {
   async run(writes: FileWrites): Promise<number> {
     let files = 0;
     for (const [name, records] of writes) {
-      const path = join(this.#directory, name);
+      const path = this.#pathOf(name);
       // One that was removed meanwhile: by a merge, or as a replica that is not kept here any more.
       if (!(await this.#doors.fileSystem.exists(path))) continue;
       await this.#write(path, records);
@@ -105,6 +125,13 @@ class Replay {
     const text = 'what a crash may have kept from the logs was written to them from the journal';
     this.#doors.logger.info({ component: 'journal', files }, text);
     return files;
+  }
+
+  /** No name of ours leads elsewhere. */
+  #pathOf(name: string): string {
+    const path = join(this.#directory, name);
+    if (relative(this.#directory, path) === name && !name.startsWith('..')) return path;
+    throw damaged(join(this.#directory, DIRECTORY_NAME), `it names ${JSON.stringify(name)}`);
   }
 
   async #write(path: string, records: readonly BytesRecord[]): Promise<void> {

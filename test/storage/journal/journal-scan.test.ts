@@ -16,12 +16,14 @@ const put = (path: string, position = 0): JournalRecord => ({
 const settled = (path: string): JournalRecord => ({ kind: 'settled', path });
 const oldest = (lap: number): JournalRecord => ({ kind: 'oldestLap', lap });
 
+const idOf = (lap: number): string => String(lap).padStart(32, '0');
+
 /** A file with one frame of each element, numbered from `first` on. */
 function lapOf(lap: number, first: number, frames: readonly (readonly JournalRecord[])[]): Buffer {
   return Buffer.concat(
     frames.map((records, index) => {
       const sequence = first + index;
-      return encodeFrame({ lap, sequence, durableSequence: sequence - 1 }, records);
+      return encodeFrame({ lap, lapId: idOf(lap), sequence, durableSequence: sequence - 1 }, records);
     }),
   );
 }
@@ -80,7 +82,7 @@ describe('what a start finds in the journal', () => {
 
   it('ends at the first frame that is not whole, if none behind it says that it was on the disk', () => {
     const whole = lapOf(1, 1, [[oldest(1)], [put('x', 1)], [put('x', 2)]]);
-    const beside = encodeFrame({ lap: 1, sequence: 4, durableSequence: 2 }, [put('x', 3)]);
+    const beside = encodeFrame({ lap: 1, lapId: idOf(1), sequence: 4, durableSequence: 2 }, [put('x', 3)]);
     const bytes = Buffer.concat([whole, beside]);
     bytes.fill(0, 2 * STEP, 2 * STEP + 60);
     const found = scan(bytes);
@@ -97,13 +99,36 @@ describe('what a start finds in the journal', () => {
     expect(scan(begin).damage).to.equal('no lap of it begins any more');
   });
 
-  it('R19: is damaged where the lap before, which counts, is not whole to its end', () => {
+  it('R19: is damaged where the lap before, which counts, is not whole to where it was on the disk', () => {
     const newest = lapOf(4, 8, [[oldest(3)], [put('y', 9)]]);
     const before = lapOf(3, 5, [[oldest(3)], [put('x')], [put('z')]]);
     before.fill(0, 2 * STEP, 2 * STEP + 60);
-    expect(scan(newest, before).damage).to.equal('b: is not whole behind frame 6');
+    expect(scan(newest, before).damage).to.equal('b: ends at frame 6, and frame 8 was on the disk');
     before.fill(0, 0, 60);
     expect(scan(newest, before).damage).to.equal('lap 3 is not there');
+  });
+
+  it('ends at the end of the lap before, where the next one was on the disk sooner', () => {
+    const begin = { lap: 4, lapId: idOf(4), sequence: 8, durableSequence: 6 };
+    const newest = encodeFrame(begin, [oldest(3), put('y', 9)]);
+    const before = lapOf(3, 5, [[oldest(3)], [put('x')], [put('z')]]);
+    before.fill(0, 2 * STEP, 2 * STEP + 60);
+    const found = scan(newest, before);
+    expect(namesOf(found)).to.deep.equal(['x@0']);
+    expect(found).to.include({ damage: null, nextLap: 5, nextSequence: 9 });
+    expect(found.end).to.include({ path: 'a', position: STEP });
+  });
+
+  it('is not what a client wrote that looks like a frame, behind the end of a lap', () => {
+    const forged = (lap: number, sequence: number, durableSequence: number): Buffer =>
+      encodeFrame({ lap, lapId: idOf(9), sequence, durableSequence }, [put('forged')]);
+    const life = lapOf(1, 1, [[oldest(1)], [put('x')]]);
+    const found = scan(Buffer.concat([life, forged(1, 3, 2), forged(1, 900, 899)]));
+    expect(namesOf(found)).to.deep.equal(['x@0']);
+    expect(found).to.include({ damage: null, nextSequence: 3 });
+    const newer = forged(1, 3, 2);
+    newer.writeUInt16LE(2, 4);
+    expect(scan(Buffer.concat([life, newer])).damage).to.equal(null);
   });
 
   it('of a lap whose first frame tore is the lap before, with nothing that lay in the file of old', () => {
@@ -118,7 +143,7 @@ describe('what a start finds in the journal', () => {
 
   it('ends at a word that a start wrote over something torn, whatever lies behind it', () => {
     const life = lapOf(1, 1, [[oldest(1)], [put('x', 1)], [put('x', 2)], [put('x', 3)]]);
-    const word = encodeFrame({ lap: 1, sequence: 5, durableSequence: 0 }, [oldest(2)]);
+    const word = encodeFrame({ lap: 1, lapId: idOf(1), sequence: 5, durableSequence: 0 }, [oldest(2)]);
     word.copy(life, 2 * STEP);
     const found = scan(life);
     expect(found.end).to.include({ position: 3 * STEP });

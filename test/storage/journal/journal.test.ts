@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { FaultyFileSystem } from '../../../src/env/faulty-file-system.ts';
 import type { FileHandle } from '../../../src/env/file-system.ts';
+import { encodeFrame } from '../../../src/storage/journal/frame.ts';
 import type { Journal, JournalSettings } from '../../../src/storage/journal/journal.ts';
 import { openJournal } from '../../../src/storage/journal/open-journal.ts';
 import { CollectingLogger } from '../../support/collecting-logger.ts';
@@ -13,24 +14,28 @@ const ROOT = '/data';
 const SETTINGS: JournalSettings = { lapBytes: 64 * KiB, filesMin: 2 };
 const A = `${ROOT}/a`;
 const B = `${ROOT}/b`;
+const C = `${ROOT}/c`;
+const D = `${ROOT}/d`;
 
 class Fixture {
-  readonly disk = new FaultyFileSystem({ random: new SeededRandom(1) });
   readonly clock = new SimulatedClock();
+  readonly disk = new FaultyFileSystem({ random: new SeededRandom(1), clock: this.clock });
   readonly logger = new CollectingLogger();
   journal!: Journal;
 
-  static async open(settings = SETTINGS): Promise<Fixture> {
+  /** `bytesMax`: all that the disk holds. */
+  static async open(settings = SETTINGS, bytesMax = Number.POSITIVE_INFINITY): Promise<Fixture> {
     const fixture = new Fixture();
     await fixture.disk.fileSystem.makeDirectory(ROOT);
     await fixture.disk.fileSystem.syncDirectory('/');
+    fixture.disk.limitBytes(bytesMax);
     await fixture.openJournal(settings);
     return fixture;
   }
 
   async openJournal(settings = SETTINGS): Promise<void> {
     const { clock, logger } = this;
-    const doors = { fileSystem: this.disk.fileSystem, clock, logger };
+    const doors = { fileSystem: this.disk.fileSystem, clock, random: new SeededRandom(2), logger };
     this.journal = await this.settled(openJournal(ROOT, doors, settings));
     // Zeros are laid.
     await clock.settle();
@@ -161,11 +166,7 @@ describe('the journal of a node', () => {
   });
 
   it('on a full disk does without, and nobody fails', async () => {
-    const fixture = new Fixture();
-    await fixture.disk.fileSystem.makeDirectory(ROOT);
-    await fixture.disk.fileSystem.syncDirectory('/');
-    fixture.disk.limitBytes(30 * KiB);
-    await fixture.openJournal();
+    const fixture = await Fixture.open(SETTINGS, 30 * KiB);
     const files = [await fixture.file(A), await fixture.file(B)];
     await fixture.append(files, 0, 'text');
     expect(fixture.journal.counts.journaled).to.equal(0);
@@ -192,5 +193,127 @@ describe('the journal of a node', () => {
     await fixture.nextLife();
     expect(fixture.disk.contentOf(A)).to.equal(null);
     expect(fixture.text(B)).to.equal('text');
+  });
+
+  it('wakes who waits for the disk when only words were under way', async () => {
+    const fixture = await Fixture.open();
+    const files = [
+      await fixture.file(A),
+      await fixture.file(B),
+      await fixture.file(C),
+      await fixture.file(D),
+    ];
+    await fixture.append(files, 0, 'text');
+    const [last, ...others] = files as [FileHandle, ...FileHandle[]];
+    fixture.disk.slow({ syncMs: 20 });
+    const closes = Promise.all(others.map((file) => file.close()));
+    await fixture.clock.advance(30);
+    await last.writeAt([Buffer.from('more')], 4);
+    const sync = last.sync();
+    await fixture.clock.advance(100);
+    await fixture.clock.until(Promise.all([closes, sync]));
+  });
+
+  describe('keeps what it has of a log that could not be synced', () => {
+    /** Fills the lap, or all that follows if it never ends, without the file. */
+    async function endLap(fixture: Fixture, others: readonly FileHandle[]): Promise<void> {
+      for (let position = 100; position < 100_000; position += 3000)
+        await fixture.append(others, position, 'x'.repeat(3000));
+    }
+
+    async function begun(): Promise<[Fixture, FileHandle, FileHandle[]]> {
+      const fixture = await Fixture.open();
+      const files = [await fixture.file(A), await fixture.file(B), await fixture.file(C)];
+      await fixture.append(files, 0, 'acknowledged');
+      const [file, ...others] = files as [FileHandle, ...FileHandle[]];
+      return [fixture, file, others];
+    }
+
+    it('where its own sync has failed', async () => {
+      const [fixture, file, others] = await begun();
+      fixture.disk.arm({ operation: 'sync', path: A });
+      await expectCode(() => fixture.append([file], 12, 'more'), 'syncFailed');
+      await endLap(fixture, others);
+      await fixture.nextLife();
+      expect(fixture.text(A).slice(0, 12)).to.equal('acknowledged');
+    });
+
+    it('where another descriptor took the first report of it, as that of the zeros may', async () => {
+      const [fixture, file, others] = await begun();
+      const zeros = await fixture.disk.fileSystem.open(A, 'write');
+      await zeros.writeAt([Buffer.alloc(100)], 500);
+      fixture.disk.arm({ operation: 'sync', path: A });
+      await expectCode(() => zeros.sync(), 'syncFailed');
+      await endLap(fixture, others);
+      await expectCode(() => fixture.append([file], 12, 'more'), 'syncFailed');
+      await fixture.nextLife();
+      expect(fixture.text(A).slice(0, 12)).to.equal('acknowledged');
+    });
+
+    it('where it was closed without, and says at the end that a start needs it', async () => {
+      const [fixture, file, others] = await begun();
+      fixture.disk.arm({ operation: 'sync', path: A });
+      await fixture.settled(file.close());
+      for (const other of others) await fixture.settled(other.close());
+      expect(await fixture.settled(fixture.journal.close())).to.equal(false);
+      await fixture.nextLife();
+      expect(fixture.text(A)).to.equal('acknowledged');
+    });
+  });
+
+  it('that has failed does not keep logs from being cut', async () => {
+    const fixture = await Fixture.open();
+    const files = [await fixture.file(A), await fixture.file(B)] as const;
+    await fixture.append(files, 0, 'first second');
+    fixture.disk.arm({ operation: 'sync', path: '/journal/' });
+    await fixture.append(files, 12, ' third');
+    await fixture.settled(files[0].truncate(6));
+    await fixture.settled(files[0].sync());
+    expect(await fixture.settled(fixture.journal.close())).to.equal(true);
+    await fixture.nextLife();
+    expect([fixture.text(A), fixture.text(B)]).to.deep.equal(['first ', 'first second third']);
+    expect(await fixture.disk.fileSystem.list(ROOT)).to.have.members(['a', 'b', 'journal']);
+  });
+
+  it('on a disk that became full does without, and logs are cut, closed and made all the same', async () => {
+    const fixture = await Fixture.open();
+    const files = [await fixture.file(A), await fixture.file(B)] as const;
+    for (const file of files) await fixture.append([file], 0, '0'.repeat(400_000));
+    fixture.disk.limitBytes(fixture.disk.bytesUsed);
+    for (const file of files) await fixture.settled(file.truncate(0));
+    for (let position = 0; position < 90_000; position += 3000)
+      await fixture.append(files, position, 'x'.repeat(3000));
+    await fixture.settled(files[0].truncate(3000));
+    await fixture.settled(files[1].close());
+    await fixture.disk.fileSystem.unlink(B);
+    await fixture.file(B);
+  });
+
+  it('goes on when there is room again', async () => {
+    const fixture = await Fixture.open(SETTINGS, 30 * KiB);
+    const files = [await fixture.file(A), await fixture.file(B)];
+    fixture.disk.limitBytes(Number.POSITIVE_INFINITY);
+    await fixture.append(files, 0, 'text');
+    expect(fixture.journal.counts.journaled).to.equal(0);
+    await fixture.clock.advance(11_000);
+    await fixture.append(files, 4, 'text');
+    await fixture.append(files, 8, 'text');
+    expect(fixture.journal.counts.journaled).to.be.greaterThan(0);
+    expect(fixture.logger.events.some(({ text }) => text.includes('finds no room'))).to.equal(true);
+  });
+
+  it('never writes outside of the data directory', async () => {
+    const fixture = await Fixture.open();
+    fixture.disk.crashAndRestart({ policy: 'loseAll' });
+    const header = { lap: 9, lapId: '0'.repeat(32), sequence: 90, durableSequence: 0 };
+    const chunks = [Buffer.from('text')];
+    for (const path of ['../victim', '/victim', 'x/../../victim']) {
+      const frame = encodeFrame(header, [
+        { kind: 'oldestLap', lap: 9 },
+        { kind: 'bytes', path, position: 0, chunks },
+      ]);
+      fixture.disk.restore(`${ROOT}/journal/a.journal`, frame);
+      await expectCode(() => fixture.openJournal(), 'corruptMetadata');
+    }
   });
 });
