@@ -15,6 +15,9 @@ const FRAME_BYTES_MAX = 64 * 1024;
 /** One frame at a time would let those wait that come while it is written, for a sync that is not theirs. */
 const FRAMES_MAX = 3;
 
+/** After so many turns in a row with one sync the next one is not kept waiting for company. */
+const LONE_TURNS = 16;
+
 export interface JournalDoors {
   readonly fileSystem: FileSystem;
   readonly clock: Clock;
@@ -88,7 +91,10 @@ export class Journal implements JournalSide {
   #current: LapFile;
   #oldestLap: number;
   #asked: Waiting[] = [];
-  #isGoing = false;
+  #isTurnAwaited = false;
+  #askedInTurn = 0;
+  /** Turns in a row with one sync. */
+  #loneTurns = 0;
   #turnOver: Promise<void> | null = null;
   #isClosing = false;
   /** Null: it is in use. Else resolves when it is done without. */
@@ -106,7 +112,7 @@ export class Journal implements JournalSide {
     this.#current.begin(nextLap);
     laps[1].prepare();
     this.#oldestLap = nextLap;
-    this.#frames = new FramesUnderWay(nextSequence, () => this.#goSoon());
+    this.#frames = new FramesUnderWay(nextSequence, () => this.#goAtTurnEnd());
     this.counts = { syncs: 0, journaled: 0, frames: 0, laps: 0, filesMended };
   }
 
@@ -129,7 +135,9 @@ export class Journal implements JournalSide {
     if (!this.#isInUse) return file.syncItself();
     return new Promise((resolve, reject) => {
       this.#asked.push({ file, resolve, reject });
-      this.#goSoon();
+      this.#askedInTurn += 1;
+      this.#goAtTurnEnd();
+      if (this.#loneTurns > LONE_TURNS) this.#go();
     });
   }
 
@@ -188,16 +196,19 @@ export class Journal implements JournalSide {
   }
 
   /** Those that ask in one turn go together. */
-  #goSoon(): void {
-    if (this.#isGoing || this.#asked.length === 0 || this.#frames.count >= FRAMES_MAX) return;
-    this.#isGoing = true;
+  #goAtTurnEnd(): void {
+    if (this.#isTurnAwaited || this.#asked.length === 0) return;
+    this.#isTurnAwaited = true;
     this.#doors.clock.atTurnEnd(() => {
-      this.#isGoing = false;
+      this.#isTurnAwaited = false;
+      this.#loneTurns = this.#askedInTurn > 1 ? 0 : this.#loneTurns + 1;
+      this.#askedInTurn = 0;
       this.#go();
     });
   }
 
   #go(): void {
+    if (this.#frames.count >= FRAMES_MAX) return;
     const together: Waiting[] = [];
     let bytes = FRAME_HEADER_BYTES;
     for (const waiting of this.#asked.splice(0)) {

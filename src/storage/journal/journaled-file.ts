@@ -36,8 +36,7 @@ export class JournaledFile implements FileHandle {
   /** End of what was ever noted. */
   #notedTo = 0;
   /** Syncs of the file itself, one after the other: the kernel reports a lost page once, to whoever comes first. */
-  #syncing: Promise<void> = Promise.resolve();
-  #syncingCount = 0;
+  #syncing: Promise<void> | null = null;
   #isClosed = false;
 
   constructor(inner: FileHandle, name: string, journal: JournalSide) {
@@ -87,7 +86,7 @@ export class JournaledFile implements FileHandle {
 
   /** All that a sync has to make durable is noted, or in a frame. */
   get isNoted(): boolean {
-    return !this.#isBeyondNotes && this.#syncingCount === 0;
+    return !this.#isBeyondNotes && this.#syncing === null;
   }
 
   /** What a frame needs for them. */
@@ -104,13 +103,12 @@ export class JournaledFile implements FileHandle {
 
   /** Once it has failed it always does, for the handle keeps that in mind: the owner is told by whatever it does next. */
   syncItself(): Promise<void> {
-    this.#syncingCount += 1;
-    const sync = this.#syncing
-      .then(() => this.#syncNow())
-      .finally(() => {
-        this.#syncingCount -= 1;
-      });
-    this.#syncing = sync.catch(() => {});
+    const sync = this.#syncing === null ? this.#syncNow() : this.#syncing.then(() => this.#syncNow());
+    const over = (): void => {
+      if (this.#syncing === settled) this.#syncing = null;
+    };
+    const settled = sync.then(over, over);
+    this.#syncing = settled;
     return sync;
   }
 
