@@ -1,7 +1,7 @@
 /**
  * Replicated SET: three Caskade nodes, Redis with two replicas and WAIT, three etcd servers, in turns in one run.
  *
- *   node dist/bench/cluster/throughput.js [rounds] [seconds a sample]
+ *   node dist/bench/cluster/throughput.js [rounds] [seconds a sample] [partitions]
  *
  * One client program (bench/cluster/load) drives all: 64-byte values, random keys of a million, every answer checked, and
  * every answer means that the write is on disk at every replica (etcd: at two of three). What is sent to Redis:
@@ -142,10 +142,11 @@ async function measureRow({ title, samplers }: Row, rounds: number): Promise<voi
   console.log(`\n${latencyRatio(ours, all[1]!)}`);
 }
 
-async function main(rounds: number, seconds: number): Promise<void> {
+/** `partitions`: undefined takes what the configuration of a cluster says. With 1 one node leads everything, as Redis' master does. */
+async function main(rounds: number, seconds: number, partitions?: number): Promise<void> {
   warnOfLoad();
   await withPeer(
-    () => CaskadeCluster.start(),
+    () => CaskadeCluster.start(partitions === undefined ? {} : { partitions }),
     (caskade) =>
       withPeer(
         () => RedisReplicas.start(),
@@ -165,5 +166,5 @@ async function main(rounds: number, seconds: number): Promise<void> {
   );
 }
 
-const [rounds = '5', seconds = '4'] = process.argv.slice(2);
-await main(Number(rounds), Number(seconds));
+const [rounds = '5', seconds = '4', partitions] = process.argv.slice(2);
+await main(Number(rounds), Number(seconds), partitions === undefined ? undefined : Number(partitions));

@@ -1,6 +1,7 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 
-const RESOLUTION_MS = 10;
+/** A stall is seen that is longer than that; each step wakes an idle process. */
+const RESOLUTION_MS = 25;
 const WINDOW_MS = 5_000;
 
 /** Watches how long the event loop is held by one turn. */

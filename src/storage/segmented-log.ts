@@ -114,7 +114,7 @@ export class SegmentedLog {
     const handle = await this.#fileSystem.open(path, mode);
     if (this.#journal === null) return handle;
     try {
-      return await this.#journal.attach(handle);
+      return await this.#journal.attach(handle, mode === 'create');
     } catch (error) {
       await handle.close();
       throw error;

@@ -25,7 +25,7 @@ export function droppingDirectorySyncs(fileSystem: FileSystem): FileSystem {
   return { ...withHandles(fileSystem, (handle) => handle), syncDirectory: async () => {} };
 }
 
-function withHandles(fileSystem: FileSystem, change: (handle: FileHandle) => FileHandle): FileSystem {
+export function withHandles(fileSystem: FileSystem, change: (handle: FileHandle) => FileHandle): FileSystem {
   return {
     open: async (path, mode) => change(await fileSystem.open(path, mode)),
     exists: (path) => fileSystem.exists(path),
@@ -39,7 +39,7 @@ function withHandles(fileSystem: FileSystem, change: (handle: FileHandle) => Fil
   };
 }
 
-function forwarding(handle: FileHandle): Omit<FileHandle, 'path'> {
+export function forwarding(handle: FileHandle): Omit<FileHandle, 'path'> {
   return {
     size: () => handle.size(),
     readAt: (target, position) => handle.readAt(target, position),

@@ -109,7 +109,7 @@ export class JournalWorkload {
 
   async #open(name: string, mode: 'write' | 'create'): Promise<void> {
     const handle = await this.#fileSystem.open(pathOf(name), mode);
-    this.#handles.set(name, await (this.journal as Journal).attach(handle));
+    this.#handles.set(name, await (this.journal as Journal).attach(handle, mode === 'create'));
   }
 
   #nextChange({ content }: ModelFile): Change {

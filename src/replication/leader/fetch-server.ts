@@ -10,6 +10,7 @@ import type {
 } from '../../model/numbers.ts';
 import type { LogSlice, ReplicaLog } from '../../storage/replica-log.ts';
 import type { Fetch, FetchOutcome } from '../messages.ts';
+import type { PollEnds } from './poll-ends.ts';
 
 /** What a data reply says besides the data, all of one moment. */
 export interface FetchFacts {
@@ -48,34 +49,32 @@ interface ParkedFetch {
  */
 const TELL_MS = 20;
 
-/** Within `pollMsMax` there are so many moments at which a fetch that finds nothing may end. */
-const POLL_ENDS = 3;
-
 /**
  * Answers the fetches that reconciliation accepted: with batches if there are any, else when there are, soon after the
- * high watermark has moved (KAFKA-8443), or after `pollMsMax`. Of each replica only the newest fetch counts: whatever comes
+ * high watermark has moved (KAFKA-8443), or when polls end. Of each replica only the newest fetch counts: whatever comes
  * of an older one is dropped.
  */
 export class FetchServer {
   readonly #host: FetchServerHost;
   readonly #clock: Clock;
-  readonly #pollMsMax: number;
+  readonly #pollEnds: PollEnds;
   readonly #bytesMax: number;
   readonly #parked = new Map<NodeId, ParkedFetch>();
   readonly #newest = new Map<NodeId, Fetch>();
   /** The high watermark that each replica was last told, in its present life. */
   readonly #told = new Map<NodeId, ToldHighWatermark>();
   readonly #reading = new Set<Promise<void>>();
-  /** One for all who are parked. It is not put off when one of them goes: it may find nothing to do. */
+  /** When somebody is to be told. It is not put off when one of them goes: it may find nothing to do. */
   readonly #alarm: Alarm;
+  readonly #onPollEnd = (): void => this.#pollEnded();
   #isStopped = false;
 
   /** `bytesMax` bounds what a reply carries, whatever the follower asks for. */
-  constructor(host: FetchServerHost, clock: Clock, pollMsMax: number, bytesMax: number) {
+  constructor(host: FetchServerHost, clock: Clock, pollEnds: PollEnds, bytesMax: number) {
     this.#host = host;
     this.#clock = clock;
     this.#alarm = new Alarm(clock, () => this.#look());
-    this.#pollMsMax = pollMsMax;
+    this.#pollEnds = pollEnds;
     this.#bytesMax = bytesMax;
   }
 
@@ -127,6 +126,7 @@ export class FetchServer {
     this.#isStopped = true;
     this.#parked.clear();
     this.#alarm.cancel();
+    this.#pollEnds.forget(this.#onPollEnd);
     this.#newest.clear();
     await Promise.all(this.#reading);
   }
@@ -145,7 +145,7 @@ export class FetchServer {
 
   #tellSoon(parked: ParkedFetch): void {
     if (parked.tellAtMs !== Number.POSITIVE_INFINITY || !this.#isBehind(parked.fetch)) return;
-    parked.tellAtMs = this.#nowMs + Math.min(TELL_MS, this.#pollMsMax);
+    parked.tellAtMs = this.#nowMs + TELL_MS;
     this.#lookBy(parked.tellAtMs);
   }
 
@@ -154,10 +154,9 @@ export class FetchServer {
   }
 
   #park(fetch: Fetch): void {
-    const endAtMs = this.#nowMs + this.#patienceMs();
+    const endAtMs = this.#pollEnds.await(this.#onPollEnd);
     const parked = { fetch, endAtMs, tellAtMs: Number.POSITIVE_INFINITY };
     this.#parked.set(fetch.from, parked);
-    this.#lookBy(endAtMs);
     this.#tellSoon(parked);
   }
 
@@ -167,25 +166,23 @@ export class FetchServer {
 
   #look(): void {
     const nowMs = this.#nowMs;
-    for (const { fetch, endAtMs, tellAtMs } of [...this.#parked.values()]) {
+    for (const { fetch, tellAtMs } of [...this.#parked.values()]) {
+      if (tellAtMs <= nowMs) this.#tell(fetch);
+      else if (tellAtMs !== Number.POSITIVE_INFINITY) this.#lookBy(tellAtMs);
+    }
+  }
+
+  #pollEnded(): void {
+    const nowMs = this.#nowMs;
+    for (const { fetch, endAtMs } of [...this.#parked.values()]) {
       if (endAtMs <= nowMs) this.#end(fetch);
-      else if (tellAtMs <= nowMs) this.#tell(fetch);
-      else this.#lookBy(Math.min(endAtMs, tellAtMs));
+      else this.#pollEnds.await(this.#onPollEnd);
     }
   }
 
   #end(fetch: Fetch): void {
     this.#unpark(fetch.from);
     this.#replyEmpty(fetch);
-  }
-
-  /**
-   * Ends come together: of all that is idle between two nodes there is one frame with all replies, and one with all that
-   * is fetched next, not one for each partition. Never later than `pollMsMax`.
-   */
-  #patienceMs(): number {
-    const gridMs = this.#pollMsMax / POLL_ENDS;
-    return Math.max(1, this.#pollMsMax - ((this.#nowMs + this.#pollMsMax) % gridMs));
   }
 
   get #nowMs(): MonotonicMillis {

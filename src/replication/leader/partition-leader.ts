@@ -17,6 +17,7 @@ import { LeaderFailure } from './leader-failure.ts';
 import { fetchReplyMessage, releasedMessage } from './leader-messages.ts';
 import { type OwnStat, Partition } from './partition.ts';
 import { partitionStats } from './partition-stats.ts';
+import { PollEnds } from './poll-ends.ts';
 import { ReadGate } from './read-gate.ts';
 import { Upkeep } from './upkeep.ts';
 import { WriteGate } from './write-gate.ts';
@@ -359,7 +360,8 @@ export class PartitionLeader implements LeaderRole {
       reply: (fetch: Fetch, outcome: FetchOutcome) => this.#reply(fetch, outcome),
       unreadable: (error: unknown) => this.#unreadable(error),
     };
-    return new FetchServer(host, clock, settings.pollMsMax, settings.fetchBytesMax);
+    const pollEnds = this.#options.pollEnds ?? new PollEnds(clock, settings.pollMsMax);
+    return new FetchServer(host, clock, pollEnds, settings.fetchBytesMax);
   }
 
   #newDriver(): LeaderDriver {

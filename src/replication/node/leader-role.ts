@@ -15,6 +15,7 @@ import type { ClusterFacts, PartitionState } from '../../model/partition-state.t
 import type { BlockCache } from '../../storage/block-cache.ts';
 import type { FlushScheduler } from '../../storage/flush-scheduler.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
+import type { PollEnds } from '../leader/poll-ends.ts';
 import type { Rounds } from '../leader/rounds.ts';
 import type { LeaderPartition } from '../leader-partition.ts';
 import type { Fetch, FetchProgress, PeerMessage } from '../messages.ts';
@@ -96,6 +97,8 @@ export interface LeaderRoleOptions {
   readonly scheduler: FlushScheduler;
   /** Null: a node alone. */
   readonly rounds: Rounds | null;
+  /** Shared by all partitions of the node. Absent: it has no other. */
+  readonly pollEnds?: PollEnds;
 }
 
 /**

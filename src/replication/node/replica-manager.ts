@@ -18,6 +18,7 @@ import type { PartitionStore } from '../../storage/partition-store.ts';
 import type { SerialQueue } from '../../storage/serial-queue.ts';
 import { WriteGroup } from '../follower/write-group.ts';
 import { PartitionLeader } from '../leader/partition-leader.ts';
+import { PollEnds } from '../leader/poll-ends.ts';
 import { Rounds } from '../leader/rounds.ts';
 import { Upkeep, type UpkeepHost } from '../leader/upkeep.ts';
 import type { LeaderPartition } from '../leader-partition.ts';
@@ -70,6 +71,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
   readonly cache: BlockCache;
   readonly scheduler: FlushScheduler;
   readonly rounds: Rounds;
+  readonly #pollEnds: PollEnds;
   readonly writes: WriteGroup;
   readonly #newLeader: LeaderRoleFactory;
   readonly #marker: CleanMarker;
@@ -110,6 +112,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
     // Its rounds gather.
     this.scheduler = new FlushScheduler(doors.clock, LIMITS.concurrentSyncsMax, 0);
     this.rounds = new Rounds(doors.clock);
+    this.#pollEnds = new PollEnds(doors.clock, settings.pollMsMax);
     this.writes = new WriteGroup(doors.clock);
     this.#promises = new PromiseBook(rules, doors.clock.monotonicMs(), nodeState.promiseMsMax);
     this.exchange = new LeaseExchange({
@@ -343,6 +346,7 @@ export class ReplicaManager implements ReplicaManagerInput, ReplicaNode, LeaseHo
       view,
       incarnation: this.#incarnation,
       host,
+      pollEnds: this.#pollEnds,
       ...shared,
     });
   }

@@ -1,3 +1,4 @@
+import type { Random } from '../../env/random.ts';
 import { CaskadeError } from '../../model/errors.ts';
 import { continueCrc, crcOf } from '../format/crc.ts';
 import {
@@ -14,7 +15,7 @@ export const FRAME_ALIGNMENT_BYTES = 4096;
 const MAGIC = 0x4a4b5343; // "CSKJ"
 const VERSION = 1;
 export const FRAME_HEADER_BYTES = 56;
-export const LAP_ID_BYTES = 16;
+const LAP_ID_BYTES = 16;
 export const RECORD_HEADER_BYTES = 16;
 
 /** These bytes belong there. Paths are relative to the node's data directory. */
@@ -35,6 +36,8 @@ export interface SettledRecord {
 export interface OldestLapRecord {
   readonly kind: 'oldestLap';
   readonly lap: number;
+  /** Of the next lap to come: so frames of it are known whose first one has rotted. */
+  readonly nextLapId: string;
 }
 
 export type JournalRecord = BytesRecord | SettledRecord | OldestLapRecord;
@@ -58,6 +61,8 @@ export interface Frame extends FrameHeader {
   readonly paddedBytes: number;
 }
 
+export const newLapId = (random: Random): string => Buffer.from(random.bytes(LAP_ID_BYTES)).toString('hex');
+
 const KINDS: readonly JournalRecord['kind'][] = ['bytes', 'settled', 'oldestLap'];
 
 export const paddedTo = (bytes: number): number =>
@@ -67,8 +72,9 @@ const lengthOf = (chunks: readonly Uint8Array[]): number =>
   chunks.reduce((sum, { length }) => sum + length, 0);
 
 function recordBytes(record: JournalRecord): number {
-  const path = record.kind === 'oldestLap' ? 0 : Buffer.byteLength(record.path);
-  return RECORD_HEADER_BYTES + path + (record.kind === 'bytes' ? lengthOf(record.chunks) : 0);
+  if (record.kind === 'oldestLap') return RECORD_HEADER_BYTES + LAP_ID_BYTES;
+  const pathBytes = Buffer.byteLength(record.path);
+  return RECORD_HEADER_BYTES + pathBytes + (record.kind === 'bytes' ? lengthOf(record.chunks) : 0);
 }
 
 /** Bytes of a frame of these records, with its padding. */
@@ -93,9 +99,12 @@ export function encodeFrame(header: FrameHeader, records: readonly JournalRecord
 
 function writeRecord(bytes: Buffer, start: number, record: JournalRecord): number {
   bytes[start] = KINDS.indexOf(record.kind) + 1;
-  writeUint64(bytes, start + 8, record.kind === 'oldestLap' ? record.lap : 0);
-  if (record.kind === 'oldestLap') return start + RECORD_HEADER_BYTES;
   let at = start + RECORD_HEADER_BYTES;
+  if (record.kind === 'oldestLap') {
+    writeUint32(bytes, start + 4, LAP_ID_BYTES);
+    writeUint64(bytes, start + 8, record.lap);
+    return at + bytes.write(record.nextLapId, at, 'hex');
+  }
   const pathBytes = bytes.write(record.path, at);
   writeUint16(bytes, start + 2, pathBytes);
   at += pathBytes;
@@ -153,7 +162,8 @@ function readRecords(bytes: Buffer, start: number, end: number): JournalRecord[]
     const path = bytes.toString('utf8', at + RECORD_HEADER_BYTES, pathEnd);
     if (kind === 'bytes')
       records.push({ kind, path, position: number, chunks: [bytes.subarray(pathEnd, recordEnd)] });
-    else records.push(kind === 'settled' ? { kind, path } : { kind, lap: number });
+    else if (kind === 'settled') records.push({ kind, path });
+    else records.push({ kind, lap: number, nextLapId: bytes.toString('hex', pathEnd, recordEnd) });
     at = recordEnd;
   }
   return records;

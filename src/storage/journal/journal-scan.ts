@@ -1,4 +1,11 @@
-import { type BytesRecord, checkVersion, decodeFrame, FRAME_ALIGNMENT_BYTES, type Frame } from './frame.ts';
+import {
+  type BytesRecord,
+  checkVersion,
+  decodeFrame,
+  FRAME_ALIGNMENT_BYTES,
+  type Frame,
+  type OldestLapRecord,
+} from './frame.ts';
 
 /** A file of the journal as a start finds it. */
 export interface FoundLap {
@@ -43,8 +50,10 @@ export function scanJournal(found: readonly FoundLap[]): JournalFindings {
   const laps = found.map(lapFromBegin).filter((lap) => lap !== null);
   laps.sort((left, right) => left.lap - right.lap);
   const newest = laps.at(-1);
-  const frames = laps.flatMap((lap) => [...lap.frames, ...lap.behind]);
-  const oldestLap = oldestThatCounts(laps);
+  const word = newest === undefined ? undefined : lastWordOf(newest);
+  const oldestLap = word?.lap ?? 0;
+  const begun = found.flatMap(({ bytes }) => framesOf(bytes, 0, word?.nextLapId));
+  const frames = [...laps.flatMap((lap) => [...lap.frames, ...lap.behind]), ...begun];
   const counting = withoutGap(laps.filter(({ lap }) => lap >= oldestLap));
   return {
     writes: writesOf(counting),
@@ -72,17 +81,20 @@ function lapFromBegin({ path, bytes }: FoundLap): ScannedLap | null {
     frames.push(frame);
     position += frame.paddedBytes;
   }
-  const behind = framesFrom(bytes, position).filter((frame) => frame.lapId === lapId);
+  const behind = framesOf(bytes, position, lapId);
   return { path, lap, lapId, position, frames, behind };
 }
 
-/** Those behind a gap as well, and what looks like one. */
-function framesFrom(bytes: Buffer, position: number): Frame[] {
+/** Those of this lap, behind a gap as well. */
+const framesOf = (bytes: Buffer, position: number, lapId: string | undefined): Frame[] =>
+  whateverIsFrame(bytes, position).filter((frame) => frame.lapId === lapId);
+
+/** What looks like one: it may be what a client wrote. */
+function whateverIsFrame(bytes: Buffer, position: number): Frame[] {
   const frames: Frame[] = [];
-  for (let at = position; at < bytes.length; ) {
+  for (let at = position; at < bytes.length; at += FRAME_ALIGNMENT_BYTES) {
     const frame = decodeFrame(bytes, at);
     if (frame !== null) frames.push(frame);
-    at += FRAME_ALIGNMENT_BYTES;
   }
   return frames;
 }
@@ -96,10 +108,10 @@ function withoutGap(laps: readonly ScannedLap[]): readonly ScannedLap[] {
   return gap < 0 ? laps : laps.slice(0, gap);
 }
 
-/** Each lap begins with the word of it, so the newest lap has one. */
-function oldestThatCounts(laps: readonly ScannedLap[]): number {
-  const records = laps.at(-1)?.frames.flatMap((frame) => frame.records) ?? [];
-  return records.findLast((record) => record.kind === 'oldestLap')?.lap ?? 0;
+/** Each lap begins with one. */
+function lastWordOf({ frames }: ScannedLap): OldestLapRecord | undefined {
+  const records = frames.flatMap((frame) => frame.records);
+  return records.findLast((record) => record.kind === 'oldestLap');
 }
 
 function writesOf(laps: readonly ScannedLap[]): FileWrites {
@@ -115,7 +127,9 @@ function writesOf(laps: readonly ScannedLap[]): FileWrites {
 }
 
 function damageWithoutLap(found: readonly FoundLap[]): string | null {
-  return found.some(({ bytes }) => framesFrom(bytes, 0).length > 0) ? 'no lap of it begins any more' : null;
+  return found.some(({ bytes }) => whateverIsFrame(bytes, 0).length > 0)
+    ? 'no lap of it begins any more'
+    : null;
 }
 
 function damageOf(

@@ -5,7 +5,7 @@ import type { Logger } from '../../env/logger.ts';
 import type { Random } from '../../env/random.ts';
 import { CaskadeError } from '../../model/errors.ts';
 import { LIMITS } from '../../model/limits.ts';
-import { FRAME_HEADER_BYTES, type JournalRecord, paddedTo } from './frame.ts';
+import { FRAME_HEADER_BYTES, type JournalRecord, newLapId, paddedTo } from './frame.ts';
 import { FramesUnderWay } from './frames-under-way.ts';
 import { JournaledFile, type JournalSide } from './journaled-file.ts';
 import type { LapFile } from './lap-file.ts';
@@ -17,6 +17,9 @@ const FRAMES_MAX = 3;
 
 /** After so many turns in a row with one sync the next one is not kept waiting for company. */
 const LONE_TURNS = 16;
+
+/** Where a log could not be synced, a lap that speaks of it is tried to be ended again after this. */
+const END_AGAIN_MS = 10_000;
 
 export interface JournalDoors {
   readonly fileSystem: FileSystem;
@@ -41,6 +44,8 @@ export interface JournalFiles {
   /** The next lap goes into the first of them. */
   readonly laps: readonly [LapFile, LapFile];
   readonly nextLap: number;
+  /** Of that lap. */
+  readonly lapId: string;
   readonly nextSequence: number;
   readonly filesMin: number;
   readonly filesMended: number;
@@ -89,6 +94,7 @@ export class Journal implements JournalSide {
   readonly #live = new Map<string, LiveFile>();
   readonly #discard: () => Promise<void>;
   #current: LapFile;
+  #nextLapId: string;
   #oldestLap: number;
   #asked: Waiting[] = [];
   #isTurnAwaited = false;
@@ -96,20 +102,22 @@ export class Journal implements JournalSide {
   /** Turns in a row with one sync. */
   #loneTurns = 0;
   #turnOver: Promise<void> | null = null;
+  #endAgainAtMs = Number.NEGATIVE_INFINITY;
   #isClosing = false;
   /** Null: it is in use. Else resolves when it is done without. */
   #end: Promise<void> | null = null;
   readonly counts: JournalCounts;
 
   constructor(doors: JournalDoors, files: JournalFiles) {
-    const { directory, laps, nextLap, nextSequence, filesMin, filesMended, discard } = files;
+    const { directory, laps, nextLap, lapId, nextSequence, filesMin, filesMended, discard } = files;
     this.#doors = doors;
     this.#directory = directory;
     this.#filesMin = filesMin;
     this.#discard = discard;
     this.#laps = laps;
     this.#current = laps[0];
-    this.#current.begin(nextLap);
+    this.#nextLapId = newLapId(doors.random);
+    this.#current.begin(nextLap, lapId);
     laps[1].prepare();
     this.#oldestLap = nextLap;
     this.#frames = new FramesUnderWay(nextSequence, () => this.#goAtTurnEnd());
@@ -118,14 +126,16 @@ export class Journal implements JournalSide {
 
   /** Begins the first lap, durably. Call it once, before anything else. */
   begin(): Promise<void> {
-    return this.#say({ kind: 'oldestLap', lap: this.#oldestLap });
+    return this.#sayOldest(this.#oldestLap);
   }
 
-  /** The file, with syncs that may go through the journal. One of that name at a time. */
-  async attach(handle: FileHandle): Promise<FileHandle> {
+  /** The file, with syncs that may go through the journal. One of that name at a time. `isNew`: it was just created. */
+  async attach(handle: FileHandle, isNew: boolean): Promise<FileHandle> {
     const file = new JournaledFile(handle, relative(this.#directory, handle.path), this);
     if (!this.#live.has(file.name)) return file;
-    await this.#end;
+    // One of that name could not be settled when it was closed. If it was removed since then, nobody needs what it lacks.
+    if (isNew && this.#end === null) await this.#saySettled(file);
+    else await this.#end;
     if (this.#live.has(file.name)) throw unsettled(file.path);
     return file;
   }
@@ -144,17 +154,19 @@ export class Journal implements JournalSide {
   async settle(file: JournaledFile): Promise<void> {
     if (!this.#live.has(file.name)) return;
     await file.syncItself();
-    if (this.#end === null) {
-      try {
-        await this.#say({ kind: 'settled', path: file.name });
-        this.#live.delete(file.name);
-        return;
-      } catch (error) {
-        this.#giveUp(error);
-      }
-    }
-    await this.#end;
+    if (this.#end === null) await this.#saySettled(file);
+    else await this.#end;
     if (this.#live.has(file.name)) throw unsettled(file.path);
+  }
+
+  async #saySettled({ name }: JournaledFile): Promise<void> {
+    try {
+      await this.#say({ kind: 'settled', path: name });
+      this.#live.delete(name);
+    } catch (error) {
+      this.#giveUp(error);
+      await this.#end;
+    }
   }
 
   async leave(file: JournaledFile): Promise<void> {
@@ -182,8 +194,7 @@ export class Journal implements JournalSide {
       return this.#live.size === 0;
     }
     try {
-      await this.#settleAll([...this.#live.keys()], this.#current.lap + 1);
-      return true;
+      return await this.#endLapsBelow(this.#current.lap + 1, [...this.#live.keys()]);
     } catch (error) {
       const text = 'the journal is still needed, and is read by the next start';
       this.#doors.logger.warn({ component: 'journal', err: error }, text);
@@ -247,47 +258,76 @@ export class Journal implements JournalSide {
 
   /** Not before the lap that is in the other file counts no longer, and what begins this one is on the disk. */
   #beginLap(): void {
-    const full = this.#current;
-    const other = this.#laps.find((lap) => lap !== full) as LapFile;
-    if (this.#turnOver !== null || other.lap >= this.#oldestLap) return;
-    if (!other.isPrepared) {
-      other.prepare();
-      return;
-    }
-    other.begin(full.lap + 1);
+    const other = this.#laps.find((lap) => lap !== this.#current) as LapFile;
+    if (this.#turnOver !== null) return;
+    if (other.lap >= this.#oldestLap) this.#endLapsLater();
+    else if (other.isPrepared) this.#beginLapIn(other);
+    else other.prepare();
+  }
+
+  #beginLapIn(other: LapFile): void {
+    const { lap } = this.#current;
+    other.begin(lap + 1, this.#nextLapId);
+    this.#nextLapId = newLapId(this.#doors.random);
     this.#current = other;
     // Now: frames of the new lap may speak of the same files, and do not tell what is older.
     const names = [...this.#live.keys()];
-    this.#turnOver = this.#turnOverTo(names, other.lap)
+    // The first word of every lap, so that a start finds it in the newest.
+    this.#turn(this.#sayOldest(this.#oldestLap).then(() => this.#endLapsBelow(other.lap, names)));
+  }
+
+  /** A log that could not be synced may be gone by now. */
+  #endLapsLater(): void {
+    if (this.#doors.clock.monotonicMs() < this.#endAgainAtMs) return;
+    this.#turn(this.#endLapsBelow(this.#current.lap, [...this.#live.keys()]));
+  }
+
+  #turn(ended: Promise<boolean>): void {
+    this.#turnOver = ended
+      .then((isEnded) => {
+        if (isEnded) this.counts.laps += 1;
+      })
       .catch((error: unknown) => this.#giveUp(error))
       .finally(() => {
         this.#turnOver = null;
       });
   }
 
-  async #turnOverTo(names: readonly string[], lap: number): Promise<void> {
-    // The first word of every lap, so that a start finds it in the newest.
-    await this.#say({ kind: 'oldestLap', lap: this.#oldestLap });
-    await this.#settleAll(names, lap);
-    this.counts.laps += 1;
-  }
-
-  /** Those that laps below this one speak of are synced by themselves; then these laps count no longer. */
-  async #settleAll(names: readonly string[], lap: number): Promise<void> {
-    for (const name of names) await this.#syncLive(name);
-    await this.#say({ kind: 'oldestLap', lap });
+  /**
+   * The logs that laps below this one speak of are synced by themselves; then these laps count no longer. False: one of them could
+   * not be, and the laps are needed by the next start. That is no failure of the journal.
+   */
+  async #endLapsBelow(lap: number, names: readonly string[]): Promise<boolean> {
+    if (!(await this.#syncAll(names))) {
+      this.#endAgainAtMs = this.#doors.clock.monotonicMs() + END_AGAIN_MS;
+      return false;
+    }
+    await this.#sayOldest(lap);
     this.#oldestLap = lap;
     for (const [name, live] of [...this.#live]) if (live.lap < lap) this.#live.delete(name);
+    return true;
   }
 
-  /** By its own handle, which is told of every page that was lost since it was opened, whoever had it written. */
-  async #syncLive(name: string): Promise<void> {
-    try {
-      await this.#live.get(name)?.file.syncItself();
-    } catch (error) {
-      // Closed, and settled before that.
-      if (this.#live.has(name)) throw error;
+  /** By their own handles, which are told of every page that was lost since they were opened, whoever had it written. */
+  async #syncAll(names: readonly string[]): Promise<boolean> {
+    let isDone = true;
+    for (const name of names) {
+      try {
+        await this.#live.get(name)?.file.syncItself();
+      } catch (error) {
+        // Closed, and settled before that.
+        if (!this.#live.has(name)) continue;
+        isDone = false;
+        const text =
+          'a log cannot be synced: the journal keeps what it has of it, and the next start needs that';
+        this.#doors.logger.warn({ component: 'journal', err: error }, text);
+      }
     }
+    return isDone;
+  }
+
+  #sayOldest(lap: number): Promise<void> {
+    return this.#say({ kind: 'oldestLap', lap, nextLapId: this.#nextLapId });
   }
 
   #say(record: JournalRecord): Promise<void> {
@@ -311,7 +351,7 @@ export class Journal implements JournalSide {
   /** So that logs may be cut again, which the journal could not be told any more. */
   async #endWithout(): Promise<void> {
     await this.#frames.ended();
-    for (const name of [...this.#live.keys()]) await this.#syncLive(name);
+    if (!(await this.#syncAll([...this.#live.keys()]))) return;
     await this.#discard();
     this.#live.clear();
   }

@@ -1,9 +1,10 @@
 import type { FileHandle } from '../../env/file-system.ts';
 import { CaskadeError } from '../../model/errors.ts';
-import { LAP_ID_BYTES } from './frame.ts';
 import type { JournalDoors } from './journal.ts';
 
 const PIECE_BYTES = 1024 * 1024;
+/** Where less than that is left, a piece more is laid. */
+const LAID_BYTES_MIN = PIECE_BYTES / 2;
 const ZEROS = Buffer.alloc(PIECE_BYTES);
 /** Where there was no room, or the disk failed, it is tried again after this. */
 const RETRY_MS = 10_000;
@@ -15,7 +16,8 @@ const RETRY_MS = 10_000;
 export class LapFile {
   readonly path: string;
   readonly #doors: JournalDoors;
-  readonly #handle: FileHandle;
+  /** Each is synced by one at a time: the kernel tells a descriptor once of a page that was lost, whoever asks first. */
+  readonly #idle: FileHandle[];
   readonly #bytesMax: number;
   /** The lap that is in it, or was; 0: none. */
   lap = 0;
@@ -28,15 +30,15 @@ export class LapFile {
 
   constructor(doors: JournalDoors, handle: FileHandle, bytesMax: number, size: number) {
     this.path = handle.path;
+    this.#idle = [handle];
     this.#doors = doors;
-    this.#handle = handle;
     this.#bytesMax = bytesMax;
     this.#laidTo = size;
   }
 
-  begin(lap: number): void {
+  begin(lap: number, lapId: string): void {
     this.lap = lap;
-    this.lapId = Buffer.from(this.#doors.random.bytes(LAP_ID_BYTES)).toString('hex');
+    this.lapId = lapId;
     this.position = 0;
     this.#layAhead(0);
   }
@@ -47,7 +49,7 @@ export class LapFile {
   }
 
   get isPrepared(): boolean {
-    return this.#laidTo >= Math.min(PIECE_BYTES, this.#bytesMax);
+    return this.#laidTo >= Math.min(LAID_BYTES_MIN, this.#bytesMax);
   }
 
   /** Of a frame of so many bytes: in this lap, and without zeros that have to be laid first. */
@@ -70,19 +72,28 @@ export class LapFile {
       // Zeros that are on their way would come over it.
       await this.#laying;
     }
-    await this.#handle.writeAt([frame], position);
-    await this.#handle.sync();
+    const handle = this.#idle.pop() ?? (await this.#open());
+    try {
+      await handle.writeAt([frame], position);
+      await handle.sync();
+    } finally {
+      this.#idle.push(handle);
+    }
   }
 
   async close(): Promise<void> {
     await this.#laying;
-    await this.#handle.close();
+    for (const handle of this.#idle.splice(0)) await handle.close();
+  }
+
+  #open(): Promise<FileHandle> {
+    return this.#doors.fileSystem.open(this.path, 'write');
   }
 
   #layAhead(position: number): void {
     const from = this.#laidTo;
+    if (this.#laying !== null || from >= Math.min(position + LAID_BYTES_MIN, this.#bytesMax)) return;
     const target = Math.min(position + PIECE_BYTES, this.#bytesMax);
-    if (this.#laying !== null || target <= from) return;
     if (this.#doors.clock.monotonicMs() < this.#layAgainAtMs) return;
     this.#laying = this.#lay(from, target)
       .catch((error: unknown) => this.#notLaid(error))
@@ -102,7 +113,7 @@ export class LapFile {
 
   /** With a descriptor of its own: it must not take a report of a lost page that is meant for a frame's sync. */
   async #lay(from: number, target: number): Promise<void> {
-    const handle = await this.#doors.fileSystem.open(this.path, 'write');
+    const handle = await this.#open();
     try {
       await handle.writeAt([ZEROS.subarray(0, target - from)], from);
       await handle.sync();

@@ -4,7 +4,7 @@ import { makeDirectoryDurably } from '../../env/make-directory.ts';
 import { readWholeFile } from '../../env/replace-file.ts';
 import { CaskadeError } from '../../model/errors.ts';
 import { LIMITS } from '../../model/limits.ts';
-import { type BytesRecord, encodeFrame } from './frame.ts';
+import { type BytesRecord, encodeFrame, newLapId } from './frame.ts';
 import { JOURNAL, Journal, type JournalDoors, type JournalSettings } from './journal.ts';
 import { type FileWrites, type FoundLap, type JournalEnd, scanJournal } from './journal-scan.ts';
 import { LapFile } from './lap-file.ts';
@@ -34,7 +34,8 @@ export async function openJournal(
   const { writes, end, damage, nextLap, nextSequence } = scanJournal(found);
   if (damage !== null) throw damaged(folder, damage);
   const filesMended = await new Replay(directory, doors).run(writes);
-  if (end !== null) await endLap(fileSystem, end, nextSequence);
+  const lapId = newLapId(doors.random);
+  if (end !== null) await endLap(fileSystem, end, nextSequence, lapId);
   const laps: LapFile[] = [];
   try {
     for (const { path } of found) laps.push(await lapFile(doors, path, lapBytes));
@@ -45,6 +46,7 @@ export async function openJournal(
       // Never into the newest: until the next lap has begun, its word is the one that counts.
       laps: end?.path === a.path ? [b, a] : [a, b],
       nextLap,
+      lapId,
       nextSequence: nextSequence + 1,
       filesMin,
       filesMended,
@@ -90,11 +92,19 @@ async function lapFile(doors: JournalDoors, path: string, lapBytes: number): Pro
 }
 
 /** Said where the lap ends, before the other file is used again: whatever a crash leaves of that one, nothing is written twice. */
-async function endLap(fileSystem: FileSystem, end: JournalEnd, sequence: number): Promise<void> {
+async function endLap(
+  fileSystem: FileSystem,
+  end: JournalEnd,
+  sequence: number,
+  nextLapId: string,
+): Promise<void> {
   const header = { lap: end.lap, lapId: end.lapId, sequence, durableSequence: 0 };
   const handle = await fileSystem.open(end.path, 'write');
   try {
-    await handle.writeAt([encodeFrame(header, [{ kind: 'oldestLap', lap: end.lap + 1 }])], end.position);
+    await handle.writeAt(
+      [encodeFrame(header, [{ kind: 'oldestLap', lap: end.lap + 1, nextLapId }])],
+      end.position,
+    );
     await handle.sync();
   } finally {
     await handle.close();

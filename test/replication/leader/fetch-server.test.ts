@@ -10,6 +10,7 @@ import {
   type Offset,
 } from '../../../src/model/numbers.ts';
 import { FetchServer } from '../../../src/replication/leader/fetch-server.ts';
+import { PollEnds } from '../../../src/replication/leader/poll-ends.ts';
 import type { Fetch, FetchOutcome } from '../../../src/replication/messages.ts';
 import type { LogSlice } from '../../../src/storage/replica-log.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
@@ -48,7 +49,7 @@ class Bench {
         unreadable: (error) => this.unreadable.push(error),
       },
       this.clock,
-      POLL_MS,
+      new PollEnds(this.clock, POLL_MS),
       1000,
     );
   }

@@ -12,7 +12,7 @@ import { loadGolden } from '../../support/golden.ts';
 import { expectCode } from '../../support/store-fixture.ts';
 
 const RECORDS: readonly JournalRecord[] = [
-  { kind: 'oldestLap', lap: 2 ** 40 },
+  { kind: 'oldestLap', lap: 2 ** 40, nextLapId: 'f0'.repeat(16) },
   {
     kind: 'bytes',
     path: 'partitions/3/é.log',
@@ -90,7 +90,7 @@ describe('golden bytes of a frame of the journal', () => {
   const header = { lap: 8, lapId: LAP_ID, sequence: 4328719365, durableSequence: 4328719363 };
   const chunks = [Buffer.from('bytes')];
   const records: readonly JournalRecord[] = [
-    { kind: 'oldestLap', lap: 7 },
+    { kind: 'oldestLap', lap: 7, nextLapId: 'ffeeddccbbaa99887766554433221100' },
     { kind: 'bytes', path: 'partitions/0/a.log', position: 4096, chunks },
     { kind: 'settled', path: 'partitions/1/b.log' },
   ];

@@ -14,9 +14,14 @@ const put = (path: string, position = 0): JournalRecord => ({
   chunks: [Buffer.from('bytes')],
 });
 const settled = (path: string): JournalRecord => ({ kind: 'settled', path });
-const oldest = (lap: number): JournalRecord => ({ kind: 'oldestLap', lap });
 
 const idOf = (lap: number): string => String(lap).padStart(32, '0');
+/** `current`: the lap that it stands in; absent: the same. */
+const oldest = (lap: number, current = lap): JournalRecord => ({
+  kind: 'oldestLap',
+  lap,
+  nextLapId: idOf(current + 1),
+});
 
 /** A file with one frame of each element, numbered from `first` on. */
 function lapOf(lap: number, first: number, frames: readonly (readonly JournalRecord[])[]): Buffer {
@@ -129,6 +134,13 @@ describe('what a start finds in the journal', () => {
     const newer = forged(1, 3, 2);
     newer.writeUInt16LE(2, 4);
     expect(scan(Buffer.concat([life, newer])).damage).to.equal(null);
+  });
+
+  it('R19: is damaged where the first frame of the newest lap has rotted, as later ones of that lap tell', () => {
+    const before = lapOf(3, 5, [[oldest(3)], [put('x')]]);
+    const newest = lapOf(4, 7, [[oldest(3, 4)], [put('y')]]);
+    newest.fill(0, 0, 60);
+    expect(scan(newest, before).damage).to.equal('b: ends at frame 6, and frame 7 was on the disk');
   });
 
   it('of a lap whose first frame tore is the lap before, with nothing that lay in the file of old', () => {

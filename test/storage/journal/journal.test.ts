@@ -1,10 +1,11 @@
 import { expect } from 'chai';
 import { FaultyFileSystem } from '../../../src/env/faulty-file-system.ts';
-import type { FileHandle } from '../../../src/env/file-system.ts';
+import type { FileHandle, FileSystem } from '../../../src/env/file-system.ts';
 import { encodeFrame } from '../../../src/storage/journal/frame.ts';
 import type { Journal, JournalSettings } from '../../../src/storage/journal/journal.ts';
 import { openJournal } from '../../../src/storage/journal/open-journal.ts';
 import { CollectingLogger } from '../../support/collecting-logger.ts';
+import { forwarding, withHandles } from '../../support/dropping-file-system.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
 import { expectCode } from '../../support/store-fixture.ts';
@@ -17,11 +18,23 @@ const B = `${ROOT}/b`;
 const C = `${ROOT}/c`;
 const D = `${ROOT}/d`;
 
+type OnSync = (handle: FileHandle, sync: () => Promise<void>) => Promise<void>;
+
+/** The same, with every sync of a handle by the hands of `onSync`. */
+function watchedSyncs(fileSystem: FileSystem, onSync: OnSync): FileSystem {
+  return withHandles(fileSystem, (handle) => ({
+    ...forwarding(handle),
+    path: handle.path,
+    sync: () => onSync(handle, () => handle.sync()),
+  }));
+}
+
 class Fixture {
   readonly clock = new SimulatedClock();
   readonly disk = new FaultyFileSystem({ random: new SeededRandom(1), clock: this.clock });
   readonly logger = new CollectingLogger();
   journal!: Journal;
+  onSync: OnSync = (_handle, sync) => sync();
 
   /** `bytesMax`: all that the disk holds. */
   static async open(settings = SETTINGS, bytesMax = Number.POSITIVE_INFINITY): Promise<Fixture> {
@@ -35,7 +48,8 @@ class Fixture {
 
   async openJournal(settings = SETTINGS): Promise<void> {
     const { clock, logger } = this;
-    const doors = { fileSystem: this.disk.fileSystem, clock, random: new SeededRandom(2), logger };
+    const fileSystem = watchedSyncs(this.disk.fileSystem, (handle, sync) => this.onSync(handle, sync));
+    const doors = { fileSystem, clock, random: new SeededRandom(2), logger };
     this.journal = await this.settled(openJournal(ROOT, doors, settings));
     // Zeros are laid.
     await clock.settle();
@@ -43,7 +57,7 @@ class Fixture {
 
   /** A file that is there, its name included. */
   async file(path: string): Promise<FileHandle> {
-    const file = await this.journal.attach(await this.disk.fileSystem.open(path, 'create'));
+    const file = await this.journal.attach(await this.disk.fileSystem.open(path, 'create'), true);
     await this.settled(file.sync());
     await this.disk.fileSystem.syncDirectory(ROOT);
     return file;
@@ -69,6 +83,19 @@ class Fixture {
 
   text(path: string): string {
     return Buffer.from(this.disk.contentOf(path) ?? []).toString();
+  }
+
+  /** How often a descriptor of the journal was synced by two at a time, from now on. */
+  overlaps(): () => number {
+    let count = 0;
+    const running = new Set<FileHandle>();
+    this.onSync = async (handle, sync) => {
+      if (running.has(handle)) count += 1;
+      running.add(handle);
+      await sync();
+      running.delete(handle);
+    };
+    return () => count;
   }
 
   /** Files that were synced since this was asked last, by their names. */
@@ -261,6 +288,57 @@ describe('the journal of a node', () => {
     });
   });
 
+  it('lets the other logs be cut, closed and opened where one of them could not be synced', async () => {
+    const fixture = await Fixture.open();
+    const files = [await fixture.file(A), await fixture.file(B), await fixture.file(C)];
+    await fixture.append(files, 0, 'acknowledged');
+    const [failed, ...others] = files as [FileHandle, FileHandle, FileHandle];
+    fixture.disk.arm({ operation: 'sync', path: A });
+    await fixture.settled(failed.close());
+    for (let position = 12; position < 100_000; position += 3000)
+      await fixture.append(others, position, 'x'.repeat(3000));
+    expect(fixture.journal.counts.laps).to.equal(0);
+    await fixture.settled(others[0].truncate(12));
+    await fixture.settled(others[0].close());
+    const again = await fixture.disk.fileSystem.open(B, 'write');
+    await fixture.settled(fixture.journal.attach(again, false));
+    const text = 'a log cannot be synced: the journal keeps what it has of it, and the next start needs that';
+    expect(fixture.logger.events.filter((event) => event.text === text)).to.have.length(1);
+    // Gone, and there is another one of that name.
+    await fixture.disk.fileSystem.unlink(A);
+    const fresh = await fixture.file(A);
+    await fixture.clock.advance(11_000);
+    for (let position = 0; position < 100_000; position += 3000)
+      await fixture.append([fresh], position, 'y'.repeat(3000));
+    for (let position = 100_000; position < 200_000; position += 3000)
+      await fixture.append([fresh, others[1]], position, 'y'.repeat(3000));
+    expect(fixture.journal.counts.laps).to.be.greaterThan(0);
+  });
+
+  it('syncs none of its descriptors twice at a time: who comes second could take the report of the first', async () => {
+    const fixture = await Fixture.open({ lapBytes: 256 * KiB, filesMin: 1 });
+    const files = await Promise.all([A, B, C, D].map((path) => fixture.file(path)));
+    fixture.disk.slow({ syncMs: 10 });
+    const syncs = files.map(async (file, index) => {
+      await fixture.clock.sleep(index * 2);
+      await file.writeAt([Buffer.from('text')], 0);
+      await file.sync();
+    });
+    const overlaps = fixture.overlaps();
+    await fixture.clock.advance(100);
+    await Promise.all(syncs);
+    expect(overlaps()).to.equal(0);
+    expect(fixture.journal.counts.frames).to.be.greaterThan(2);
+  });
+
+  it('lays zeros in pieces, not for every frame', async () => {
+    const fixture = await Fixture.open({ lapBytes: 8192 * KiB, filesMin: 2 });
+    const files = [await fixture.file(A), await fixture.file(B)];
+    fixture.syncs();
+    for (let round = 0; round < 100; round += 1) await fixture.append(files, round * 4, 'text');
+    expect(fixture.syncs().filter((path) => path.startsWith('journal/'))).to.have.length(100);
+  });
+
   it('that has failed does not keep logs from being cut', async () => {
     const fixture = await Fixture.open();
     const files = [await fixture.file(A), await fixture.file(B)] as const;
@@ -309,7 +387,7 @@ describe('the journal of a node', () => {
     const chunks = [Buffer.from('text')];
     for (const path of ['../victim', '/victim', 'x/../../victim']) {
       const frame = encodeFrame(header, [
-        { kind: 'oldestLap', lap: 9 },
+        { kind: 'oldestLap', lap: 9, nextLapId: '1'.repeat(32) },
         { kind: 'bytes', path, position: 0, chunks },
       ]);
       fixture.disk.restore(`${ROOT}/journal/a.journal`, frame);
