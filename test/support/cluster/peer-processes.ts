@@ -1,26 +1,32 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
+/** Rows that come and go while the table is read make it leave out others. */
+const LOOKS = 3;
+
 /**
  * Whose connection comes from `remotePort` of 127.0.0.1, by what the kernel says of sockets and of the processes that
  * hold them. One process may know of a socket for a moment before its row can be read: then it is nobody's.
  */
 export function processOfPort(remotePort: number, processIds: readonly number[]): number | null {
-  const inode = inodeOfPort(remotePort);
-  if (inode === null) return null;
-  return processIds.find((processId) => holdsSocket(processId, inode)) ?? null;
+  for (let look = 0; look < LOOKS; look += 1) {
+    const inodes = inodesOfPort(remotePort);
+    const holder = processIds.find((id) => inodes.some((inode) => holdsSocket(id, inode)));
+    if (holder !== undefined) return holder;
+  }
+  return null;
 }
 
-function inodeOfPort(port: number): string | null {
+/** The port may have been that of other connections before, whose rows stay for a while. */
+function inodesOfPort(port: number): readonly string[] {
   const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   // IPv4 sockets of programs that use both families stand in the other table.
   const mapped = `0000000000000000FFFF00000100007F:${local.slice(9)}`;
-  for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    for (const line of readFileSync(table, 'utf8').split('\n')) {
-      const fields = line.trim().split(/\s+/);
-      if (fields[1] === local || fields[1] === mapped) return fields[9] ?? null;
-    }
-  }
-  return null;
+  const rows = ['/proc/net/tcp', '/proc/net/tcp6']
+    .flatMap((table) => readFileSync(table, 'utf8').split('\n'))
+    .map((line) => line.trim().split(/\s+/));
+  return rows
+    .filter(([, address]) => address === local || address === mapped)
+    .map((fields) => fields[9] ?? '');
 }
 
 function holdsSocket(processId: number, inode: string): boolean {
