@@ -106,6 +106,8 @@ export class Journal implements JournalSide {
   #isClosing = false;
   /** Null: it is in use. Else resolves when it is done without. */
   #end: Promise<void> | null = null;
+  /** Why it is not. */
+  #failure: unknown = null;
   readonly counts: JournalCounts;
 
   constructor(doors: JournalDoors, files: JournalFiles) {
@@ -136,7 +138,7 @@ export class Journal implements JournalSide {
     // One of that name could not be settled when it was closed. If it was removed since then, nobody needs what it lacks.
     if (isNew && this.#end === null) await this.#saySettled(file);
     else await this.#end;
-    if (this.#live.has(file.name)) throw unsettled(file.path);
+    if (this.#live.has(file.name)) throw unsettled(file.path, this.#failure);
     return file;
   }
 
@@ -156,7 +158,7 @@ export class Journal implements JournalSide {
     await file.syncItself();
     if (this.#end === null) await this.#saySettled(file);
     else await this.#end;
-    if (this.#live.has(file.name)) throw unsettled(file.path);
+    if (this.#live.has(file.name)) throw unsettled(file.path, this.#failure);
   }
 
   async #saySettled({ name }: JournaledFile): Promise<void> {
@@ -337,6 +339,7 @@ export class Journal implements JournalSide {
   /** From here on every log is synced by itself. */
   #giveUp(error: unknown): void {
     if (this.#end !== null) return;
+    this.#failure = error;
     this.#doors.logger.error(
       { component: 'journal', err: error },
       'the journal is not written to any more: until the next start every log is synced by itself',
@@ -361,7 +364,7 @@ function syncItself({ file, resolve, reject }: Waiting): void {
   file.syncItself().then(resolve, reject);
 }
 
-function unsettled(path: string): CaskadeError {
+function unsettled(path: string, cause: unknown): CaskadeError {
   const text = `cannot change ${path}: the journal has what may be missing in it and cannot be told; check the disk, then restart`;
-  return new CaskadeError('syncFailed', text);
+  return new CaskadeError('syncFailed', text, { cause });
 }
