@@ -2,8 +2,15 @@ import type { FileHandle, FileSystem } from '../env/file-system.ts';
 import { CaskadeError } from '../model/errors.ts';
 import type { LogSettings } from './log-settings.ts';
 
-const PIECE_BYTES = 1024 * 1024;
-const ZEROS = Buffer.alloc(PIECE_BYTES);
+/** The most that is laid at a time. */
+export const ZERO_PIECE_BYTES = 1024 * 1024;
+const ZEROS = Buffer.alloc(ZERO_PIECE_BYTES);
+
+/** Writes so many zeros, one piece or less, durably. */
+export async function layZeros(handle: FileHandle, from: number, bytes: number): Promise<void> {
+  await handle.writeAt([ZEROS.subarray(0, bytes)], from);
+  await handle.sync();
+}
 
 /**
  * Keeps zeros ahead of the tail of one segment file. Overwriting them changes no metadata, so a flush is half as expensive; a
@@ -69,9 +76,8 @@ export class ZeroFill {
   async #extendTo(target: number): Promise<void> {
     this.#handle ??= await this.#fileSystem.open(this.#path, 'write');
     while (this.#zeroedTo < target) {
-      const bytes = Math.min(PIECE_BYTES, target - this.#zeroedTo);
-      await this.#handle.writeAt([ZEROS.subarray(0, bytes)], this.#zeroedTo);
-      await this.#handle.sync();
+      const bytes = Math.min(ZERO_PIECE_BYTES, target - this.#zeroedTo);
+      await layZeros(this.#handle, this.#zeroedTo, bytes);
       this.#zeroedTo += bytes;
     }
   }

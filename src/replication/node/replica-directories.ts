@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { FileSystem } from '../../env/file-system.ts';
 import type { Logger } from '../../env/logger.ts';
 import { makeDirectoryDurably } from '../../env/make-directory.ts';
+import { removeDirectoryOfFiles } from '../../env/remove-directory.ts';
 import { CaskadeError } from '../../model/errors.ts';
 import type { PartitionId } from '../../model/numbers.ts';
 import type { PartitionStore } from '../../storage/partition-store.ts';
@@ -90,11 +91,7 @@ export class ReplicaDirectories {
   async remove(name: string): Promise<void> {
     const directory = join(this.#root, name);
     try {
-      for (const file of await this.#fileSystem.list(directory)) {
-        await this.#fileSystem.unlink(join(directory, file));
-      }
-      await this.#fileSystem.removeDirectory(directory);
-      await this.#fileSystem.syncDirectory(this.#root);
+      await removeDirectoryOfFiles(this.#fileSystem, directory);
     } catch (error) {
       this.#logger.warn(
         { component: 'replica', err: error, directory },

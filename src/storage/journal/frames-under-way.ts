@@ -19,7 +19,6 @@ export class FramesUnderWay {
   #running = 0;
   #failure: Error | null = null;
   #whenEnded: (() => void)[] = [];
-
   readonly #onOver: () => void;
 
   /** `onOver`: the disk is done with one, well or not. */

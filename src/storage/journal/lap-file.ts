@@ -1,11 +1,10 @@
 import type { FileHandle } from '../../env/file-system.ts';
 import { CaskadeError } from '../../model/errors.ts';
+import { layZeros, ZERO_PIECE_BYTES } from '../zero-fill.ts';
 import type { JournalDoors } from './journal.ts';
 
-const PIECE_BYTES = 1024 * 1024;
 /** Where less than that is left, a piece more is laid. */
-const LAID_BYTES_MIN = PIECE_BYTES / 2;
-const ZEROS = Buffer.alloc(PIECE_BYTES);
+const LAID_BYTES_MIN = ZERO_PIECE_BYTES / 2;
 /** Where there was no room, or the disk failed, it is tried again after this. */
 const RETRY_MS = 10_000;
 
@@ -93,7 +92,7 @@ export class LapFile {
   #layAhead(position: number): void {
     const from = this.#laidTo;
     if (this.#laying !== null || from >= Math.min(position + LAID_BYTES_MIN, this.#bytesMax)) return;
-    const target = Math.min(position + PIECE_BYTES, this.#bytesMax);
+    const target = Math.min(position + ZERO_PIECE_BYTES, this.#bytesMax);
     if (this.#doors.clock.monotonicMs() < this.#layAgainAtMs) return;
     this.#laying = this.#lay(from, target)
       .catch((error: unknown) => this.#notLaid(error))
@@ -115,8 +114,7 @@ export class LapFile {
   async #lay(from: number, target: number): Promise<void> {
     const handle = await this.#open();
     try {
-      await handle.writeAt([ZEROS.subarray(0, target - from)], from);
-      await handle.sync();
+      await layZeros(handle, from, target - from);
       this.#laidTo = Math.max(this.#laidTo, target);
     } catch (error) {
       // The logs need the room more.

@@ -1,6 +1,7 @@
 import { join, relative } from 'node:path';
 import type { FileSystem } from '../../env/file-system.ts';
 import { makeDirectoryDurably } from '../../env/make-directory.ts';
+import { removeDirectoryOfFiles } from '../../env/remove-directory.ts';
 import { readWholeFile } from '../../env/replace-file.ts';
 import { CaskadeError } from '../../model/errors.ts';
 import { LIMITS } from '../../model/limits.ts';
@@ -68,10 +69,7 @@ async function discard(directory: string, fileSystem: FileSystem): Promise<void>
 
 async function removeDiscarded(directory: string, fileSystem: FileSystem): Promise<void> {
   const folder = join(directory, DISCARDED_NAME);
-  if (!(await fileSystem.exists(folder))) return;
-  for (const name of await fileSystem.list(folder)) await fileSystem.unlink(join(folder, name));
-  await fileSystem.removeDirectory(folder);
-  await fileSystem.syncDirectory(directory);
+  if (await fileSystem.exists(folder)) await removeDirectoryOfFiles(fileSystem, folder);
 }
 
 function damaged(folder: string, damage: string): CaskadeError {
@@ -99,12 +97,19 @@ async function endLap(
   nextLapId: string,
 ): Promise<void> {
   const header = { lap: end.lap, lapId: end.lapId, sequence, durableSequence: 0 };
-  const handle = await fileSystem.open(end.path, 'write');
+  const frame = encodeFrame(header, [{ kind: 'oldestLap', lap: end.lap + 1, nextLapId }]);
+  await writeDurably(fileSystem, end.path, [{ position: end.position, chunks: [frame] }]);
+}
+
+/** Into a file that is there. */
+async function writeDurably(
+  fileSystem: FileSystem,
+  path: string,
+  writes: readonly Pick<BytesRecord, 'position' | 'chunks'>[],
+): Promise<void> {
+  const handle = await fileSystem.open(path, 'write');
   try {
-    await handle.writeAt(
-      [encodeFrame(header, [{ kind: 'oldestLap', lap: end.lap + 1, nextLapId }])],
-      end.position,
-    );
+    for (const { chunks, position } of writes) await handle.writeAt(chunks, position);
     await handle.sync();
   } finally {
     await handle.close();
@@ -128,7 +133,7 @@ class Replay {
       const path = this.#pathOf(name);
       // One that was removed meanwhile: by a merge, or as a replica that is not kept here any more.
       if (!(await this.#doors.fileSystem.exists(path))) continue;
-      await this.#write(path, records);
+      await writeDurably(this.#doors.fileSystem, path, records);
       files += 1;
     }
     if (files === 0) return 0;
@@ -142,15 +147,5 @@ class Replay {
     const path = join(this.#directory, name);
     if (relative(this.#directory, path) === name && !name.startsWith('..')) return path;
     throw damaged(join(this.#directory, DIRECTORY_NAME), `it names ${JSON.stringify(name)}`);
-  }
-
-  async #write(path: string, records: readonly BytesRecord[]): Promise<void> {
-    const handle = await this.#doors.fileSystem.open(path, 'write');
-    try {
-      for (const { chunks, position } of records) await handle.writeAt(chunks, position);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
   }
 }
